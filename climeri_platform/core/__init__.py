@@ -1,0 +1,1 @@
+"""Words that every room uses: errors, spans of time, settings, data files."""

@@ -1,0 +1,242 @@
+"""How a store lies on disk, and reading what was published in it.
+
+.. code-block:: text
+
+    DIR/store.json                       format, min_reader, written_by
+    DIR/CURRENT                          the name of the published snapshot
+    DIR/snapshots/<snapshot>/snapshot.json
+    DIR/snapshots/<snapshot>/<family>/{files,datasets,rejected}.parquet
+    DIR/snapshots/<snapshot>/export/<site>/<family>.{parquet,csv.gz}
+    DIR/export/<site>/<family>.json      for intake-esm; names its snapshot's table
+
+A snapshot never changes once it has its name. CURRENT is replaced by one rename.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from climeri_platform.core.errors import (
+    StoreDamaged,
+    StoreMissing,
+    StoreTooNew,
+    UnknownFamily,
+    UsageError,
+    nearest,
+)
+from climeri_platform.core.settings import setting
+
+if TYPE_CHECKING:
+    import os
+
+__all__ = ["FORMAT", "Root", "Snapshot", "StoreFormat", "open_snapshot", "store_path"]
+
+FORMAT = 1
+Table = Literal["files", "datasets", "rejected"]
+
+
+class StoreFormat(BaseModel):
+    """The content of ``store.json``; later formats may say more."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    format: int
+    min_reader: int
+    written_by: str
+
+
+class Root(BaseModel):
+    """One root, catalogued for one family.
+
+    Attributes
+    ----------
+    root_id
+        The name under which paths below it are stored.
+    mount
+        Its absolute path where it was walked.
+    family
+        The archive family.
+    walked
+        When, in UTC, ISO 8601.
+    found, catalogued, rejected
+        Numbers of files.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    root_id: str
+    mount: str
+    family: str
+    walked: str
+    found: int
+    catalogued: int
+    rejected: int
+
+
+class SnapshotCard(BaseModel):
+    """The content of ``snapshot.json``."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    snapshot: str
+    created: str
+    site: str
+    roots: list[Root]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One published state of a store; reading it again gives the same."""
+
+    store: Path
+    card: SnapshotCard
+
+    @property
+    def name(self) -> str:
+        """The snapshot's name, a UTC time."""
+        return self.card.snapshot
+
+    @property
+    def folder(self) -> Path:
+        """Where its tables are."""
+        return self.store / "snapshots" / self.name
+
+    @property
+    def families(self) -> list[str]:
+        """The families that are catalogued in it."""
+        return sorted({root.family for root in self.card.roots})
+
+    @property
+    def mounts(self) -> dict[str, str]:
+        """Root id to the absolute path of its mount."""
+        return {root.root_id: root.mount for root in self.card.roots}
+
+    def scan(self, family: str, table: Table) -> pl.LazyFrame:
+        """Return a table, lazily.
+
+        Raises
+        ------
+        UnknownFamily
+            If the store has no catalog of that family.
+        StoreDamaged
+            If the table is missing or is not Parquet.
+        """
+        if family not in self.families:
+            like = nearest(family, self.families) or self.families
+            raise UnknownFamily(
+                f"the store {self.store} has no catalog {family!r}",
+                hint=f"It has {', '.join(like)}. "
+                f"`climeri catalog build {family} ROOT --store {self.store}` makes one.",
+            )
+        path = self.folder / family / f"{table}.parquet"
+        try:
+            frame = pl.scan_parquet(path, glob=False)
+            frame.collect_schema()
+        except (OSError, pl.exceptions.PolarsError) as problem:
+            raise StoreDamaged(
+                f"the table {path} cannot be read: {_first_line(problem)}",
+                hint=f"Rebuild it: climeri catalog build {family} ROOT --store {self.store}",
+            ) from problem
+        return frame
+
+
+def _first_line(problem: BaseException) -> str:
+    return (str(problem).splitlines() or [type(problem).__name__])[0]
+
+
+def store_path(store: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder of the store: the argument, or what the settings say.
+
+    Raises
+    ------
+    UsageError
+        If nothing says where the store is.
+    """
+    value = setting("store", store)
+    if not value:
+        raise UsageError(
+            "no catalog store was named",
+            hint="Give --store DIR (store=... in Python), or set CLIMERI_STORE.",
+        )
+    return Path(value).expanduser().absolute()
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise StoreDamaged(
+            f"{path} cannot be read: {_first_line(problem)}",
+            hint="The store was not written to its end, or was changed by hand: build it again "
+            "in another directory, or restore this file.",
+        ) from problem
+
+
+def check_format(store: Path) -> None:
+    """Refuse a folder that is no store, or one that a newer version wrote.
+
+    Raises
+    ------
+    StoreMissing, StoreDamaged, StoreTooNew
+    """
+    path = store / "store.json"
+    if not path.exists():
+        what = "is not a catalog store" if store.is_dir() else "does not exist"
+        if store.is_file():
+            what = "is a file"
+        raise StoreMissing(
+            f"the store {store} {what}",
+            hint=f"`climeri catalog build FAMILY ROOT --store {store}` makes one.",
+        )
+    try:
+        written = StoreFormat.model_validate(_read_json(path))
+    except ValidationError as problem:
+        raise StoreDamaged(f"{path} is not a store's: {problem.errors()[0]['msg']}") from problem
+    if written.min_reader > FORMAT:
+        raise StoreTooNew(
+            f"the store {store} has format {written.format} of {written.written_by}, "
+            f"and this version reads up to {FORMAT}",
+            hint="Upgrade climeri-platform.",
+        )
+
+
+def open_snapshot(store: str | os.PathLike[str] | None = None) -> Snapshot:
+    """Return the published snapshot of a store.
+
+    Parameters
+    ----------
+    store
+        Its folder; by default the setting ``store``.
+
+    Returns
+    -------
+    Snapshot
+
+    Raises
+    ------
+    StoreMissing
+        If there is no store, or nothing was published in it.
+    StoreDamaged
+        If part of it is missing or unreadable.
+    StoreTooNew
+        If a newer version wrote it.
+    """
+    folder = store_path(store)
+    check_format(folder)
+    try:
+        name = (folder / "CURRENT").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise StoreMissing(
+            f"nothing was published in the store {folder} yet",
+            hint=f"`climeri catalog build FAMILY ROOT --store {folder}` does.",
+        ) from None
+    except (OSError, UnicodeDecodeError) as problem:
+        raise StoreDamaged(f"{folder / 'CURRENT'} cannot be read: {problem}") from problem
+    path = folder / "snapshots" / name / "snapshot.json"
+    try:
+        return Snapshot(folder, SnapshotCard.model_validate(_read_json(path)))
+    except ValidationError as problem:
+        raise StoreDamaged(f"{path} is not a snapshot's: {problem.errors()[0]['msg']}") from problem

@@ -1,0 +1,246 @@
+"""Publishing: a new snapshot beside the old one, then one rename.
+
+Whatever happens on the way, a reader finds the old catalog or the new one, whole.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from climeri_platform import __version__
+from climeri_platform.catalog.export import export_description, export_tables
+from climeri_platform.catalog.layout import (
+    FORMAT,
+    SnapshotCard,
+    StoreFormat,
+    check_format,
+    open_snapshot,
+)
+from climeri_platform.catalog.tables import datasets_of
+from climeri_platform.core.errors import StoreBusy, StoreError, StoreMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import polars as pl
+
+    from climeri_platform.catalog.family import Family
+    from climeri_platform.catalog.layout import Root, Snapshot
+
+__all__ = ["KEPT_SNAPSHOTS", "prepare_store", "publish", "writing"]
+
+KEPT_SNAPSHOTS = 7  # a week of nights
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a small file so that it is there whole, or not at all."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    _sync(beside)
+    beside.replace(path)
+    _sync(path.parent)
+
+
+def prepare_store(store: Path) -> None:
+    """Make sure that a folder is a store that this version may write to.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be created, or holds something else.
+    StoreTooNew, StoreDamaged
+        If it is a store that this version cannot continue.
+    """
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+        foreign = not (store / "store.json").exists() and any(
+            not each.name.startswith(".") for each in store.iterdir()
+        )
+    except OSError as problem:
+        raise StoreError(
+            f"the store {store} cannot be made: {problem.strerror}",
+            hint="Name a directory that you may write to with --store.",
+        ) from problem
+    if foreign:
+        raise StoreError(
+            f"{store} holds something that is not a catalog store",
+            hint="Name an empty directory, or an existing store, with --store.",
+        )
+    if (store / "store.json").exists():
+        check_format(store)
+        return
+    card = StoreFormat(format=FORMAT, min_reader=FORMAT, written_by=f"climeri-platform {__version__}")
+    try:
+        _replace(store / "store.json", card.model_dump_json(indent=2))
+    except OSError as problem:
+        raise StoreError(
+            f"the store {store} cannot be written: {problem.strerror}",
+            hint="Name a directory that you may write to with --store.",
+        ) from problem
+
+
+@contextmanager
+def writing(store: Path) -> Iterator[None]:
+    """Hold the store for one writer; the system lets go of it when the process ends.
+
+    Raises
+    ------
+    StoreBusy
+        If another process holds it.
+    """
+    with (store / ".writing").open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as problem:
+            lock.seek(0)
+            raise StoreBusy(
+                f"another process writes to the store {store} ({lock.read().strip() or 'unknown'})",
+                hint="Wait for it to end, then run this again.",
+            ) from problem
+        lock.truncate(0)
+        lock.write(f"pid {os.getpid()} on {os.uname().nodename}")
+        lock.flush()
+        yield
+
+
+def _new_name(store: Path, now: datetime) -> str:
+    stem = now.strftime("%Y%m%dT%H%M%SZ")
+    taken = {each.name for each in (store / "snapshots").glob(f"{stem}*")}
+    return next(
+        name
+        for number in range(1, len(taken) + 2)
+        if (name := stem if number == 1 else f"{stem}-{number}") not in taken
+    )
+
+
+def publish(
+    store: Path,
+    family: Family,
+    files: pl.DataFrame,
+    rejected: pl.DataFrame,
+    roots: list[Root],
+    *,
+    site: str,
+    previous: Snapshot | None,
+) -> Snapshot:
+    """Publish a family's tables, keeping every other family as it was.
+
+    Parameters
+    ----------
+    store
+        A prepared store, held by `writing`.
+    family, files, rejected
+        The family, and all its rows from all its roots, sorted.
+    roots
+        Every root of the store after this.
+    site
+        The site whose export is written.
+    previous
+        The snapshot that this one follows.
+
+    Returns
+    -------
+    Snapshot
+        The new one.
+
+    Raises
+    ------
+    StoreError
+        If the disk refuses; what was published before is untouched.
+    """
+    now = datetime.now(UTC)
+    (store / "snapshots").mkdir(exist_ok=True)
+    for left in (store / "snapshots").glob(".building-*"):
+        shutil.rmtree(left, ignore_errors=True)  # of a writer that died; we hold the lock
+    name = _new_name(store, now)
+    building = store / "snapshots" / f".building-{name}"
+    card = SnapshotCard(
+        snapshot=name, created=now.isoformat(timespec="seconds"), site=site, roots=roots
+    )
+    try:
+        _carry_over(building, previous, without=family.family)
+        folder = building / family.family
+        folder.mkdir(parents=True)
+        _write(files, folder / "files.parquet")
+        _write(datasets_of(files, family), folder / "datasets.parquet")
+        _write(rejected, folder / "rejected.parquet")
+        mounts = {root.root_id: root.mount for root in roots}
+        export_tables(files, family, mounts, building / "export" / site)
+        (building / "snapshot.json").write_text(card.model_dump_json(indent=2), encoding="utf-8")
+        for each in [*building.rglob("*"), building]:
+            _sync(each)
+        building.replace(store / "snapshots" / name)
+        _sync(store / "snapshots")
+        _replace(store / "CURRENT", name + "\n")
+    except OSError as problem:
+        shutil.rmtree(building, ignore_errors=True)
+        raise StoreError(
+            f"the snapshot {name} cannot be written to {store}: {problem.strerror or problem}",
+            hint="What was published before is unchanged. Check the space and the rights.",
+        ) from problem
+    snapshot = open_snapshot(store)
+    _describe(snapshot, site)
+    _prune(store, keep=name)
+    return snapshot
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    frame.write_parquet(path, compression="zstd", row_group_size=100_000, statistics=True)
+
+
+def _carry_over(building: Path, previous: Snapshot | None, *, without: str) -> None:
+    building.mkdir()
+    if previous is None:
+        return
+    for old in previous.folder.rglob("*"):
+        relative = old.relative_to(previous.folder)
+        if old.is_dir() or relative.name == "snapshot.json":
+            continue
+        if relative.parts[0] == without or relative.name.split(".")[0] == without:
+            continue
+        new = building / relative
+        new.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(old, new)  # snapshots never change, so they may share their files
+        except OSError:
+            shutil.copy2(old, new)
+
+
+def _describe(snapshot: Snapshot, site: str) -> None:
+    folder = snapshot.store / "export" / site
+    folder.mkdir(parents=True, exist_ok=True)
+    for family in snapshot.families:
+        for name, description in export_description(snapshot, family, site).items():
+            _replace(folder / name, json.dumps(description, indent=2))
+
+
+def _prune(store: Path, *, keep: str) -> None:
+    names = sorted(
+        each.name for each in (store / "snapshots").iterdir() if not each.name.startswith(".")
+    )
+    for old in names[:-KEPT_SNAPSHOTS]:
+        if old != keep:
+            shutil.rmtree(store / "snapshots" / old, ignore_errors=True)
+
+
+def current_or_none(store: Path) -> Snapshot | None:
+    """Return the published snapshot, or None in a store that has none yet."""
+    try:
+        return open_snapshot(store)
+    except StoreMissing:
+        return None

@@ -1,0 +1,154 @@
+"""Walking a tree: names, sizes and times of files, without opening any."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from climeri_platform.core.errors import RootUnusable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["FoundFile", "Skipped", "check_root", "walk"]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file as the directory shows it.
+
+    Attributes
+    ----------
+    name
+        The file's name.
+    size
+        Bytes.
+    mtime
+        Last change of the content, in nanoseconds since 1970.
+    """
+
+    name: str
+    size: int
+    mtime: int
+
+
+@dataclass(slots=True)
+class Skipped:
+    """What a walk saw and did not take, for the report.
+
+    Attributes
+    ----------
+    other
+        How many files were not NetCDF by name.
+    links
+        Directory links, which are not followed: ``latest`` and its like repeat the tree.
+    unreadable
+        Relative path of a directory, or a file, and the reason of the system.
+    """
+
+    other: int = 0
+    links: list[str] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+
+
+def check_root(root: str | os.PathLike[str]) -> Path:
+    """Return the absolute path of an archive root, or say why it cannot be walked.
+
+    Parameters
+    ----------
+    root
+        A directory, or a link to one.
+
+    Returns
+    -------
+    pathlib.Path
+        Absolute; links in it are kept, because the mount is known by that name.
+
+    Raises
+    ------
+    RootUnusable
+        If it does not exist, is not a directory, or may not be read.
+    """
+    path = Path(os.path.abspath(root))
+    if not path.exists():
+        parent = next((each for each in path.parents if each.exists()), path)
+        kind = "is a dangling link" if path.is_symlink() else "does not exist"
+        raise RootUnusable(
+            f"the root {path} {kind}",
+            hint=f"What exists of it is {parent}: is a mount missing, or the name misspelled?",
+        )
+    if not path.is_dir():
+        raise RootUnusable(f"the root {path} is a file", hint="Give the directory above it.")
+    try:
+        with os.scandir(path):
+            pass
+    except OSError as problem:
+        raise RootUnusable(
+            f"the root {path} cannot be read: {problem.strerror}",
+            hint="Ask for the group that may read it, or run as somebody who may.",
+        ) from problem
+    return path
+
+
+def walk(root: Path, skipped: Skipped) -> Iterator[tuple[str, list[FoundFile]]]:
+    """Yield every directory that holds NetCDF files, with those files.
+
+    Directory links are not followed, so that a version is met once; the root itself may be a link.
+    Links to files are followed: publishing tools lay out versions that way.
+
+    Parameters
+    ----------
+    root
+        What `check_root` returned.
+    skipped
+        Is filled with what is not taken.
+
+    Yields
+    ------
+    tuple
+        The directory relative to the root ("" for the root), and its files by name.
+    """
+    waiting = [""]
+    while waiting:
+        relative = waiting.pop()
+        found: list[FoundFile] = []
+        below: list[str] = []
+        try:
+            with os.scandir(root / relative) as entries:
+                for entry in entries:
+                    _sort(entry, relative, found, below, skipped)
+        except OSError as problem:
+            skipped.unreadable.append((relative or ".", problem.strerror or str(problem)))
+        if found:
+            found.sort(key=lambda each: each.name)
+            yield relative, found
+        waiting.extend(sorted(below, reverse=True))
+
+
+def _sort(
+    entry: os.DirEntry[str],
+    relative: str,
+    found: list[FoundFile],
+    below: list[str],
+    skipped: Skipped,
+) -> None:
+    path = f"{relative}/{entry.name}" if relative else entry.name
+    if entry.is_dir(follow_symlinks=False):
+        below.append(path)
+        return
+    is_netcdf = entry.name.endswith((".nc", ".nc4"))
+    try:
+        status = entry.stat() if is_netcdf or entry.is_symlink() else None
+    except OSError as problem:
+        reason = "dangling link" if entry.is_symlink() else problem.strerror or str(problem)
+        skipped.unreadable.append((path, reason))
+        return
+    if status is not None and stat.S_ISDIR(status.st_mode):
+        skipped.links.append(path)
+    elif status is not None and is_netcdf and stat.S_ISREG(status.st_mode):
+        found.append(FoundFile(entry.name, status.st_size, status.st_mtime_ns))
+    else:
+        skipped.other += 1
