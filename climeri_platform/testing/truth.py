@@ -1,0 +1,109 @@
+"""What is true in the archive, as numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from climeri_platform.core.errors import ArchiveError
+from climeri_platform.testing.climate import PATTERN
+from climeri_platform.testing.metadata import branch
+from climeri_platform.testing.recipe import ARCHIVE_VERSION
+from climeri_platform.testing.seeds import SEED
+from climeri_platform.testing.simulation import NOISE, simulate
+
+if TYPE_CHECKING:
+    import os
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from climeri_platform.testing.recipe import Model, Recipe
+
+__all__ = ["TRUTH_FILE", "make_truth", "read_truth"]
+
+TRUTH_FILE = "truth.json"
+
+
+def _numbers(values: NDArray[np.float64]) -> list[float]:
+    return [float(f"{value:.12g}") for value in values.tolist()]
+
+
+def _model_truth(model: Model, recipe: Recipe) -> dict[str, Any]:
+    layers = model.layers()
+    runs = [run for run in recipe.runs if run.source_id == model.source_id]
+    return {
+        "calendar": model.calendar,
+        "time_units": model.units,
+        "ecs": model.ecs,
+        "tcr": round(layers.tcr(), 9),
+        "lambda": layers.feedback,
+        "F2x": layers.forcing_2x,
+        "F4x": 2.0 * layers.forcing_2x,
+        "heat_capacity": layers.capacity,
+        "deep_heat_capacity": layers.deep_capacity,
+        "heat_exchange": layers.exchange,
+        "mean_tas": model.mean_tas,
+        "drift_per_century": model.drift,
+        "imbalance": model.imbalance,
+        "members": {
+            experiment: sorted(run.member_id for run in runs if run.experiment_id == experiment)
+            for experiment in sorted({run.experiment_id for run in runs})
+        },
+    }
+
+
+def make_truth(recipe: Recipe, found: dict[str, Any]) -> dict[str, Any]:
+    """Return the truth of an archive.
+
+    Parameters
+    ----------
+    recipe
+        What was written.
+    found
+        What only the writing of the fields could tell, by the names of its keys.
+    """
+    means = {}
+    for run in recipe.runs:
+        made = simulate(recipe.model(run.source_id), run)
+        means[run.name] = {
+            "years": made.years.tolist(),
+            "tas": _numbers(made.annual["tas"]),
+            "toa_net": _numbers(made.toa),
+        }
+    return {
+        "archive_version": ARCHIVE_VERSION,
+        "size": recipe.size,
+        "seed": SEED,
+        "models": {model.source_id: _model_truth(model, recipe) for model in recipe.models},
+        "global_mean": means,
+        "branch": {run.name: point for run in recipe.runs if (point := branch(recipe, run))},
+        "warming_pattern": PATTERN,
+        "noise": NOISE,
+        **found,
+    }
+
+
+def read_truth(directory: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read what is true in an archive.
+
+    Parameters
+    ----------
+    directory
+        An archive that :func:`~climeri_platform.testing.build_archive` wrote.
+
+    Raises
+    ------
+    ArchiveError
+        If there is no complete archive.
+    """
+    path = Path(directory) / TRUTH_FILE
+    try:
+        truth: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArchiveError(
+            f"no truth of a demonstration archive can be read at {path}: {error}",
+            hint="Write one with build_archive(directory) or `climeri demo --archive-only DIR`.",
+        ) from error
+    return truth
