@@ -1,0 +1,18 @@
+"""Rows of a catalog become lazy xarray objects, and a report."""
+
+from __future__ import annotations
+
+from climeri_platform.access.files import engine_of, open_file
+from climeri_platform.access.opening import DatasetFiles, Opened, open_datasets
+from climeri_platform.access.report import Entry, IncompleteDataWarning, OpenReport
+
+__all__ = [
+    "DatasetFiles",
+    "Entry",
+    "IncompleteDataWarning",
+    "OpenReport",
+    "Opened",
+    "engine_of",
+    "open_datasets",
+    "open_file",
+]

@@ -1,0 +1,193 @@
+"""Opening datasets: lazy objects, and a report of all that was not as it should be."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from climeri_platform.access.combine import holes, join_in_time
+from climeri_platform.access.files import open_file
+from climeri_platform.access.report import IncompleteDataWarning, OpenReport
+from climeri_platform.core.errors import DataError, DatasetInconsistent, FileUnreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import xarray as xr
+
+__all__ = ["DatasetFiles", "Opened", "open_datasets"]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFiles:
+    """What there is to open for one version of one dataset.
+
+    Attributes
+    ----------
+    key
+        The key of the result.
+    paths
+        Absolute, in the order of their periods.
+    attributes
+        What the catalog knows, added to the Dataset's attributes under ``climeri_``.
+    notes
+        What the report shall say beside.
+    """
+
+    key: str
+    paths: tuple[str, ...]
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class Opened(Mapping[str, "xr.Dataset"]):
+    """Keys of datasets to lazy xarray Datasets, with the report of their opening.
+
+    Attributes
+    ----------
+    report
+        An `OpenReport`.
+    """
+
+    def __init__(self, datasets: dict[str, xr.Dataset], report: OpenReport) -> None:
+        self._datasets = datasets
+        self.report = report
+
+    def __getitem__(self, key: str) -> xr.Dataset:
+        return self._datasets[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._datasets)
+
+    def __len__(self) -> int:
+        return len(self._datasets)
+
+    def __repr__(self) -> str:
+        lines = [f"<Opened: {self.report.summary()}>"]
+        for key, each in self._datasets.items():
+            sizes = ", ".join(f"{name}: {size}" for name, size in each.sizes.items())
+            lines.append(f"  {key}  ({sizes})")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(
+            f"<tr><td style='text-align:left'>{escape(key)}</td><td>"
+            + escape(", ".join(f"{name}: {size}" for name, size in each.sizes.items()))
+            + "</td></tr>"
+            for key, each in self._datasets.items()
+        )
+        return f"<table>{rows}</table>{self.report._repr_html_()}"
+
+
+def open_datasets(
+    wanted: Sequence[DatasetFiles],
+    *,
+    chunks: Any = "auto",
+    on_error: Literal["report", "raise"] = "report",
+    progress: Callable[[int], None] | None = None,
+) -> Opened:
+    """Open datasets lazily; one bad file costs that file.
+
+    Parameters
+    ----------
+    wanted
+        The files of each dataset.
+    chunks
+        As xarray takes them.
+    on_error
+        ``"report"`` leaves out what cannot be used, says so in the report and warns;
+        ``"raise"`` refuses at the first.
+    progress
+        Is called with the number of files opened so far.
+
+    Returns
+    -------
+    Opened
+
+    Raises
+    ------
+    DataError
+        At the first defect with ``on_error="raise"``; or if nothing at all could be opened.
+    """
+    report = OpenReport()
+    datasets: dict[str, xr.Dataset] = {}
+    done = 0
+    for each in wanted:
+        for note in each.notes:
+            report.add(each.key, "noted", cause=note)
+        dataset = _open_one(each, chunks, on_error, report)
+        done += len(each.paths)
+        if progress is not None:
+            progress(done)
+        if dataset is not None:
+            datasets[each.key] = dataset
+            report.add(each.key, "opened")
+    skipped = report.having("skipped")
+    if wanted and not datasets:
+        first = skipped[0]
+        raise DataError(
+            f"none of the {len(wanted)} datasets could be opened; the first: {first.path or first.dataset}: "
+            f"{first.cause}",
+            hint=first.remedy,
+        )
+    if skipped or any("hole" in each.cause for each in report.having("noted")):
+        warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=3)
+    return Opened(datasets, report)
+
+
+def _open_one(
+    wanted: DatasetFiles, chunks: Any, on_error: str, report: OpenReport
+) -> xr.Dataset | None:
+    files: list[tuple[str, xr.Dataset]] = []
+    try:
+        for path in wanted.paths:
+            try:
+                files.append((path, open_file(path, chunks=chunks)))
+            except FileUnreadable as problem:
+                if on_error == "raise":
+                    raise
+                cause = problem.message.removeprefix(f"{path}: ")
+                report.add(wanted.key, "skipped", path=path, cause=cause, remedy=problem.hint)
+        if not files:
+            return None
+        dataset = join_in_time(_one_kind_of_time(files, chunks))
+        missing = holes(dataset)
+    except DatasetInconsistent as problem:
+        if on_error == "raise":
+            raise
+        for _, opened in files:
+            opened.close()
+        report.add(wanted.key, "skipped", cause=problem.message, remedy=problem.hint)
+        return None
+    for before, after in missing:
+        report.add(wanted.key, "noted", cause=f"a hole in time between {before} and {after}")
+    for name, value in wanted.attributes.items():
+        dataset.attrs[f"climeri_{name}"] = value
+    return dataset
+
+
+def _one_kind_of_time(
+    files: list[tuple[str, xr.Dataset]], chunks: Any
+) -> list[tuple[str, xr.Dataset]]:
+    # a Gregorian series that begins before 1582 gives cftime in one file, datetime64 in another
+    from climeri_platform.access.combine import time_dimension
+
+    def kind(dataset: xr.Dataset) -> str:
+        time = time_dimension(dataset)
+        return dataset[time].dtype.kind if time in dataset.coords else ""
+
+    kinds = [kind(dataset) for _, dataset in files]
+    if len(set(kinds)) <= 1:
+        return files
+    again = []
+    for (path, dataset), its in zip(files, kinds, strict=True):
+        if its == "M":
+            dataset.close()
+            again.append((path, open_file(path, chunks=chunks, use_cftime=True)))
+        else:
+            again.append((path, dataset))
+    return again

@@ -1,0 +1,112 @@
+"""A Dask cluster on this machine, that fits it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from climeri_platform.compute.limits import machine_limits
+from climeri_platform.core.errors import ComputeError, UsageError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+__all__ = ["cluster"]
+
+_SHARE = 0.8  # of the memory: the notebook, the scheduler and the system need the rest
+_LEAST = 512 << 20  # a worker with less dies while it imports and reads its first chunk
+_running: list[tuple[dict[str, Any], Client]] = []
+
+
+def cluster(
+    *,
+    workers: int | None = None,
+    threads_per_worker: int | None = None,
+    memory: int | str | None = None,
+) -> Client:
+    """Return a Dask client whose workers fit the cores and the memory of this machine.
+
+    Called again with the same wishes, it returns the client that is running, so that a notebook
+    cell may be run twice. Closing the client ends the workers.
+
+    Parameters
+    ----------
+    workers
+        Worker processes; by default as many as the cores carry.
+    threads_per_worker
+        By default the cores over the workers.
+    memory
+        For all workers together, in bytes or as ``"8 GB"``; by default 80 % of what this process
+        may use, cgroup limits included.
+
+    Returns
+    -------
+    distributed.Client
+        On loopback, the dashboard included.
+
+    Raises
+    ------
+    UsageError
+        If a wish exceeds the limits or makes no sense.
+    ComputeError
+        If the workers do not start.
+
+    Examples
+    --------
+    >>> from climeri_platform import cluster
+    >>> with cluster(workers=1) as client:
+    ...     client.submit(sum, [1, 2]).result()
+    3
+    """
+    from distributed import Client
+
+    wishes = _plan(workers, threads_per_worker, memory)
+    for known, client in list(_running):
+        if client.status != "running":
+            _running.remove((known, client))
+        elif known == wishes:
+            return client
+    try:
+        client = Client(
+            **wishes,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            set_as_default=True,
+        )
+    except (OSError, RuntimeError, TimeoutError) as problem:
+        raise ComputeError(
+            f"the local Dask cluster ({wishes['n_workers']} workers) did not start: {problem}",
+            hint="In a script, call it below `if __name__ == '__main__':`; is /tmp writable?",
+        ) from problem
+    _running.append((wishes, client))
+    return client
+
+
+def _plan(
+    workers: int | None, threads_per_worker: int | None, memory: int | str | None
+) -> dict[str, Any]:
+    from dask.utils import format_bytes, parse_bytes
+    from distributed.deploy.utils import nprocesses_nthreads
+
+    for name, wish in (("workers", workers), ("threads_per_worker", threads_per_worker)):
+        if wish is not None and wish < 1:
+            raise UsageError(f"{name}={wish}: at least 1")
+    limits = machine_limits()
+    try:
+        total = int(limits.memory * _SHARE) if memory is None else parse_bytes(memory)
+    except ValueError:
+        raise UsageError(f"memory={memory!r} is no amount of memory such as '8 GB'") from None
+    if not 0 < total <= limits.memory:
+        raise UsageError(
+            f"memory={memory!r} cannot be had: this process may use {format_bytes(limits.memory)}",
+            hint="Ask the scheduler for a larger job, or name less.",
+        )
+    processes = workers or nprocesses_nthreads(limits.cores)[0]
+    if workers is None:  # fewer, rather than workers too small to live
+        processes = max(1, min(processes, total // _LEAST))
+    threads = threads_per_worker or max(1, limits.cores // processes)
+    return {
+        "n_workers": int(processes),
+        "threads_per_worker": int(threads),
+        "memory_limit": total // int(processes),
+    }
