@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,20 +18,22 @@ __all__ = ["holes", "join_in_time", "time_dimension"]
 _TIME_NAMES = ("time", "time_counter")
 # of a median step: months are 28 to 31 days, so 1.5 separates a hole from a long month
 _HOLE = 1.5
+# of the smallest step of a coordinate: less than this is rounding, more is another grid
+_ROUNDING = 1e-3
 
 
 def time_dimension(dataset: xr.Dataset) -> str | None:
     """Return the name of the time dimension, or None for fixed fields."""
-    for name in _TIME_NAMES:
-        if name in dataset.dims:
-            return name
+    for known in _TIME_NAMES:
+        if known in dataset.dims:
+            return known
     for name, coordinate in dataset.coords.items():
         if coordinate.dims == (name,) and coordinate.attrs.get("standard_name") == "time":
             return str(name)
     return None
 
 
-def join_in_time(files: Sequence[tuple[str, xr.Dataset]]) -> xr.Dataset:
+def join_in_time(files: Sequence[tuple[str, xr.Dataset]]) -> tuple[xr.Dataset, list[str]]:
     """Join decoded files along time.
 
     Parameters
@@ -40,9 +43,11 @@ def join_in_time(files: Sequence[tuple[str, xr.Dataset]]) -> xr.Dataset:
 
     Returns
     -------
-    xarray.Dataset
+    dataset
         Lazy. Attributes are the first file's, without those that differ between files;
         ``tracking_id`` keeps every file's.
+    notes
+        What was done to make them one, for the report.
 
     Raises
     ------
@@ -53,13 +58,14 @@ def join_in_time(files: Sequence[tuple[str, xr.Dataset]]) -> xr.Dataset:
     first = datasets[0]
     time = time_dimension(first)
     if len(files) == 1:
-        return first
+        return first, []
     if time is None or any(time not in each.dims for each in datasets):
         raise DatasetInconsistent(
             f"{len(files)} files, and not all have a time axis: {', '.join(p for p, _ in files)}",
             hint="One of them does not belong to this version: look at them.",
         )
     _check_order(files, time)
+    datasets, notes = _snap(datasets, time)
     try:
         joined = xr.concat(
             datasets,
@@ -83,11 +89,35 @@ def join_in_time(files: Sequence[tuple[str, xr.Dataset]]) -> xr.Dataset:
         for name, value in first[time].encoding.items()
         if name in ("units", "calendar", "dtype")
     }
-    return joined
+    return joined, notes
+
+
+def _snap(datasets: list[xr.Dataset], time: str) -> tuple[list[xr.Dataset], list[str]]:
+    # files written years apart repeat a grid with another rounding; that is one grid
+    first, notes = datasets[0], []
+    for name in first.indexes:
+        here = first[name].values
+        if name == time or here.dtype.kind != "f" or here.size < 2:
+            continue
+        tolerance = _ROUNDING * float(np.abs(np.diff(here)).min())
+        worst = 0.0
+        for number, each in enumerate(datasets):
+            there = each[name].values if name in each.indexes else np.empty(0)
+            if there.shape != here.shape:
+                break
+            distance = float(np.abs(there - here).max())
+            if 0 < distance <= tolerance:
+                datasets[number] = each.assign_coords({name: first[name]})
+                worst = max(worst, distance)
+        if worst:
+            notes.append(
+                f"{name} differs by up to {worst:.1e} between files; the first file's is kept"
+            )
+    return datasets, notes
 
 
 def _check_order(files: Sequence[tuple[str, xr.Dataset]], time: str) -> None:
-    for (path, dataset), (next_path, following) in zip(files, files[1:], strict=False):
+    for (path, dataset), (next_path, following) in pairwise(files):
         if not dataset.sizes[time] or not following.sizes[time]:
             empty = path if not dataset.sizes[time] else next_path
             raise DatasetInconsistent(f"{empty} holds no time step", hint="Fetch it again.")

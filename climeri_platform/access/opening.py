@@ -5,12 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-from climeri_platform.access.combine import holes, join_in_time
+from climeri_platform.access.combine import holes, join_in_time, time_dimension
 from climeri_platform.access.files import open_file
 from climeri_platform.access.report import IncompleteDataWarning, OpenReport
 from climeri_platform.core.errors import DataError, DatasetInconsistent, FileUnreadable
+from climeri_platform.core.timespan import follows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +32,8 @@ class DatasetFiles:
         The key of the result.
     paths
         Absolute, in the order of their periods.
+    spans
+        Start and end of each, YYYYMMDDhhmm, as far as the names say them.
     attributes
         What the catalog knows, added to the Dataset's attributes under ``climeri_``.
     notes
@@ -38,6 +42,7 @@ class DatasetFiles:
 
     key: str
     paths: tuple[str, ...]
+    spans: tuple[tuple[int, int], ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -142,27 +147,21 @@ def open_datasets(
 def _open_one(
     wanted: DatasetFiles, chunks: Any, on_error: str, report: OpenReport
 ) -> xr.Dataset | None:
-    files: list[tuple[str, xr.Dataset]] = []
+    files = _open_files(wanted, chunks, on_error, report)
+    if not files:
+        return None
     try:
-        for path in wanted.paths:
-            try:
-                files.append((path, open_file(path, chunks=chunks)))
-            except FileUnreadable as problem:
-                if on_error == "raise":
-                    raise
-                cause = problem.message.removeprefix(f"{path}: ")
-                report.add(wanted.key, "skipped", path=path, cause=cause, remedy=problem.hint)
-        if not files:
-            return None
-        dataset = join_in_time(_one_kind_of_time(files, chunks))
-        missing = holes(dataset)
+        dataset, said = join_in_time(_one_kind_of_time(files, chunks))
+        missing = holes(dataset) or _holes_in_names(wanted)
     except DatasetInconsistent as problem:
-        if on_error == "raise":
-            raise
         for _, opened in files:
             opened.close()
+        if on_error == "raise":
+            raise
         report.add(wanted.key, "skipped", cause=problem.message, remedy=problem.hint)
         return None
+    for note in said:
+        report.add(wanted.key, "noted", cause=note)
     for before, after in missing:
         report.add(wanted.key, "noted", cause=f"a hole in time between {before} and {after}")
     for name, value in wanted.attributes.items():
@@ -170,12 +169,34 @@ def _open_one(
     return dataset
 
 
+def _open_files(
+    wanted: DatasetFiles, chunks: Any, on_error: str, report: OpenReport
+) -> list[tuple[str, xr.Dataset]]:
+    files: list[tuple[str, xr.Dataset]] = []
+    for path in wanted.paths:
+        try:
+            files.append((path, open_file(path, chunks=chunks)))
+        except FileUnreadable as problem:
+            if on_error == "raise":
+                raise
+            cause = problem.message.removeprefix(f"{path}: ")
+            report.add(wanted.key, "skipped", path=path, cause=cause, remedy=problem.hint)
+    return files
+
+
+def _holes_in_names(wanted: DatasetFiles) -> list[tuple[str, str]]:
+    # an axis of one or two steps does not show its own step
+    return [
+        (str(before[1]), str(after[0]))
+        for before, after in pairwise(wanted.spans)
+        if not follows(before[1], after[0])
+    ]
+
+
 def _one_kind_of_time(
     files: list[tuple[str, xr.Dataset]], chunks: Any
 ) -> list[tuple[str, xr.Dataset]]:
     # a Gregorian series that begins before 1582 gives cftime in one file, datetime64 in another
-    from climeri_platform.access.combine import time_dimension
-
     def kind(dataset: xr.Dataset) -> str:
         time = time_dimension(dataset)
         return dataset[time].dtype.kind if time in dataset.coords else ""

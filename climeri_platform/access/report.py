@@ -67,9 +67,7 @@ class OpenReport:
 
     def summary(self) -> str:
         """Return one sentence."""
-        opened, noted, skipped = (
-            len(self.having(each)) for each in ("opened", "noted", "skipped")
-        )
+        opened, noted, skipped = (len(self.having(each)) for each in ("opened", "noted", "skipped"))
         return f"{opened} datasets opened, {noted} notes, {skipped} skipped"
 
     def __str__(self) -> str:

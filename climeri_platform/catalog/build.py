@@ -8,7 +8,6 @@ import re
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -22,6 +21,7 @@ from climeri_platform.core.errors import RootUnusable, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 __all__ = ["BuildReport", "build_catalog", "default_root_id"]
 
@@ -275,7 +275,9 @@ def _publish(
     datasets = files["dataset"].n_unique()
     previous = current_or_none(folder)
     roots = list(previous.card.roots) if previous else []
-    taken = next((each for each in roots if each.root_id == name and each.mount != str(place)), None)
+    taken = next(
+        (each for each in roots if each.root_id == name and each.mount != str(place)), None
+    )
     if taken is not None:
         raise UsageError(
             f"the root id {name!r} stands for {taken.mount}, not for {place}",

@@ -30,7 +30,7 @@ _TIME_RANGE = r"\d{4,14}(?:-\d{4,14})?(?:-clim|-CLIM)?"
 _ANYTHING = r"[^/]+"
 
 
-class Rejected(Exception):  # noqa: N818 - an outcome of parsing that the report counts, not an error
+class Rejected(Exception):
     """A path that does not follow the family's rules, with the reason."""
 
     def __init__(self, code: str, reason: str) -> None:
@@ -179,9 +179,13 @@ class Family(BaseModel):
         for level, name in zip(reversed(wanted), reversed(parts), strict=False):
             facet = level[1:-1]
             if not re.fullmatch(self.patterns.get(facet, _ANYTHING), name):
-                return Rejected("directory", f"the directory {name!r} stands where <{facet}> should")
+                return Rejected(
+                    "directory", f"the directory {name!r} stands where <{facet}> should"
+                )
         if len(parts) < len(wanted):
-            return Rejected("directory", f"{len(parts)} levels of directories, {len(wanted)} needed")
+            return Rejected(
+                "directory", f"{len(parts)} levels of directories, {len(wanted)} needed"
+            )
         return Rejected("directory", "the levels of the directory contradict one another")
 
     def parse_name(self, name: str, candidates: list[dict[str, str]]) -> ParsedPath:
@@ -227,13 +231,17 @@ class Family(BaseModel):
             there = in_directory.get(facet)
             if there is None or there == value:
                 facets[facet] = value
-            elif facet in self._spelling and self._spelling[facet].sub("-", there).strip("-") == value:
+            elif (
+                facet in self._spelling
+                and self._spelling[facet].sub("-", there).strip("-") == value
+            ):
                 facets[facet] = there
             elif facet in self.directory_stands_for and value == self._long(facet, in_directory):
                 facets[facet] = value
             else:
                 raise Rejected(
-                    "contradiction", f"<{facet}> is {value!r} in the name, {there!r} in the directory"
+                    "contradiction",
+                    f"<{facet}> is {value!r} in the name, {there!r} in the directory",
                 )
         return facets
 
@@ -284,7 +292,9 @@ class Family(BaseModel):
         name = _fill(self.files, filled)
         if directory is None or name is None:
             missing = [facet for facet in self.dataset if facet not in facets]
-            raise UsageError(f"no path of {self.family} without {', '.join(missing) or 'more facets'}")
+            raise UsageError(
+                f"no path of {self.family} without {', '.join(missing) or 'more facets'}"
+            )
         return f"{directory}/{name}"
 
 

@@ -11,7 +11,6 @@ import os
 import shutil
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from climeri_platform import __version__
@@ -28,6 +27,7 @@ from climeri_platform.core.errors import StoreBusy, StoreError, StoreMissing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import polars as pl
 
@@ -84,7 +84,9 @@ def prepare_store(store: Path) -> None:
     if (store / "store.json").exists():
         check_format(store)
         return
-    card = StoreFormat(format=FORMAT, min_reader=FORMAT, written_by=f"climeri-platform {__version__}")
+    card = StoreFormat(
+        format=FORMAT, min_reader=FORMAT, written_by=f"climeri-platform {__version__}"
+    )
     try:
         _replace(store / "store.json", card.model_dump_json(indent=2))
     except OSError as problem:

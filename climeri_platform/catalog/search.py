@@ -11,7 +11,13 @@ import polars as pl
 
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.layout import open_snapshot
-from climeri_platform.core.errors import UnknownFacet, UnknownFamily, UnknownValue, UsageError, nearest
+from climeri_platform.core.errors import (
+    UnknownFacet,
+    UnknownFamily,
+    UnknownValue,
+    UsageError,
+    nearest,
+)
 
 if TYPE_CHECKING:
     import os
@@ -186,7 +192,9 @@ class CatalogView:
                 has = left[facet].drop_nulls().unique().sort().to_list()
                 more = f" and {len(has) - _SHOWN} more" if len(has) > _SHOWN else ""
                 wanted = ", ".join(self.asked[facet])
-                culprits.append(f"without {facet}={wanted} there is {', '.join(has[:_SHOWN])}{more}")
+                culprits.append(
+                    f"without {facet}={wanted} there is {', '.join(has[:_SHOWN])}{more}"
+                )
         if culprits:
             return f"no dataset of {self.family.family} has all of this: {'; '.join(culprits)}"
         words = ", ".join(f"{name}={','.join(values)}" for name, values in self.asked.items())

@@ -72,7 +72,7 @@ def check_root(root: str | os.PathLike[str]) -> Path:
     RootUnusable
         If it does not exist, is not a directory, or may not be read.
     """
-    path = Path(os.path.abspath(root))
+    path = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would lose the mount's name
     if not path.exists():
         parent = next((each for each in path.parents if each.exists()), path)
         kind = "is a dangling link" if path.is_symlink() else "does not exist"

@@ -74,13 +74,11 @@ def build(family: str, root: str, store: str | None, root_id: str | None, as_jso
     from climeri_platform.catalog import build_catalog
 
     with tqdm(desc=f"{family}: files", unit="", delay=2, leave=False) as bar:
-        report = build_catalog(
-            family,
-            root,
-            store=store,
-            root_id=root_id,
-            progress=lambda seen: bar.update(seen - bar.n) and None,
-        )
+
+        def follow(seen: int) -> None:
+            bar.update(seen - bar.n)
+
+        report = build_catalog(family, root, store=store, root_id=root_id, progress=follow)
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2))
     else:
@@ -139,7 +137,11 @@ def search(name: str, facets: tuple[str, ...], store: str | None, as_json: bool)
         ]
         click.echo(
             json.dumps(
-                {"catalog": view.family.family, "snapshot": view.snapshot.name, "datasets": datasets},
+                {
+                    "catalog": view.family.family,
+                    "snapshot": view.snapshot.name,
+                    "datasets": datasets,
+                },
                 indent=2,
             )
         )

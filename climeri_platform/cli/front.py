@@ -50,7 +50,9 @@ class LazyGroup(click.Group):
 def command(verbose: int) -> None:
     """Find, open, analyse and cite climate simulations at the CLIMERI-France centres."""
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
 
 
 def _tell(message: str, hint: str = "") -> None:

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Limits", "cluster", "machine_limits", "progress"]
 
-_WHERE = {"Limits": "limits", "cluster": "local", "machine_limits": "limits", "progress": "following"}
+_WHERE = {
+    "Limits": "limits",
+    "cluster": "local",
+    "machine_limits": "limits",
+    "progress": "following",
+}
 
 
 def __getattr__(name: str) -> object:

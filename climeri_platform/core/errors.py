@@ -231,7 +231,7 @@ def nearest(word: str, known: Iterable[str], *, count: int = 3) -> list[str]:
     ['IPSL-CM6A-LR']
     """
     words = list(dict.fromkeys(known))
-    lower = {}
+    lower: dict[str, list[str]] = {}
     for each in words:
         lower.setdefault(each.lower(), []).append(each)
     close = get_close_matches(word.lower(), lower, n=count, cutoff=0.6)

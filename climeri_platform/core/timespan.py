@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from climeri_platform.core.errors import UsageError
 
-__all__ = ["TimeSpan", "last_day_of_month", "parse_time_range"]
+__all__ = ["TimeSpan", "follows", "last_day_of_month", "parse_time_range"]
 
 # digits of a label -> what completes it to YYYYMMDDhhmm at its start
 _START = {4: "01010000", 6: "010000", 8: "0000", 10: "00", 12: ""}
@@ -136,9 +136,36 @@ def parse_time_range(text: str, calendar: str | None = None) -> TimeSpan:
         if len(label) not in _START:
             raise UsageError(f"{text!r} is no time range: {label!r} has {len(label)} digits")
         _check(label, calendar)
-    span = TimeSpan(
-        int(first + _START[len(first)]), _end(last, calendar), len(first), climatology
-    )
+    span = TimeSpan(int(first + _START[len(first)]), _end(last, calendar), len(first), climatology)
     if span.end < span.start:
         raise UsageError(f"{text!r} is no time range: it ends before it starts")
     return span
+
+
+def follows(end: int, start: int) -> bool:
+    """Say whether a file that starts at ``start`` may continue one that ends at ``end``.
+
+    Whole days are compared, and any day from the 28th may be the last of its month, because names
+    do not say the calendar.
+
+    Parameters
+    ----------
+    end, start
+        ``YYYYMMDDhhmm``.
+
+    Returns
+    -------
+    bool
+        False where at least a day is missing between them.
+
+    Examples
+    --------
+    >>> follows(184912312359, 185001010000), follows(184912312359, 185002010000)
+    (True, False)
+    """
+    last, first = end // 10_000, start // 10_000
+    if first <= last + 1:
+        return True
+    year, month, day = last // 10_000, last // 100 % 100, last % 100
+    next_month = (year + 1) * 10_000 + 101 if month == 12 else year * 10_000 + (month + 1) * 100 + 1
+    return day >= 28 and first <= next_month

@@ -175,11 +175,11 @@ class Selection:
         from climeri_platform.access import DatasetFiles
 
         mounts = {**self.view.snapshot.mounts, **load_site().mounts}
-        groups: dict[tuple[str, str | None], dict[str, list[str]]] = {}
-        rows = self.view.files().select("dataset", "version", "root", "path", "start")
-        for dataset, version, root, path, _ in rows.iter_rows():
+        groups: dict[tuple[str, str | None], dict[str, list[tuple[str, int, int]]]] = {}
+        rows = self.view.files().select("dataset", "version", "root", "path", "start", "end")
+        for dataset, version, root, path, start, end in rows.iter_rows():
             there = groups.setdefault((dataset, version), {})
-            there.setdefault(root, []).append(f"{mounts[root]}/{path}")
+            there.setdefault(root, []).append((f"{mounts[root]}/{path}", start, end))
         versions: dict[str, int] = {}
         for dataset, _ in groups:
             versions[dataset] = versions.get(dataset, 0) + 1
@@ -193,7 +193,9 @@ class Selection:
             if version is not None:
                 attributes["version"] = version
             notes = (f"taken from {root}; also at {others}",) if others else ()
-            wanted.append(DatasetFiles(key, tuple(roots[root]), attributes, notes))
+            paths = tuple(path for path, _, _ in roots[root])
+            spans = tuple((start, end) for _, start, end in roots[root] if start is not None)
+            wanted.append(DatasetFiles(key, paths, spans, attributes, notes))
         return wanted
 
     def __repr__(self) -> str:
