@@ -175,7 +175,7 @@ class Selection:
         from climeri_platform.access import DatasetFiles
 
         mounts = {**self.view.snapshot.mounts, **load_site().mounts}
-        groups: dict[tuple[str, str | None], dict[str, list[tuple[str, int, int]]]] = {}
+        groups: dict[tuple[str, str | None], dict[str, list[tuple[str, int | None, int | None]]]] = {}
         rows = self.view.files().select("dataset", "version", "root", "path", "start", "end")
         for dataset, version, root, path, start, end in rows.iter_rows():
             there = groups.setdefault((dataset, version), {})
@@ -194,7 +194,7 @@ class Selection:
                 attributes["version"] = version
             notes = (f"taken from {root}; also at {others}",) if others else ()
             paths = tuple(path for path, _, _ in roots[root])
-            spans = tuple((start, end) for _, start, end in roots[root] if start is not None)
+            spans = tuple((start, end) for _, start, end in roots[root] if start and end)
             wanted.append(DatasetFiles(key, paths, spans, attributes, notes))
         return wanted
 

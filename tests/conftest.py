@@ -1,0 +1,116 @@
+"""What every test may use, and how skipped tests are told."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+# built once, then kept between runs; `make clean` removes it
+CACHE = Path(os.environ.get("CLIMERI_TEST_CACHE") or CHECKOUT / ".cache")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_mine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the tests from the settings of whoever runs them."""
+    for name in list(os.environ):
+        if name.startswith("CLIMERI_") and not name.startswith("CLIMERI_TEST"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-config"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The real files beside the checkout."""
+    folder = Path(os.environ.get("CLIMERI_TEST_DATA") or CHECKOUT.parent / "shared" / "data")
+    if not (folder / "mini-esgf").is_dir():
+        pytest.skip("wants real files: the folder ../shared/data beside the checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cdo() -> str:
+    """Climate Data Operators."""
+    found = shutil.which("cdo")
+    if found is None:
+        pytest.skip("wants the Debian package cdo")
+    return found
+
+
+def _archive(size: str) -> Path:
+    from climeri_platform.testing import build_archive
+
+    folder = CACHE / f"archive-{size}"
+    build_archive(folder, size=size)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_archive() -> Path:
+    """The small demonstration archive; read it, never write to it."""
+    return _archive("small")
+
+
+@pytest.fixture(scope="session")
+def full_archive() -> Path:
+    """The full demonstration archive; read it, never write to it."""
+    return _archive("full")
+
+
+@pytest.fixture(scope="session")
+def demo_store(small_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The catalogs of the small demonstration archive."""
+    from climeri_platform.catalog import build_catalog
+    from climeri_platform.testing import ARCHIVE_ROOTS
+
+    store = tmp_path_factory.mktemp("demo") / "store"
+    for family, folder in ARCHIVE_ROOTS.items():
+        build_catalog(family, small_archive / folder, store=store)
+    return store
+
+
+@pytest.fixture
+def no_client() -> Iterator[None]:
+    """Close whatever Dask client a test leaves."""
+    yield
+    from distributed import default_client
+
+    try:
+        default_client().close()
+    except ValueError:
+        return
+
+
+def _reason(report: pytest.TestReport) -> str:
+    place = report.longrepr
+    return place[2].removeprefix("Skipped: ") if isinstance(place, tuple) else str(place)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what each skipped test wants."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if not skipped:
+        return
+    wants: dict[str, int] = {}
+    for report in skipped:
+        wants[_reason(report)] = wants.get(_reason(report), 0) + 1
+    terminalreporter.section("skipped is not passed")
+    for reason, count in wants.items():
+        terminalreporter.line(f"{count} skipped: {reason}")
+    if os.environ.get("CI") == "true":
+        terminalreporter.line("CI=true: a skipped test is a failure", red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail a run under CI in which a test was skipped."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") == "true" and exitstatus == 0 and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
