@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ def up(port: int, as_json: bool, server_command: str | None, **given: Any) -> No
     from climeri_platform.hub import run_hub
 
     more: dict[str, Any] = (
-        {"server_command": tuple(server_command.split())} if server_command else {}
+        {"server_command": tuple(shlex.split(server_command))} if server_command else {}
     )
     settings = make_settings(port=port, **given, **more)
     warn_root()

@@ -139,7 +139,7 @@ def _npm_ci(node: Path, npm: Path, folder: Path) -> None:
     done = subprocess.run(
         [str(node), str(npm), *words.split(), "--loglevel=error"],
         cwd=folder,
-        env={**os.environ, "NODE_DISABLE_COMPILE_CACHE": "1"},  # npm leaves a folder in /tmp else
+        env={**os.environ, "NODE_DISABLE_COMPILE_CACHE": "1"},  # else npm leaves a folder in /tmp
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -103,7 +103,8 @@ def run_hub(
     with contextlib.ExitStack() as stack:
         stack.enter_context(_signals())
         state.prepare()
-        stack.callback(os.close, state.lock())
+        held = state.lock()
+        stack.callback(os.close, held)
         _end_last_run(state, tell)
         port = free_port(settings.port)
         count = refresh_curated(settings.notebooks, state.curated)
@@ -123,6 +124,7 @@ def run_hub(
             root=os.geteuid() == 0,
         )
         state.write_run(run)
+        os.write(held, f"process {os.getpid()} at {run.address}\n".encode())
         tell(f"starting JupyterHub on {run.address}")
         with _jupyterhub(state, run, tell) as child:
             first = first_notebook(state.curated)
@@ -225,7 +227,8 @@ def _jupyterhub(state: StateFolder, run: HubRun, tell: Callable[[str], None]) ->
         _ignore_signals()
         tell("stopping the hub and the servers of its users")
         _end(hub, family)
-        state.run_file.unlink(missing_ok=True)
+        for note in (state.run_file, state.proxy_pid_file):
+            note.unlink(missing_ok=True)
 
 
 def _environment(state: StateFolder, run: HubRun) -> dict[str, str]:
