@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from climeri_platform.core.errors import ArchiveError, nearest
 from climeri_platform.testing.jobs import Job, jobs_of, run_job
-from climeri_platform.testing.recipe import ARCHIVE_VERSION, SIZES
+from climeri_platform.testing.recipe import ARCHIVE_VERSION
+from climeri_platform.testing.sizes import SIZES
 from climeri_platform.testing.truth import TRUTH_FILE, make_truth
 
 if TYPE_CHECKING:

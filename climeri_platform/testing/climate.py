@@ -8,7 +8,7 @@ are written, see :mod:`climeri_platform.testing.fields`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ __all__ = ["PATTERN", "Climate", "climate", "insolation", "warming_pattern"]
 
 Array = NDArray[np.float64]
 
-PATTERN = {
+PATTERN: dict[str, Any] = {
     "formula": "P = p / area_mean(p), p = base + land * fraction_of_land + arctic * "
     "exp(-((lat - 90) / width)**2) - southern * exp(-((lat + 58) / 14)**2) * (1 - fraction_of_land)",
     "base": 0.85,
@@ -80,13 +80,13 @@ def insolation(lat: Array, solar_constant: float = 1361.0) -> Array:
 def warming_pattern(points: Points) -> Array:
     """Return the warming pattern at some places, its area mean is one."""
     land = land_fraction(points.lat, points.lon)
-    north = np.exp(-(((points.lat - 90.0) / float(PATTERN["width"])) ** 2))
+    north = np.exp(-(((points.lat - 90.0) / PATTERN["width"]) ** 2))
     south = np.exp(-(((points.lat + 58.0) / 14.0) ** 2)) * (1.0 - land)
     raw = (
-        float(PATTERN["base"])
-        + float(PATTERN["land"]) * land
-        + float(PATTERN["arctic"]) * north
-        - float(PATTERN["southern"]) * south
+        PATTERN["base"]
+        + PATTERN["land"] * land
+        + PATTERN["arctic"] * north
+        - PATTERN["southern"] * south
     )
     return np.round(raw / (raw * points.weight).sum(), 9)
 
@@ -130,7 +130,9 @@ def _pressure(points: Points, land: Array) -> Climate:
     lat, sine = points.lat, np.sin(np.deg2rad(points.lat))
     highs = 900.0 * np.exp(-(((np.abs(lat) - 32.0) / 11.0) ** 2))
     lows = -1900.0 * np.exp(-(((lat + 64.0) / 12.0) ** 2))
-    lows = lows - 500.0 * np.exp(-(((lat - 60.0) / 12.0) ** 2)) - 300.0 * np.exp(-((lat / 14.0) ** 2))
+    lows = (
+        lows - 500.0 * np.exp(-(((lat - 60.0) / 12.0) ** 2)) - 300.0 * np.exp(-((lat / 14.0) ** 2))
+    )
     season = -500.0 * land * sine * _wave(6.8) + 250.0 * (1.0 - land) * sine * _wave(6.8)
     noise = 60.0 + 420.0 * np.abs(sine) ** 2
     return Climate(101_150.0 + highs + lows + season, 30.0 * sine, noise, positive=False)
@@ -141,14 +143,18 @@ def _reflected(points: Points, land: Array) -> Climate:
     albedo = 0.225 + 0.36 * np.abs(sine) ** 3 + 0.07 * land
     albedo = albedo + 0.08 * np.exp(-(((points.lat - 4.0) / 8.0) ** 2))
     change = 0.6 + 1.2 * np.abs(sine)
-    return Climate(insolation(points.lat) * albedo, change, np.full_like(sine, 0.035), positive=True)
+    return Climate(
+        insolation(points.lat) * albedo, change, np.full_like(sine, 0.035), positive=True
+    )
 
 
 def _emitted(points: Points, land: Array) -> Climate:
     warm = _temperature(points.lat, land)
     belt = 34.0 * np.exp(-(((points.lat - 4.0 - 5.0 * _wave(7.5)) / 9.0) ** 2))
     change = 0.5 + 0.5 * warming_pattern(points)
-    return Climate(238.0 + 1.75 * (warm - 288.0) - belt, change, np.full_like(land, 2.6), positive=False)
+    return Climate(
+        238.0 + 1.75 * (warm - 288.0) - belt, change, np.full_like(land, 2.6), positive=False
+    )
 
 
 def _incoming(points: Points, land: Array) -> Climate:

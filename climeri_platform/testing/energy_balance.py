@@ -1,4 +1,4 @@
-"""The two-layer energy balance model that every simulation of the archive obeys.
+r"""The two-layer energy balance model that every simulation of the archive obeys.
 
 .. math::
 

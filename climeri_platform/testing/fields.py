@@ -2,13 +2,13 @@
 
 A field is a climatology, a pattern times an amplitude, and weather. It is moved onto its target
 mean, rounded to a quantum (so that it compresses), and then the rounding is mended: some cells of
-one row, all of one area, take one quantum more or less, until the area mean is the target to
-within half a quantum of a single cell.
+one row, all of one area, take one quantum more or less, and the last of them what is left, until
+the area mean is the target to within 1/512 of a quantum of a single cell.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from climeri_platform.testing.climate import Climate
     from climeri_platform.testing.grids import Points
 
-__all__ = ["FieldPlan", "area_mean", "blocks", "quantise", "raw_block"]
+__all__ = ["MISSING", "FieldPlan", "area_mean", "blocks", "quanta", "quantise", "raw_block"]
 
 Array = NDArray[np.float64]
+
+MISSING = np.float32(1e20)
+"""The missing value of CMIP."""
 
 BLOCK = 60
 """Months that are made at once: five years stay in the cache of a processor."""
@@ -44,6 +47,8 @@ class FieldPlan:
         (t,) area means to reach.
     months
         (t,) month of the year, from 0.
+    quantum
+        (c,) the powers of two to whose multiples values are rounded.
     """
 
     climate: Climate
@@ -52,6 +57,25 @@ class FieldPlan:
     weather: Array
     target: Array
     months: NDArray[np.int64]
+    quantum: Array
+
+    def cut(self, part: slice) -> FieldPlan:
+        """Return the plan of some of the months."""
+        return replace(
+            self,
+            amplitude=self.amplitude[part],
+            weather=self.weather[part],
+            target=self.target[part],
+            months=self.months[part],
+        )
+
+
+def quanta(fixed: float, noise: Array) -> Array:
+    """Return the rounding of each cell: fixed, or about a third of its weather if that is 0."""
+    if fixed:
+        return np.full_like(noise, fixed)
+    powers: Array = 2.0 ** np.rint(np.log2(noise / 3.0))
+    return powers
 
 
 def area_mean(field: Array, weight: Array) -> Array:
@@ -78,20 +102,22 @@ def raw_block(plan: FieldPlan, part: slice, weight: Array) -> Array:
     return field
 
 
-def _mending_row(points: Points) -> NDArray[np.int64]:
-    """Return cells of one area, near the equator, in an order that scatters them."""
+def _mending_row(points: Points, quantum: Array) -> NDArray[np.int64]:
+    """Return cells of one area and one quantum, near the equator, in an order that scatters them."""
     nrow, ncol = points.shape
-    valid = (points.area > 0).reshape(points.shape)
+    finest = quantum == quantum.reshape(points.shape).min(axis=1).repeat(ncol)
+    valid = ((points.area > 0) & finest).reshape(points.shape)
     lat = np.abs(points.lat.reshape(points.shape)).mean(axis=1)
-    row = int(np.argmax(valid.sum(axis=1) / ncol - lat / 900.0))
+    row = int(np.argmax(valid.sum(axis=1) / ncol - lat / 300.0))
     cells = row * ncol + np.flatnonzero(valid[row])
-    stride = next(n for n in range(int(len(cells) * 0.618), nrow * ncol) if np.gcd(n, len(cells)) == 1)
+    first = max(1, int(len(cells) * 0.618))
+    stride = next(n for n in range(first, nrow * ncol) if np.gcd(n, len(cells)) == 1)
     order: NDArray[np.int64] = cells[(np.arange(len(cells)) * stride) % len(cells)]
     return order
 
 
 def quantise(
-    field: Array, target: Array | None, points: Points, quantum: float
+    field: Array, target: Array | None, points: Points, quantum: Array
 ) -> NDArray[np.float32]:
     """Round fields to multiples of a quantum and keep their area means.
 
@@ -102,30 +128,35 @@ def quantise(
     target
         (t,) area means, or None to leave the rounding as it falls.
     points
-        The cells; those without area do not count.
+        The cells; those without area become missing values.
     quantum
-        A power of two, so that multiples are exact in float32.
+        (c,) powers of two, so that multiples are exact in float32.
 
     Returns
     -------
     ndarray of float32
         (t, c).
     """
-    counts = np.rint(field / quantum)
+    rounded = np.rint(field / quantum) * quantum
     if target is not None:
-        weight, order = points.weight, _mending_row(points)
-        missing = target / quantum - area_mean(counts, weight)
-        steps = np.rint(missing / weight[order[0]])
+        weight, order = points.weight, _mending_row(points, quantum)
+        missing = target - area_mean(rounded, weight)
+        step = quantum[order[0]]
+        steps = np.rint(missing / (weight[order[0]] * step))
         rounds, rest = np.divmod(np.abs(steps), len(order))
         extra = rounds[:, None] + (np.arange(len(order)) < rest[:, None])
-        counts[:, order] += np.sign(steps)[:, None] * extra
-    return (counts * quantum).astype(np.float32)
+        rounded[:, order] += np.sign(steps)[:, None] * extra * step
+        left = (target - area_mean(rounded, weight)) / weight[order[-1]]
+        rounded[:, order[-1]] += np.rint(left / step * 256.0) * step / 256.0
+    made = rounded.astype(np.float32)
+    made[:, points.area == 0] = MISSING
+    return made
 
 
-def blocks(plan: FieldPlan, points: Points, quantum: float) -> Iterator[NDArray[np.float32]]:
+def blocks(plan: FieldPlan, points: Points) -> Iterator[NDArray[np.float32]]:
     """Yield the rounded fields of a run, (t, row, column), five years at a time."""
     for first in range(0, len(plan.target), BLOCK):
         part = slice(first, first + BLOCK)
         field = raw_block(plan, part, points.weight)
-        made = quantise(field, plan.target[part], points, quantum)
+        made = quantise(field, plan.target[part], points, plan.quantum)
         yield made.reshape(-1, *points.shape)

@@ -88,9 +88,10 @@ def atmosphere(kind: str, nlat: int, nlon: int) -> Atmosphere:
     """
     if kind == "gaussian":
         sines, weights = np.polynomial.legendre.leggauss(nlat)
-        lat = np.round(np.rad2deg(np.arcsin(sines)), 10)
+        lat: Array = np.round(np.rad2deg(np.arcsin(sines)), 10).astype(np.float64)
         inner = np.clip(np.cumsum(weights)[:-1] - 1.0, -1.0, 1.0)
-        edges = np.concatenate([[-90.0], np.round(np.rad2deg(np.arcsin(inner)), 10), [90.0]])
+        poleward = np.round(np.rad2deg(np.arcsin(inner)), 10)
+        edges: Array = np.concatenate([[-90.0], poleward, [90.0]]).astype(np.float64)
     elif kind == "poles":
         lat = np.linspace(-90.0, 90.0, nlat)
         edges = np.concatenate([[-90.0], (lat[1:] + lat[:-1]) / 2, [90.0]])

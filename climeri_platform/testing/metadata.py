@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from climeri_platform.testing.recipe import Model, Recipe, Run
 
-__all__ = ["CREATED", "SYNTHETIC", "branch", "cmip6_attributes"]
+__all__ = ["CREATED", "SYNTHETIC", "branch", "cmip6_attributes", "variable_attributes"]
 
 CREATED = "2020-01-01T00:00:00Z"
 
@@ -152,6 +152,22 @@ def cmip6_attributes(
     if table not in {"fx", "Ofx"}:
         made["external_variables"] = "areacello" if table == "Omon" else "areacella"
     return dict(sorted(made.items(), key=lambda item: item[0].lower()))
+
+
+def variable_attributes(variable: str, measure: str) -> dict[str, Any]:
+    """Return the attributes of a variable of CMIP, without its missing value."""
+    described = VARIABLES[variable]
+    made = {
+        "standard_name": described.standard_name,
+        "long_name": described.long_name,
+        "comment": described.comment,
+        "units": described.units,
+        "positive": described.positive,
+        "cell_methods": described.cell_methods,
+        "cell_measures": f"area: {measure}" if measure else "",
+        "coordinates": "height" if described.height else "",
+    }
+    return {key: value for key, value in made.items() if value}
 
 
 def _grid_text(model: Model, table: str) -> str:

@@ -6,16 +6,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import netCDF4
-import numpy as np
+
+from climeri_platform.testing.fields import MISSING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["FILL", "created", "put", "put_time"]
+    import numpy as np
+    from numpy.typing import NDArray
 
-FILL = np.float32(1e20)
-"""The missing value of CMIP."""
+__all__ = ["created", "put", "put_fields", "put_time"]
 
 
 @contextmanager
@@ -48,19 +49,41 @@ def put(
     *,
     kind: str = "f8",
     chunks: Sequence[int] | None = None,
-    fill: np.float32 | None = None,
+    fill: bool = False,
     **attributes: Any,
 ) -> netCDF4.Variable[Any]:
     """Add a variable; large ones (with ``chunks``) are shuffled and deflated."""
     packed: dict[str, Any] = {}
     if chunks is not None:
-        packed = {"compression": "zlib", "complevel": 2, "shuffle": True, "chunksizes": chunks}
-    variable = dataset.createVariable(name, kind, tuple(dimensions), fill_value=fill, **packed)
+        packed = {"compression": "zlib", "complevel": 6, "shuffle": True, "chunksizes": chunks}
+    variable = dataset.createVariable(
+        name, kind, tuple(dimensions), fill_value=MISSING if fill else None, **packed
+    )
     for key, value in attributes.items():
         variable.setncattr(key, value)
     if values is not None:
         variable[...] = values
     return variable
+
+
+def put_fields(
+    dataset: netCDF4.Dataset,
+    name: str,
+    dimensions: Sequence[str],
+    blocks: Iterable[NDArray[np.float32]],
+    *,
+    chunks: Sequence[int],
+    **attributes: Any,
+) -> None:
+    """Add a variable of float32 and write its fields, (t, row, column), block after block."""
+    variable = put(
+        dataset, name, dimensions, kind="f4", fill=True, chunks=chunks,
+        **attributes, missing_value=MISSING,
+    )  # fmt: skip
+    first = 0
+    for block in blocks:
+        variable[first : first + len(block)] = block
+        first += len(block)
 
 
 def put_time(

@@ -1,8 +1,9 @@
-"""What is in the archive: models, runs and their variables. Data, and nothing else."""
+"""The words of a recipe: what a model, a run and an archive are made of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from climeri_platform.testing.energy_balance import TwoLayer
 
@@ -10,10 +11,11 @@ __all__ = [
     "ARCHIVE_ROOTS",
     "ARCHIVE_VERSION",
     "LENGTHS",
-    "SIZES",
     "Model",
     "Recipe",
+    "Regional",
     "Run",
+    "Workflow",
 ]
 
 ARCHIVE_VERSION = "1"
@@ -87,9 +89,7 @@ class Model:
     def layers(self, physics: int = 1) -> TwoLayer:
         """Return the energy balance model; each further physics is a tenth more sensitive."""
         feedback = self.forcing_2x / self.sensitivity(physics)
-        return TwoLayer(
-            self.forcing_2x, feedback, self.capacity, self.deep_capacity, self.exchange
-        )
+        return TwoLayer(self.forcing_2x, feedback, self.capacity, self.deep_capacity, self.exchange)
 
     def sensitivity(self, physics: int = 1) -> float:
         """Equilibrium climate sensitivity of one physics version, K."""
@@ -141,12 +141,78 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Regional:
+    """A regional model and the run that drives it (historical, then ssp585).
+
+    ``variables`` are monthly; the domain is EUR-44.
+    """
+
+    source_id: str
+    member_id: str
+    variables: tuple[str, ...]
+    first_year: int
+    rcm_model: str = "DEMO-RCM1"
+    ensemble: str = "r1i1p1"
+
+    @property
+    def driving_model(self) -> str:
+        """The name of the driver in the CORDEX tree: institute and model."""
+        return f"DEMO-{self.source_id}"
+
+    @property
+    def name(self) -> str:
+        """Domain, driver and regional model."""
+        return f"EUR-44.{self.driving_model}.{self.ensemble}.{self.rcm_model}.v1"
+
+    def folder(self, experiment: str, variable: str) -> Path:
+        """Return the folder of a dataset, relative to the archive."""
+        driver = (self.driving_model, experiment, self.ensemble)
+        names = (*driver, self.rcm_model, "v1", "mon", variable, "v20210101")
+        return Path("CORDEX", "output", "EUR-44", "DEMO", *names)
+
+    def file(self, experiment: str, variable: str, period: str) -> str:
+        """Return the name of a file."""
+        driver = f"{self.driving_model}_{experiment}_{self.ensemble}"
+        return f"{variable}_EUR-44_{driver}_{self.rcm_model}_v1_mon_{period}.nc"
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A job of libIGCM: a run of a model that is in no CMIP tree, and which years are kept."""
+
+    model: Model
+    run: Run
+    series: tuple[str, ...]
+    series_years: tuple[int, int]
+    output_years: tuple[int, int]
+    season_years: tuple[int, int]
+    job_name: str = "CM6-DEMO-hist.01"
+    tag_name: str = "IPSLCM6"
+    space_name: str = "PROD"
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the job, relative to the archive."""
+        names = (self.tag_name, self.space_name, self.run.experiment_id, self.job_name)
+        return Path("IGCM_OUT", *names)
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """A size of the archive."""
+    """A size of the archive.
+
+    ``observed`` and ``observation`` are the model and the run behind the observation-like product,
+    of which ``observables`` are written.
+    """
 
     size: str
     models: tuple[Model, ...]
     runs: tuple[Run, ...]
+    regional: Regional | None
+    workflow: Workflow | None
+    observed: Model
+    observation: Run
+    observables: tuple[str, ...]
 
     def model(self, source_id: str) -> Model:
         """Return a model by its name."""
@@ -156,39 +222,3 @@ class Recipe:
         """Return a run by its names, if the archive holds it."""
         wanted = f"{source_id}.{experiment_id}.{member_id}"
         return next((run for run in self.runs if run.name == wanted), None)
-
-
-AUTAN = Model(
-    "AUTAN-CM2", "standard", "days since 1850-01-01 00:00:00", ("poles", 73, 96),
-    3.0, 3.6, 8.0, 100.0, 0.72, 286.9, 0.04, 0.12, 1850, "250 km", ocean=(76, 90),
-)  # fmt: skip
-BORA = Model(
-    "BORA-ESM1", "noleap", "days since 0001-01-01 00:00:00", ("gaussian", 48, 96),
-    4.6, 3.9, 7.2, 85.0, 0.60, 287.8, -0.06, -0.20, 1, "500 km", file_years=100, chunk_months=24,
-)  # fmt: skip
-CIERZO = Model(
-    "CIERZO-1-0", "360_day", "days since 1850-01-01", ("cells", 60, 80),
-    2.3, 3.3, 9.0, 120.0, 0.85, 286.2, 0.10, 0.35, 2250, "500 km", chunk_months=1,
-)  # fmt: skip
-
-_TOA = ("Amon.rsdt", "Amon.rsut", "Amon.rlut")
-
-
-def _small() -> Recipe:
-    a, b, c = AUTAN.source_id, BORA.source_id, CIERZO.source_id
-    return Recipe(
-        "small",
-        (AUTAN, BORA, CIERZO),
-        (
-            Run(a, "historical", "r1i1p1f1", ("fx.areacella", "fx.sftlf", "Amon.tas"), branch=5),
-            Run(a, "ssp585", "r1i1p1f1", ("Amon.tas",), branch=5),
-            Run(b, "historical", "r1i1p1f1", ("fx.areacella", "Amon.tas"), branch=12),
-            Run(b, "ssp585", "r1i1p1f1", ("Amon.tas",), branch=12),
-            Run(c, "historical", "r1i1p1f2", ("fx.areacella", "Amon.tas"), branch=20),
-            Run(c, "ssp585", "r1i1p1f2", ("Amon.tas",), branch=20),
-        ),
-    )
-
-
-SIZES = {"small": _small}
-"""The recipe of each size."""

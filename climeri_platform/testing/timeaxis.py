@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TimeAxis", "day_number", "monthly", "year_means"]
+__all__ = ["TimeAxis", "daily", "day_number", "month_days", "monthly", "year_means"]
 
 _MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -100,3 +100,17 @@ def year_means(values: NDArray[np.float64], axis: TimeAxis) -> NDArray[np.float6
     months = values.reshape(-1, 12) * axis.days.reshape(-1, 12)
     means: NDArray[np.float64] = months.sum(axis=1) / axis.days.reshape(-1, 12).sum(axis=1)
     return means
+
+
+def daily(months: TimeAxis) -> TimeAxis:
+    """Return the days of some months."""
+    lengths = months.days.astype(np.int64)
+    first = months.bounds[0, 0] + np.arange(int(lengths.sum()))
+    return TimeAxis(
+        months.calendar,
+        months.units,
+        np.repeat(months.year, lengths),
+        np.repeat(months.month, lengths),
+        np.ones(len(first)),
+        np.stack([first, first + 1.0], axis=1),
+    )

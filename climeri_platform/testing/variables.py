@@ -9,7 +9,11 @@ __all__ = ["VARIABLES", "Variable"]
 
 @dataclass(frozen=True)
 class Variable:
-    """Attributes of a variable; ``quantum`` is the step to which its values are rounded."""
+    """Attributes of a variable.
+
+    ``quantum`` is the step to which its values are rounded, a power of two; 0 stands for a third
+    of the local weather, see :func:`~.fields.quanta`.
+    """
 
     standard_name: str
     long_name: str
@@ -27,8 +31,7 @@ VARIABLES = {
         "air_temperature",
         "Near-Surface Air Temperature",
         "K",
-        2.0**-4,
-        cell_methods="area: time: mean",
+        0.0,
         height=2.0,
         comment="near-surface (usually, 2 meter) air temperature",
     ),
@@ -36,7 +39,7 @@ VARIABLES = {
         "air_temperature",
         "Daily Maximum Near-Surface Air Temperature",
         "K",
-        2.0**-3,
+        0.0,
         cell_methods="area: mean time: maximum",
         height=2.0,
     ),
@@ -44,7 +47,7 @@ VARIABLES = {
         "air_temperature",
         "Daily Minimum Near-Surface Air Temperature",
         "K",
-        2.0**-3,
+        0.0,
         cell_methods="area: mean time: minimum",
         height=2.0,
     ),
@@ -55,21 +58,21 @@ VARIABLES = {
         2.0**-20,
         comment="includes both liquid and solid phases",
     ),
-    "psl": Variable("air_pressure_at_mean_sea_level", "Sea Level Pressure", "Pa", 16.0),
+    "psl": Variable("air_pressure_at_mean_sea_level", "Sea Level Pressure", "Pa", 0.0),
     "rsdt": Variable(
         "toa_incoming_shortwave_flux", "TOA Incident Shortwave Radiation", "W m-2", 2.0**-4, "down"
     ),
     "rsut": Variable(
-        "toa_outgoing_shortwave_flux", "TOA Outgoing Shortwave Radiation", "W m-2", 0.5, "up"
+        "toa_outgoing_shortwave_flux", "TOA Outgoing Shortwave Radiation", "W m-2", 1.0, "up"
     ),
     "rlut": Variable(
-        "toa_outgoing_longwave_flux", "TOA Outgoing Longwave Radiation", "W m-2", 0.5, "up"
+        "toa_outgoing_longwave_flux", "TOA Outgoing Longwave Radiation", "W m-2", 1.0, "up"
     ),
     "tos": Variable(
         "sea_surface_temperature",
         "Sea Surface Temperature",
         "degC",
-        2.0**-5,
+        0.0,
         realm="ocean",
         cell_methods="area: mean where sea time: mean",
     ),

@@ -32,11 +32,12 @@ def autoregressive(
     return np.round(values, 9)
 
 
-def modes(name: str, points: Points) -> Array:
+def modes(name: str, points: Points, *, fineness: float = 1.0) -> Array:
     """Return the patterns of a model at some places, (MODES, c).
 
     Each is a sum of plane waves in space, seen where the sphere cuts them: isotropic, smooth, and
-    defined on any grid, so that atmosphere and ocean of one model share their weather.
+    defined on any grid, so that atmosphere and ocean of one model share their weather. Waves are
+    as long as continents; a ``fineness`` above one shortens them.
     """
     random = generator("modes", name)
     phi, lam = np.deg2rad(points.lat), np.deg2rad(points.lon)
@@ -46,7 +47,7 @@ def modes(name: str, points: Points) -> Array:
     tongue = 2.2 * tongue / (1.0 + np.exp((points.lon - 275.0) / 6.0))
     made = [tongue]
     for _ in range(MODES - 1):
-        waves = random.uniform(-1.0, 1.0, (5, 3)) * 5.5
+        waves = random.uniform(-1.0, 1.0, (5, 3)) * 5.5 * fineness
         shifts = random.uniform(0.0, 2.0 * np.pi, 5)
         field = np.zeros_like(phi)
         for wave, shift in zip(waves, shifts, strict=True):
