@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from climeri_platform.testing.land import land_fraction
+from climeri_platform.testing.reproducible import snapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +75,7 @@ def insolation(lat: Array, solar_constant: float = 1361.0) -> Array:
     phi = np.deg2rad(np.clip(lat, -89.99, 89.99))
     sunset = np.arccos(np.clip(-np.tan(phi) * np.tan(tilt), -1.0, 1.0))
     rays = sunset * np.sin(phi) * np.sin(tilt) + np.cos(phi) * np.cos(tilt) * np.sin(sunset)
-    return np.round(np.maximum(solar_constant / np.pi * rays, 0.0), 6)
+    return snapped(np.maximum(solar_constant / np.pi * rays, 0.0), 6)
 
 
 def warming_pattern(points: Points) -> Array:
@@ -88,7 +89,7 @@ def warming_pattern(points: Points) -> Array:
         + PATTERN["arctic"] * north
         - PATTERN["southern"] * south
     )
-    return np.round(raw / (raw * points.weight).sum(), 9)
+    return snapped(raw / (raw * points.weight).sum(), 9)
 
 
 def _temperature(lat: Array, land: Array) -> Array:
@@ -184,6 +185,5 @@ def climate(variable: str, points: Points) -> Climate:
         Where.
     """
     made = _CLIMATES[variable](points, land_fraction(points.lat, points.lon))
-    # Snapped, so that the last bit of sin and exp, which differs between processors, never shows.
     snap = 11 if variable == "pr" else 6
-    return Climate(np.round(made.mean, snap), np.round(made.change, 6), made.noise, made.positive)
+    return Climate(snapped(made.mean, snap), snapped(made.change, 6), made.noise, made.positive)

@@ -19,8 +19,8 @@ from climeri_platform.testing.land import land_fraction
 from climeri_platform.testing.metadata import CREATED, SYNTHETIC, variable_attributes
 from climeri_platform.testing.netcdf import created, put_fields, put_time
 from climeri_platform.testing.plans import plan_fields
+from climeri_platform.testing.reproducible import generator, tracking_id
 from climeri_platform.testing.rotated import EUR_44, bilinear
-from climeri_platform.testing.seeds import generator, tracking_id
 from climeri_platform.testing.simulation import axis_of
 from climeri_platform.testing.timeaxis import TimeAxis, monthly, year_means
 from climeri_platform.testing.variables import VARIABLES
@@ -57,9 +57,10 @@ def _detail(variable: str, months: NDArray[np.int64]) -> Array:
     hills = modes("EUR-44 hills", points, fineness=9.0)[1:].sum(axis=0)
     hills = hills * land_fraction(points.lat, points.lon)
     season = -np.cos(2.0 * np.pi * (months + 0.5) / 12.0)[:, None]
+    made: Array = -0.9 * hills + 6.0 * season * coast
     if variable == "pr":
-        return 0.25 * hills - 0.1 * season * coast
-    return -0.9 * hills + 6.0 * season * coast
+        made = 0.25 * hills - 0.1 * season * coast
+    return made
 
 
 def _driver(recipe: Recipe, regional: Regional, variable: str, years: tuple[int, int]) -> Array:
@@ -129,7 +130,9 @@ def write_regional(
         path = regional.folder(experiment, variable) / regional.file(
             experiment, variable, f"{first}01-{end}12"
         )
-        _write(directory, path, regional, experiment, variable, axis, field, target)
+        attributes = _attributes(regional, experiment, path)
+        made = quantise(field, target, EUR_44.points, _quanta(variable))
+        _write(directory / path, attributes, variable, axis, made)
         written.append(path)
         means.append((axis, target))
         first = end + 1
@@ -139,30 +142,28 @@ def write_regional(
     return written, {"domain_mean": {f"{name}.{variable}": {"years": years, variable: values}}}
 
 
+def _quanta(variable: str) -> Array:
+    return quanta(VARIABLES[variable].quantum, np.full_like(EUR_44.points.lat, 0.75))
+
+
 def _write(
-    directory: Path,
     path: Path,
-    regional: Regional,
-    experiment: str,
+    attributes: dict[str, Any],
     variable: str,
     axis: TimeAxis,
-    field: Array,
-    target: Array,
+    made: NDArray[np.float32],
 ) -> None:
-    described, points = VARIABLES[variable], EUR_44.points
-    attributes = _attributes(regional, experiment, path)
-    noise = np.full_like(points.lat, 0.75)
-    with created(directory / path, attributes) as dataset:
+    described, shape = VARIABLES[variable], EUR_44.points.shape
+    with created(path, attributes) as dataset:
         put_time(dataset, axis.centres, axis.bounds, units=axis.units, calendar=axis.calendar)
         put_rotated(dataset, EUR_44)
         if described.height:
             put_height(dataset, described.height)
-        made = quantise(field, target, points, quanta(described.quantum, noise))
         words = variable_attributes(variable, "")
         words["coordinates"] = "lon lat height" if described.height else "lon lat"
         put_fields(
-            dataset, variable, ("time", "rlat", "rlon"), [made.reshape(-1, *points.shape)],
-            chunks=(min(12, len(axis)), *points.shape), grid_mapping="rotated_pole", **words,
+            dataset, variable, ("time", "rlat", "rlon"), [made.reshape(-1, *shape)],
+            chunks=(min(12, len(axis)), *shape), grid_mapping="rotated_pole", **words,
         )  # fmt: skip
 
 

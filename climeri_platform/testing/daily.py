@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from climeri_platform.testing.fields import area_mean, quanta, quantise, raw_block
 from climeri_platform.testing.land import land_fraction
 from climeri_platform.testing.plans import plan_fields
-from climeri_platform.testing.seeds import generator
+from climeri_platform.testing.reproducible import generator, snapped
 from climeri_platform.testing.variables import VARIABLES
 from climeri_platform.testing.weather import MODES, autoregressive
 
@@ -31,13 +31,14 @@ def _day_weather(run: Run, kind: str, year: int, month: int, days: int) -> Array
     random = generator("days", run.name, kind, f"{year}-{month}")
     made = [autoregressive(random, days, memory=0.7, size=1.0) for _ in range(MODES - 1)]
     weather = np.stack([np.zeros(days), *made], axis=1)
-    return weather - weather.mean(axis=0)
+    centred: Array = weather - weather.mean(axis=0)
+    return centred
 
 
 def _range(points: Points) -> Array:
     """Half of the range between the coldest and the warmest hour of a day, K."""
     dry = np.exp(-(((np.abs(points.lat) - 24.0) / 14.0) ** 2))
-    return np.round(1.0 + land_fraction(points.lat, points.lon) * (3.0 + 3.5 * dry), 6)
+    return snapped(1.0 + land_fraction(points.lat, points.lon) * (3.0 + 3.5 * dry), 6)
 
 
 def daily_blocks(

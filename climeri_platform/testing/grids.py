@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from climeri_platform.testing.reproducible import snapped
+
 __all__ = ["EARTH_RADIUS", "Atmosphere", "Points", "atmosphere"]
 
 EARTH_RADIUS = 6_371_229.0
@@ -60,12 +62,13 @@ def cell_areas(lat_bnds: Array, lon_bnds: Array) -> Array:
     bands = np.abs(sines[:, 1] - sines[:, 0])
     widths = np.deg2rad(lon_bnds[:, 1] - lon_bnds[:, 0])
     areas = EARTH_RADIUS**2 * bands[:, None] * widths[None, :]
-    return areas.astype(np.float32).astype(np.float64)
+    single: Array = areas.astype(np.float32).astype(np.float64)
+    return single
 
 
 def _longitudes(count: int, first: float) -> tuple[Array, Array]:
     step = 360.0 / count
-    lon = first + step * np.arange(count)
+    lon: Array = first + step * np.arange(count, dtype=np.float64)
     return lon, np.stack([lon - step / 2, lon + step / 2], axis=1)
 
 
@@ -88,9 +91,9 @@ def atmosphere(kind: str, nlat: int, nlon: int) -> Atmosphere:
     """
     if kind == "gaussian":
         sines, weights = np.polynomial.legendre.leggauss(nlat)
-        lat: Array = np.round(np.rad2deg(np.arcsin(sines)), 10).astype(np.float64)
+        lat: Array = snapped(np.rad2deg(np.arcsin(sines)), 10)
         inner = np.clip(np.cumsum(weights)[:-1] - 1.0, -1.0, 1.0)
-        poleward = np.round(np.rad2deg(np.arcsin(inner)), 10)
+        poleward = snapped(np.rad2deg(np.arcsin(inner)), 10)
         edges: Array = np.concatenate([[-90.0], poleward, [90.0]]).astype(np.float64)
     elif kind == "poles":
         lat = np.linspace(-90.0, 90.0, nlat)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from climeri_platform.testing.reproducible import snapped
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -53,4 +55,4 @@ def land_fraction(
     height = height + 0.05 * ragged + 0.03 * np.sin(17 * x) * np.cos(y) * np.sin(19 * y)
     antarctica = 0.5 + (-71.0 - lat + 3.0 * np.sin(x) + 2.0 * np.sin(3 * x)) / 12.0
     height = np.maximum(height, np.clip(antarctica, 0.0, 1.0))
-    return np.round(0.5 * (1.0 + np.tanh(sharpness * 2.0 * (height - 0.52))), 6)
+    return snapped(0.5 * (1.0 + np.tanh(sharpness * 2.0 * (height - 0.52))), 6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from climeri_platform.testing.seeds import tracking_id
+from climeri_platform.testing.reproducible import tracking_id
 from climeri_platform.testing.simulation import first_year, indices
 from climeri_platform.testing.timeaxis import day_number
 from climeri_platform.testing.variables import VARIABLES

@@ -16,6 +16,7 @@ from climeri_platform.testing.climate import Climate, climate, insolation
 from climeri_platform.testing.fields import FieldPlan, quanta
 from climeri_platform.testing.land import land_fraction
 from climeri_platform.testing.plans import plan_fields
+from climeri_platform.testing.reproducible import snapped
 from climeri_platform.testing.simulation import axis_of, monthly_targets, simulate
 from climeri_platform.testing.weather import modes, series
 
@@ -76,7 +77,7 @@ def _surface(name: str, points: Points) -> Climate:
     }
     positive = name.startswith("SW")
     noise = {"cldt": 0.03, "sens": 2.0, "flat": 5.0}.get(name, 0.03 if positive else 3.0)
-    return Climate(np.round(means[name], 6), shape, shape + noise, positive)
+    return Climate(snapped(means[name], 6), shape, shape + noise, positive)
 
 
 def native_target(model: Model, run: Run, name: str) -> Array:

@@ -11,7 +11,7 @@ from climeri_platform.testing.grids import atmosphere
 from climeri_platform.testing.metadata import CREATED, SYNTHETIC, variable_attributes
 from climeri_platform.testing.netcdf import created, put_fields, put_time
 from climeri_platform.testing.plans import plan_fields
-from climeri_platform.testing.seeds import tracking_id
+from climeri_platform.testing.reproducible import tracking_id
 from climeri_platform.testing.simulation import axis_of, monthly_targets, simulate
 from climeri_platform.testing.timeaxis import year_means
 from climeri_platform.testing.variables import VARIABLES

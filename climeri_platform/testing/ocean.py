@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from climeri_platform.testing.grids import EARTH_RADIUS, Points
 from climeri_platform.testing.land import land_fraction
+from climeri_platform.testing.reproducible import snapped
 
 __all__ = ["Ocean", "tripolar"]
 
@@ -49,7 +50,7 @@ def _place(row: Array, turn: Array) -> tuple[Array, Array]:
     cap = 90.0 - np.rad2deg(2 * np.arctan(radius))
     lat = np.where(row <= 0.0, JOINT + np.minimum(row, 0.0) * (JOINT - SOUTH), cap)
     lon = np.where(row <= 0.0, turn, np.rad2deg(np.arctan2(y, x))) + POLE
-    return np.round(lat, 9), np.round(lon % 360.0, 9)
+    return snapped(lat, 9), snapped(lon % 360.0, 9)
 
 
 def _solid_angle(a: Array, b: Array, c: Array) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from climeri_platform.testing.grids import Points, cell_areas
+from climeri_platform.testing.reproducible import snapped
 
 __all__ = ["EUR_44", "Rotated", "bilinear"]
 
@@ -35,7 +36,7 @@ class Rotated:
         lon = np.rad2deg(np.arctan2(east, north)) + self.pole_lon + 180.0
         lon = (lon + 180.0) % 360.0 - 180.0
         area = cell_areas(self.bounds(self.rlat), self.bounds(self.rlon))
-        return Points(np.round(lat, 9).ravel(), np.round(lon, 9).ravel(), area.ravel(), area.shape)
+        return Points(snapped(lat, 9).ravel(), snapped(lon, 9).ravel(), area.ravel(), area.shape)
 
     @staticmethod
     def bounds(centres: Array) -> Array:
@@ -77,4 +78,4 @@ def bilinear(lat: Array, lon: Array, points: Points) -> tuple[NDArray[np.int64],
     cells = [row * width + column, row * width + other]
     cells += [(row + 1) * width + column, (row + 1) * width + other]
     weights = [(1 - north) * (1 - east), (1 - north) * east, north * (1 - east), north * east]
-    return np.stack(cells), np.round(np.stack(weights), 12)
+    return np.stack(cells), snapped(np.stack(weights), 12)

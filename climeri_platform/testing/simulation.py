@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from climeri_platform.testing import energy_balance
-from climeri_platform.testing.seeds import generator
+from climeri_platform.testing.reproducible import generator, snapped
 from climeri_platform.testing.timeaxis import TimeAxis, monthly, year_means
 from climeri_platform.testing.weather import autoregressive
 
@@ -107,7 +107,7 @@ def simulate(model: Model, run: Run) -> Simulation:
     force = forcing.mean(axis=1)[-years:]
     random = generator("global", run.name)
     noise = autoregressive(random, years, memory=NOISE["tas_memory"], size=NOISE["tas"])
-    flutter = np.round(NOISE["toa"] * random.standard_normal(years), 9)
+    flutter = snapped(NOISE["toa"] * random.standard_normal(years), 9)
     since = np.arange(years) + run.branch + (165 if run.experiment_id.startswith("ssp") else 0)
     drift = model.drift * (since + 0.5) / 100.0
     toa = force - layers.feedback * (forced + noise) + model.imbalance + flutter

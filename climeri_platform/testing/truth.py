@@ -14,7 +14,7 @@ from climeri_platform.testing.gregory import gregory
 from climeri_platform.testing.libigcm import native_truth
 from climeri_platform.testing.metadata import branch
 from climeri_platform.testing.recipe import ARCHIVE_VERSION
-from climeri_platform.testing.seeds import SEED
+from climeri_platform.testing.reproducible import SEED
 from climeri_platform.testing.simulation import NOISE, indices, simulate
 
 if TYPE_CHECKING:

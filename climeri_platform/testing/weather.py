@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from climeri_platform.testing.seeds import generator
+from climeri_platform.testing.reproducible import generator, snapped
 
 if TYPE_CHECKING:
     from climeri_platform.testing.grids import Points
@@ -29,7 +29,7 @@ def autoregressive(
     for step, kick in enumerate(kicks.tolist()):
         state = memory * state + kick
         values[step] = state
-    return np.round(values, 9)
+    return snapped(values, 9)
 
 
 def modes(name: str, points: Points, *, fineness: float = 1.0) -> Array:
@@ -53,7 +53,7 @@ def modes(name: str, points: Points, *, fineness: float = 1.0) -> Array:
         for wave, shift in zip(waves, shifts, strict=True):
             field += np.cos(wave[0] * space[0] + wave[1] * space[1] + wave[2] * space[2] + shift)
         made.append(field / np.sqrt(2.5 * (MODES - 1)))
-    return np.round(np.stack(made), 6)
+    return snapped(np.stack(made), 6)
 
 
 def series(name: str, variable: str, months: int) -> Array:

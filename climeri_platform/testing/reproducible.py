@@ -1,13 +1,17 @@
-"""Random numbers that depend on a name and on nothing else."""
+"""What makes the archive the same everywhere: seeds by name, handles by path, snapped numbers."""
 
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 
-__all__ = ["SEED", "generator", "tracking_id"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["SEED", "generator", "snapped", "tracking_id"]
 
 SEED = 20200101
 """The seed of the whole archive."""
@@ -28,3 +32,14 @@ def generator(*names: str) -> np.random.Generator:
 def tracking_id(path: str, *, prefix: str = "21.14100") -> str:
     """Return the handle of a file, always the same for the same relative path."""
     return f"hdl:{prefix}/{uuid5(NAMESPACE_URL, f'climeri-demonstration/{SEED}/{path}')}"
+
+
+def snapped(values: NDArray[np.float64], decimals: int) -> NDArray[np.float64]:
+    """Return values rounded, so that the last bit of a sine, which differs, never shows.
+
+    Examples
+    --------
+    >>> snapped(np.array([0.12345678949]), 9).tolist()
+    [0.123456789]
+    """
+    return np.round(values, decimals).astype(np.float64, copy=False)
