@@ -18,7 +18,9 @@ CACHE = Path(os.environ.get("CLIMERI_TEST_CACHE") or CHECKOUT / ".cache")
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_of_mine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _no_settings_of_mine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Keep the tests from the settings of whoever runs them."""
     for name in list(os.environ):
         if name.startswith("CLIMERI_") and not name.startswith("CLIMERI_TEST"):

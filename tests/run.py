@@ -40,7 +40,11 @@ class Suite:
 
 
 SUITES = (
-    Suite("units and properties", 8, ("-m", "not (science or real_data or notebooks or hub or scale or wheel)")),
+    Suite(
+        "units and properties",
+        8,
+        ("-m", "not (science or real_data or notebooks or hub or scale or wheel)"),
+    ),
     Suite("science and real files", 5, ("-m", "(science or real_data) and not (notebooks or hub)")),
     Suite("notebooks and wheel", 10, ("-m", "(notebooks or wheel) and not hub")),
     Suite("hub and browser", 7, ("-m", "hub")),
@@ -63,7 +67,9 @@ def install_system_packages() -> None:
         ["apt-get", "update", "-qq"],
         ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing],
     ):
-        done = subprocess.run([*become, *command], check=False, capture_output=True, env=environment)
+        done = subprocess.run(
+            [*become, *command], check=False, capture_output=True, env=environment
+        )
         if done.returncode:
             print(done.stderr.decode(errors="replace")[-2000:], file=sys.stderr)
             print("the tests that want them will be skipped", file=sys.stderr)
@@ -101,14 +107,18 @@ def main() -> int:
         good = code == 0
         failed = failed or not good
         late = "  OVER ITS BUDGET" if minutes > suite.minutes else ""
-        print(f"{suite.name:26} {minutes:8.1f} {suite.minutes:7g}  {'passed' if good else 'FAILED'}{late}")
+        print(
+            f"{suite.name:26} {minutes:8.1f} {suite.minutes:7g}  {'passed' if good else 'FAILED'}{late}"
+        )
         totals["passed"] += counts.get("passed", 0)
         totals["failed"] += counts.get("failed", 0) + counts.get("error", 0)
         totals["skipped"] += counts.get("skipped", 0)
     whole = sum(minutes for _, _, minutes, _ in results)
     print(f"{'all':26} {whole:8.1f} {WHOLE:7g}")
     if totals["skipped"] and os.environ.get("CI") != "true":
-        print("Skipped is not passed: CLIMERI_TEST_SYSTEM=1 make test installs what those tests want.")
+        print(
+            "Skipped is not passed: CLIMERI_TEST_SYSTEM=1 make test installs what those tests want."
+        )
     print(f"{totals['passed']} passed, {totals['failed']} failed, {totals['skipped']} skipped")
     return 1 if failed else 0
 

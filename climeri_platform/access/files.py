@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
+from xarray.backends import BackendEntrypoint
 
 from climeri_platform.core.errors import FileUnreadable
 
@@ -21,6 +22,14 @@ __all__ = ["engine_of", "open_file"]
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _CLASSIC = (b"CDF\x01", b"CDF\x02")
+# netcdf.h: NC_FILL_FLOAT, NC_FILL_DOUBLE, NC_FILL_SHORT, NC_FILL_INT; bytes have none by convention
+_DEFAULT_FILL = {
+    "f4": 9.969209968386869e36,
+    "f8": 9.969209968386869e36,
+    "i2": -32767,
+    "i4": -2147483647,
+}
+_MARGINAL = ("bounds", "climatology")  # attributes that name variables of coordinates
 
 
 def engine_of(path: str | os.PathLike[str]) -> str:
@@ -71,6 +80,44 @@ def _remedy(problem: OSError) -> str:
     return "Try again; tell the centre if it lasts."
 
 
+class _DecodedHere(BackendEntrypoint):
+    """xarray's engines, with the one convention that they leave out."""
+
+    description = "NetCDF files, with values that were never written masked"
+    open_dataset_parameters = ("filename_or_obj", "drop_variables", "reader", "use_cftime")
+
+    def open_dataset(  # type: ignore[override] # reader and use_cftime come beside xarray's own
+        self,
+        filename_or_obj: str,
+        *,
+        drop_variables: Any = None,
+        reader: str,
+        use_cftime: bool | None,
+    ) -> xr.Dataset:
+        raw = xr.open_dataset(
+            filename_or_obj, engine=reader, decode_cf=False, drop_variables=drop_variables
+        )
+        _declare_default_fill(raw)
+        coder = xr.coders.CFDatetimeCoder(use_cftime=use_cftime, time_unit="us")
+        return xr.decode_cf(raw, decode_times=coder)
+
+
+def _declare_default_fill(raw: xr.Dataset) -> None:
+    """Make the NetCDF library's default fill value explicit where a file declares none.
+
+    What was never written reads as 9.97e36 (NetCDF Users' Guide, "Fill Values"); CMOR rewrites
+    missing values to it in some CMIP6 models, and a mean over them is silently wrong.
+    """
+    marginal = {each.attrs.get(name) for each in raw.variables.values() for name in _MARGINAL}
+    for name, variable in raw.data_vars.items():
+        packed = "scale_factor" in variable.attrs or "add_offset" in variable.attrs
+        kind = variable.dtype.kind + str(variable.dtype.itemsize)
+        if name in marginal or not (variable.dtype.kind == "f" or packed):
+            continue
+        if kind in _DEFAULT_FILL and not {"_FillValue", "missing_value"} & variable.attrs.keys():
+            variable.attrs["_FillValue"] = variable.dtype.type(_DEFAULT_FILL[kind])
+
+
 def open_file(
     path: str | os.PathLike[str], *, chunks: Any = "auto", use_cftime: bool | None = None
 ) -> xr.Dataset:
@@ -88,7 +135,8 @@ def open_file(
     Returns
     -------
     xarray.Dataset
-        Its data are dask arrays; coordinates that index are read.
+        Its data are dask arrays; coordinates that index are read. Fill values, declared or the
+        library's default, are missing.
 
     Raises
     ------
@@ -96,9 +144,13 @@ def open_file(
         If it cannot be opened or decoded, with the reason.
     """
     engine = engine_of(path)
-    coder = xr.coders.CFDatetimeCoder(use_cftime=use_cftime, time_unit="us")
     try:
-        return xr.open_dataset(path, engine=engine, chunks=chunks, decode_times=coder)
+        return xr.open_dataset(
+            path,
+            engine=_DecodedHere,
+            chunks=chunks,
+            backend_kwargs={"reader": engine, "use_cftime": use_cftime},
+        )
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, OverflowError) as problem:
         raise FileUnreadable(
             f"{path}: {_deepest(problem)}",

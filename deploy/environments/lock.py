@@ -31,6 +31,8 @@ def compile_lock(name: str, source: str | Path, *more: str, text: str | None = N
 if __name__ == "__main__":
     compile_lock("dev.lock", "pyproject.toml", "--all-extras", "--group=dev")
     pin = next(
-        line.split()[0] for line in (HERE / "dev.lock").read_text().splitlines() if line.startswith("uv==")
+        line.split()[0]
+        for line in (HERE / "dev.lock").read_text().splitlines()
+        if line.startswith("uv==")
     )
     compile_lock("bootstrap.lock", "-", text=f"{pin}\n")

@@ -110,7 +110,9 @@ def main() -> None:
     """Bring `.venv` to what the pins say."""
     if sys.version_info < (3, 11):
         found = ".".join(map(str, sys.version_info[:3]))
-        sys.exit(f"set-up: Python 3.11 or newer is needed, and {sys.executable} is {found}; make PYTHON=...")
+        sys.exit(
+            f"set-up: Python 3.11 or newer is needed, and {sys.executable} is {found}; make PYTHON=..."
+        )
     wanted = fingerprint()
     if STAMP.is_file() and STAMP.read_text() == wanted and os.access(PYTHON, os.X_OK):
         return
