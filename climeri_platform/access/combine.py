@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
+from dask.base import is_dask_collection
 
 from climeri_platform.core.errors import DatasetInconsistent
 
@@ -18,6 +19,12 @@ __all__ = ["holes", "join_in_time", "time_dimension"]
 _TIME_NAMES = ("time", "time_counter")
 # of a median step: months are 28 to 31 days, so 1.5 separates a hole from a long month
 _HOLE = 1.5
+# attributes that change what the numbers mean
+_MEANING = ("units", "positive")
+# of an encoding: how numbers are packed
+_PACKING = ("dtype", "scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
+# a coordinate with more values than this (bounds of a fine grid) is not compared: it would be slow
+_COMPARED = 4_000_000
 # of the smallest step of a coordinate: less than this is rounding, more is another grid
 _ROUNDING = 1e-3
 
@@ -52,7 +59,8 @@ def join_in_time(files: Sequence[tuple[str, xr.Dataset]]) -> tuple[xr.Dataset, l
     Raises
     ------
     DatasetInconsistent
-        If the files are not on one grid, or overlap in time.
+        If the files are not on one grid, overlap in time, or hold other variables, units or
+        calendars.
     """
     datasets = [each for _, each in files]
     first = datasets[0]
@@ -64,8 +72,9 @@ def join_in_time(files: Sequence[tuple[str, xr.Dataset]]) -> tuple[xr.Dataset, l
             f"{len(files)} files, and not all have a time axis: {', '.join(p for p, _ in files)}",
             hint="One of them does not belong to this version: look at them.",
         )
-    _check_order(files, time)
-    datasets, notes = _snap(datasets, time)
+    _check_time(files, time)
+    notes = [*_check_variables(files, time), *_check_places(files, time)]
+    datasets, snapped = _snap(datasets, time)
     try:
         joined = xr.concat(
             datasets,
@@ -84,12 +93,93 @@ def join_in_time(files: Sequence[tuple[str, xr.Dataset]]) -> tuple[xr.Dataset, l
     tracking = [str(each.attrs["tracking_id"]) for each in datasets if "tracking_id" in each.attrs]
     if tracking:
         joined.attrs["tracking_id"] = "\n".join(dict.fromkeys(tracking))
+    _unpack(joined, datasets)
     joined[time].encoding = {
         name: value
         for name, value in first[time].encoding.items()
         if name in ("units", "calendar", "dtype")
     }
-    return joined, notes
+    return joined, [*notes, *snapped]
+
+
+def _unpack(joined: xr.Dataset, datasets: list[xr.Dataset]) -> None:
+    # written with the first file's packing, the values of the others would overflow
+    for name, variable in joined.variables.items():
+        packings = {
+            tuple(str(each[name].encoding.get(word)) for word in _PACKING)
+            for each in datasets
+            if name in each.variables
+        }
+        if len(packings) > 1:
+            for word in _PACKING:
+                variable.encoding.pop(word, None)
+
+
+def _check_variables(files: Sequence[tuple[str, xr.Dataset]], time: str) -> list[str]:
+    first_path, first = files[0]
+    along = [{str(n) for n, v in each.data_vars.items() if time in v.dims} for _, each in files]
+    if first.data_vars and not set.intersection(*along):
+        other = next(path for (path, _), names in zip(files, along, strict=True) if names != along[0])
+        raise DatasetInconsistent(
+            f"no variable is in all files: {first_path} and {other} hold different ones",
+            hint="A file has the name of another variable: look at them with ncdump -h.",
+        )
+    notes = []
+    for name in sorted(set.union(*along)):
+        without = [path for (path, _), names in zip(files, along, strict=True) if name not in names]
+        if without:
+            notes.append(
+                f"{name} is not in {len(without)} of {len(files)} files, such as {without[0]}; "
+                "it is missing values there"
+            )
+    for path, dataset in files[1:]:
+        for name in first.variables.keys() & dataset.variables.keys():
+            for word in _MEANING:
+                here, there = (each[name].attrs.get(word) for each in (first, dataset))
+                if None not in (here, there) and str(here).split() != str(there).split():
+                    raise DatasetInconsistent(
+                        f"the {word} of {name} are {here!r} in {first_path}, {there!r} in {path}",
+                        hint="Open the files one by one and convert them; tell the centre.",
+                    )
+    return notes
+
+
+def _check_places(files: Sequence[tuple[str, xr.Dataset]], time: str) -> list[str]:
+    # two-dimensional latitudes and scalar heights: joining takes the first file's unseen
+    first_path, first = files[0]
+    notes = []
+    for name, coordinate in first.coords.items():
+        if name in first.indexes or time in coordinate.dims or coordinate.size > _COMPARED:
+            continue
+        here = _read(coordinate)
+        for path, dataset in files[1:]:
+            if name not in dataset.coords or time in dataset[name].dims:
+                continue
+            there = _read(dataset[name])
+            if _alike(here, there):
+                continue
+            if here.ndim == 0 and there.ndim == 0:
+                notes.append(f"{name} is {here} in {first_path}, {there} in {path}")
+                continue
+            raise DatasetInconsistent(
+                f"the files are not on one grid: {name} differs between {first_path} and {path}",
+                hint="Open the files one by one and compare their coordinates.",
+            )
+    return notes
+
+
+def _read(coordinate: xr.DataArray) -> np.ndarray:
+    # in this thread: no cluster is asked while files are opened
+    data = coordinate.variable.data
+    return np.asarray(data.compute(scheduler="synchronous") if is_dask_collection(data) else data)
+
+
+def _alike(here: np.ndarray, there: np.ndarray) -> bool:
+    if here.shape != there.shape:
+        return False
+    if here.dtype.kind == there.dtype.kind == "f":
+        return bool(np.allclose(here, there, rtol=1e-6, atol=_ROUNDING, equal_nan=True))
+    return bool(np.array_equal(here, there))
 
 
 def _snap(datasets: list[xr.Dataset], time: str) -> tuple[list[xr.Dataset], list[str]]:
@@ -116,17 +206,32 @@ def _snap(datasets: list[xr.Dataset], time: str) -> tuple[list[xr.Dataset], list
     return datasets, notes
 
 
-def _check_order(files: Sequence[tuple[str, xr.Dataset]], time: str) -> None:
+def _check_time(files: Sequence[tuple[str, xr.Dataset]], time: str) -> None:
+    first_path, first = files[0]
+    calendar = _calendar(first, time)
+    for path, dataset in files:
+        if time not in dataset.coords or not dataset.sizes[time]:
+            what = "holds no time step" if time in dataset.coords else "has no values of time"
+            raise DatasetInconsistent(f"{path} {what}", hint="Fetch it again.")
+        if _calendar(dataset, time) != calendar:
+            raise DatasetInconsistent(
+                f"the calendar is {calendar} in {first_path}, {_calendar(dataset, time)} in {path}",
+                hint="Open the files one by one; a season or a day means different things in them.",
+            )
     for (path, dataset), (next_path, following) in pairwise(files):
-        if not dataset.sizes[time] or not following.sizes[time]:
-            empty = path if not dataset.sizes[time] else next_path
-            raise DatasetInconsistent(f"{empty} holds no time step", hint="Fetch it again.")
         last, begins = dataset[time].values[-1], following[time].values[0]
         if begins <= last:
             raise DatasetInconsistent(
                 f"{next_path} begins at {begins}, before {path} ends at {last}",
                 hint="Two of the files cover the same time: name the version, or tell the centre.",
             )
+
+
+def _calendar(dataset: xr.Dataset, time: str) -> str:
+    axis = dataset[time]
+    if axis.dtype.kind == "M" or (axis.dtype == object and axis.size):
+        return str(axis.dt.calendar)
+    return "not known"
 
 
 def holes(dataset: xr.Dataset) -> list[tuple[str, str]]:
@@ -145,26 +250,36 @@ def holes(dataset: xr.Dataset) -> list[tuple[str, str]]:
     Raises
     ------
     DatasetInconsistent
-        If the axis does not increase.
+        If the axis does not increase, or lacks a value.
     """
     time = time_dimension(dataset)
-    if time is None or dataset.sizes[time] < 3 or time not in dataset.indexes:
+    if time is None or dataset.sizes[time] < 2 or time not in dataset.indexes:
         return []
     axis = dataset[time].values
-    if not (axis.dtype.kind == "M" or axis.dtype == object):
-        return []
-    steps = np.diff(axis)
-    seconds = np.array(
-        [each.total_seconds() for each in steps]
-        if axis.dtype == object
-        else steps / np.timedelta64(1, "s"),
-        dtype=float,
-    )
+    absent = dataset[time].isnull().values
+    if absent.any():
+        raise DatasetInconsistent(
+            f"{int(absent.sum())} of {absent.size} time steps have no time, "
+            f"the first is number {int(np.argmax(absent)) + 1}",
+            hint="The file was not written to its end: fetch it again, or ask its author.",
+        )
+    seconds = _seconds(axis)
     if (seconds <= 0).any():
         at = int(np.argmax(seconds <= 0))
         raise DatasetInconsistent(
             f"time does not increase: {axis[at]} is followed by {axis[at + 1]}",
             hint="The file joins several runs, or was written twice: ask its author.",
         )
+    if axis.dtype.kind not in "MO":
+        return []  # numbers that no unit explains: a step of theirs may be anything
     where = np.flatnonzero(seconds > _HOLE * np.median(seconds))
     return [(str(axis[i]), str(axis[i + 1])) for i in where]
+
+
+def _seconds(axis: np.ndarray) -> np.ndarray:
+    steps = np.diff(axis)
+    if axis.dtype == object:
+        return np.array([each.total_seconds() for each in steps], dtype=float)
+    if axis.dtype.kind == "M":
+        return np.asarray(steps / np.timedelta64(1, "s"), dtype=float)
+    return np.asarray(steps, dtype=float)
