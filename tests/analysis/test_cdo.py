@@ -1,6 +1,5 @@
 """The same fields through Climate Data Operators, an implementation that shares nothing."""
 
-import shutil
 import subprocess
 
 import numpy as np
@@ -9,14 +8,11 @@ import xarray as xr
 
 from climeri_platform.analysis import EARTH_RADIUS, annual_mean, cell_area, global_mean
 
-pytestmark = [
-    pytest.mark.cdo,
-    pytest.mark.skipif(shutil.which("cdo") is None, reason="needs CDO: apt-get install cdo"),
-]
+pytestmark = [pytest.mark.cdo, pytest.mark.usefixtures("cdo")]
 CDO_RADIUS = 6_371_000.0
 
 
-def cdo(*words):
+def run_cdo(*words):
     done = subprocess.run(
         ["cdo", "-s", "-b", "F64", *map(str, words)], capture_output=True, text=True, check=False
     )
@@ -70,7 +66,7 @@ def planet(edges, *, masked=False, months=24, calendar="standard"):
         "1850-01", periods=months + 1, freq="MS", calendar=calendar, use_cftime=True
     )
     bounds = np.stack([np.asarray(first[:-1]), np.asarray(first[1:])], axis=1)
-    ds = xr.Dataset(
+    return xr.Dataset(
         {
             "tas": (("time", "lat", "lon"), values, {"units": "K"}),
             "time_bnds": (("time", "bnds"), bounds),
@@ -83,7 +79,6 @@ def planet(edges, *, masked=False, months=24, calendar="standard"):
             "lon": ("lon", lon, {"units": "degrees_east", "bounds": "lon_bnds"}),
         },
     )
-    return ds
 
 
 def save(ds, path):
@@ -110,12 +105,12 @@ def test_with_the_same_areas_the_means_agree_to_rounding(tmp_path, name, masked)
     file = save(ds, tmp_path / "tas.nc")
     area = cell_area(ds)
     area.to_netcdf(tmp_path / "area.nc")
-    cdo("fldmean", f"-setgridarea,{tmp_path / 'area.nc'}", file, tmp_path / "mean.nc")
+    run_cdo("fldmean", f"-setgridarea,{tmp_path / 'area.nc'}", file, tmp_path / "mean.nc")
     theirs = read(tmp_path / "mean.nc").tas.values.ravel()
     np.testing.assert_allclose(global_mean(ds).values, theirs, rtol=1e-12)
 
-    cdo("gridarea", file, tmp_path / "cdo_area.nc")
-    cdo("fldmean", file, tmp_path / "cdo_mean.nc")
+    run_cdo("gridarea", file, tmp_path / "cdo_area.nc")
+    run_cdo("fldmean", file, tmp_path / "cdo_mean.nc")
     mine = global_mean(ds, area=read(tmp_path / "cdo_area.nc").cell_area)
     np.testing.assert_allclose(mine, read(tmp_path / "cdo_mean.nc").tas.values.ravel(), rtol=1e-12)
 
@@ -124,7 +119,7 @@ def test_with_the_same_areas_the_means_agree_to_rounding(tmp_path, name, masked)
 def test_with_its_own_areas_cdo_is_warmer_by_what_the_docstring_says(tmp_path, name):
     edges, most = GRIDS[name]
     ds = planet(edges, months=1)
-    cdo("fldmean", save(ds, tmp_path / "tas.nc"), tmp_path / "mean.nc")
+    run_cdo("fldmean", save(ds, tmp_path / "tas.nc"), tmp_path / "mean.nc")
     warmer = float(read(tmp_path / "mean.nc").tas.squeeze()) - float(global_mean(ds).squeeze())
     width = np.deg2rad(edges[1][1] - edges[1][0])
     # 55 K * 4/15 * dlon^2 / 12, and the weather of one month
@@ -137,7 +132,7 @@ def test_with_its_own_areas_cdo_is_warmer_by_what_the_docstring_says(tmp_path, n
 )
 def test_areas_of_cdo_have_great_circles_for_edges(tmp_path, edges):
     ds = planet(edges, months=1)
-    cdo("gridarea", save(ds, tmp_path / "tas.nc"), tmp_path / "area.nc")
+    run_cdo("gridarea", save(ds, tmp_path / "tas.nc"), tmp_path / "area.nc")
     theirs = read(tmp_path / "area.nc").cell_area.values
     # the triangle pole, corner, corner: tan(E/2) = t sin(dlon) / (1 + t cos(dlon)), t = tan^2(c/2)
     width = np.deg2rad(np.diff(edges[1]))[0]
@@ -156,7 +151,7 @@ def test_areas_of_cdo_have_great_circles_for_edges(tmp_path, edges):
 @pytest.mark.parametrize("calendar", ["standard", "noleap", "360_day"])
 def test_annual_means_agree_to_rounding(tmp_path, calendar):
     ds = planet(uniform(18, 36), masked=True, months=60, calendar=calendar)
-    cdo("yearmonmean", save(ds, tmp_path / "tas.nc"), tmp_path / "year.nc")
+    run_cdo("yearmonmean", save(ds, tmp_path / "tas.nc"), tmp_path / "year.nc")
     theirs = read(tmp_path / "year.nc").tas.values
     np.testing.assert_allclose(annual_mean(ds).tas.values, theirs, rtol=1e-13)
     np.testing.assert_allclose(annual_mean(ds.tas).values, theirs, rtol=1e-13)
@@ -166,6 +161,8 @@ def test_the_whole_way_agrees(tmp_path):
     ds = planet(uniform(90, 180), masked=True, months=36, calendar="360_day")
     cell_area(ds).to_netcdf(tmp_path / "area.nc")
     file = save(ds, tmp_path / "tas.nc")
-    cdo("yearmonmean", "-fldmean", f"-setgridarea,{tmp_path / 'area.nc'}", file, tmp_path / "y.nc")
+    run_cdo(
+        "yearmonmean", "-fldmean", f"-setgridarea,{tmp_path / 'area.nc'}", file, tmp_path / "y.nc"
+    )
     mine = annual_mean(global_mean(ds))
     np.testing.assert_allclose(mine, read(tmp_path / "y.nc").tas.values.ravel(), rtol=1e-12)
