@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from climeri_platform.core.extras import needs
+
 __all__ = ["progress"]
 
 
@@ -37,7 +39,8 @@ def progress(*lazy: Any, label: str = "computing") -> Any:
     >>> float(progress(da.ones(10).sum()))
     10.0
     """
-    from dask.base import unpack_collections
+    with needs("compute", "computing with Dask"):
+        from dask.base import unpack_collections
 
     collections, repack = unpack_collections(*lazy)
     results = repack(_computed(list(collections), label)) if collections else lazy

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from climeri_platform.compute.limits import machine_limits
 from climeri_platform.core.errors import ComputeError, UsageError
+from climeri_platform.core.extras import needs
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -57,7 +58,8 @@ def cluster(
     ...     client.submit(sum, [1, 2]).result()
     3
     """
-    from distributed import Client
+    with needs("compute", "a Dask cluster"):
+        from distributed import Client
 
     wishes = _plan(workers, threads_per_worker, memory)
     for known, client in list(_running):

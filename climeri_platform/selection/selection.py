@@ -7,7 +7,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from climeri_platform.catalog import CatalogView
-from climeri_platform.core.errors import MissingExtra, NothingFound
+from climeri_platform.core.errors import NothingFound
+from climeri_platform.core.extras import needs
 from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
@@ -153,13 +154,8 @@ class Selection:
         """
         if not len(self):
             raise NothingFound(self.why_empty())
-        try:
+        with needs("access", "opening data"):
             from climeri_platform.access import open_datasets
-        except ModuleNotFoundError as problem:
-            raise MissingExtra(
-                f"opening data needs the package {problem.name!r}",
-                hint="pip install 'climeri-platform[access]'",
-            ) from problem
         from tqdm.auto import tqdm
 
         wanted = self._wanted()
@@ -175,7 +171,9 @@ class Selection:
         from climeri_platform.access import DatasetFiles
 
         mounts = {**self.view.snapshot.mounts, **load_site().mounts}
-        groups: dict[tuple[str, str | None], dict[str, list[tuple[str, int | None, int | None]]]] = {}
+        groups: dict[
+            tuple[str, str | None], dict[str, list[tuple[str, int | None, int | None]]]
+        ] = {}
         rows = self.view.files().select("dataset", "version", "root", "path", "start", "end")
         for dataset, version, root, path, start, end in rows.iter_rows():
             there = groups.setdefault((dataset, version), {})
