@@ -1,6 +1,7 @@
 # One door for everything; each target sets up what it needs, in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+DEMO ?=  # more words for `climeri demo`: --port 8080, --language en
 
 .PHONY: help setup demo test check format bench lock clean
 
@@ -15,7 +16,7 @@ setup:
 	@$(PYTHON) deploy/environments/setup.py
 
 demo: setup
-	@$(BIN)/climeri demo --dir .demo
+	@$(BIN)/climeri demo --dir .demo $(DEMO)
 
 test: setup
 	@$(BIN)/python tests/run.py
