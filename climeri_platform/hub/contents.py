@@ -46,6 +46,12 @@ class CuratedContents(AsyncLargeFileManager):  # type: ignore[misc] # jupyter_se
         """Say whether JupyterLab may offer to save."""
         return not self._is_curated(path) and bool(super().is_writable(path))
 
+    async def get_kernel_path(self, path: str, model: dict[str, Any] | None = None) -> str:
+        """Start the kernel of a curated notebook in the user's own folder: what it saves stays."""
+        if self._is_curated(path):
+            return ""
+        return str(await super().get_kernel_path(path, model=model))
+
     async def save(self, model: dict[str, Any], path: str = "") -> dict[str, Any]:
         """Save, outside the curated folder."""
         if self._is_curated(path):

@@ -29,6 +29,10 @@ c.JupyterHub.cleanup_servers = True
 c.JupyterHub.cleanup_proxy = True
 c.JupyterHub.shutdown_on_logout = False
 c.JupyterHub.allow_named_servers = False
+c.JupyterHub.template_vars = {
+    "announcement_login": "CLIMERI: name and password were printed where this hub was started / "
+    "le nom et le mot de passe sont affichés là où ce hub a été lancé."
+}
 
 # -- the proxy -------------------------------------------------------------------------------
 c.ConfigurableHTTPProxy.command = list(run.proxy_command)

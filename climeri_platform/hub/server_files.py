@@ -71,6 +71,11 @@ def write_server_files(state: StateFolder) -> None:
                 "@jupyterlab/extensionmanager-extension": True,  # asks the network
             }
         },
+        "etc/labconfig/default_setting_overrides.json": {
+            # a notebook that names another kernel gets ours, and nobody is asked which
+            "@jupyterlab/notebook-extension:tracker": {"autoStartDefaultKernel": True},
+            "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
+        },
     }
     for name, content in files.items():
         file = state.jupyter / name

@@ -9,22 +9,21 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from climeri_platform.core.errors import HubFailed
-from climeri_platform.hub.curated import first_notebook, refresh_curated
+from climeri_platform.hub.child import ENDING, Child, failed, ignore_signals, jupyterhub
+from climeri_platform.hub.curated import first_notebook, refresh_curated, set_modes
 from climeri_platform.hub.ports import free_port, free_ports
-from climeri_platform.hub.processes import MARK, Descendants, end_all, marked
+from climeri_platform.hub.processes import end_all, marked
 from climeri_platform.hub.proxy import proxy_command
 from climeri_platform.hub.server_files import write_server_files
-from climeri_platform.hub.settings import LOOPBACK, HubRun, HubSettings
+from climeri_platform.hub.settings import HubRun, HubSettings
 from climeri_platform.hub.state import StateFolder
 
 if TYPE_CHECKING:
@@ -35,11 +34,7 @@ __all__ = ["RunningHub", "run_hub"]
 
 log = logging.getLogger(__name__)
 
-START_SECONDS = 90.0  # 3 s where nothing else runs; a shared file system may be slow
-STOP_SECONDS = 25.0  # a user's server is asked for 10 s, then told for 5 s
-PAUSE = 0.1
 SOCKET_ROOM = 35  # letters left for the place of the folder with the kernels' sockets
-ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class _StopAsked(BaseException):
@@ -101,13 +96,15 @@ def run_hub(
     state = StateFolder(settings.state.expanduser().absolute())
     command = proxy_command(settings.proxy)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_signals())
+        asked = stack.enter_context(_signals())
         state.prepare()
         held = state.lock()
         stack.callback(os.close, held)
         _end_last_run(state, tell)
         port = free_port(settings.port)
         count = refresh_curated(settings.notebooks, state.curated)
+        # who may not write in a folder cannot remove it: without a hub, `rm -r` shall do
+        stack.callback(set_modes, state.curated, folders=0o755, files=0o444)
         write_server_files(state)
         hub_port, api_port = free_ports(2, but=(port,))
         runtime = Path(tempfile.mkdtemp(prefix="climeri-", dir=_short_place()))
@@ -126,37 +123,33 @@ def run_hub(
         state.write_run(run)
         os.write(held, f"process {os.getpid()} at {run.address}\n".encode())
         tell(f"starting JupyterHub on {run.address}")
-        with _jupyterhub(state, run, tell) as child:
+        with jupyterhub(state, run, tell) as child:
             first = first_notebook(state.curated)
             if ready(RunningHub(run, state, child.hub.pid, count, first, child.seconds)):
-                _watch(child, state)
+                _watch(child, state, asked)
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[None]:
+def _signals() -> Iterator[Event]:
     """Turn the signals that ask for an end into one, and put their handlers back."""
+    asked = Event()
+
+    def ask(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's signature
+        asked.set()
+        ignore_signals()
+        raise _StopAsked
+
     before = {each: signal.getsignal(each) for each in ENDING}
     if before[signal.SIGHUP] == signal.SIG_IGN:  # started with nohup: outlives its terminal
         del before[signal.SIGHUP]
     try:
         for each in before:
-            signal.signal(each, _ask)
+            signal.signal(each, ask)
         with contextlib.suppress(_StopAsked):
-            yield
+            yield asked
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
-
-
-def _ignore_signals() -> None:
-    """Let no second Ctrl-C tear the ending apart; it takes `STOP_SECONDS` at the most."""
-    for each in ENDING:
-        signal.signal(each, signal.SIG_IGN)
-
-
-def _ask(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's signature
-    _ignore_signals()
-    raise _StopAsked
 
 
 def _short_place() -> str:
@@ -190,106 +183,11 @@ def _end_last_run(state: StateFolder, tell: Callable[[str], None]) -> None:
     state.proxy_pid_file.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Child:
-    """JupyterHub and everything below it."""
-
-    hub: subprocess.Popen[bytes]
-    family: Descendants
-    seconds: float
-
-
-@contextlib.contextmanager
-def _jupyterhub(state: StateFolder, run: HubRun, tell: Callable[[str], None]) -> Iterator[_Child]:
-    """Start JupyterHub and wait for its answer; on the way out end all that it started."""
-    log_file = state.logs / "hub.log"
-    if log_file.exists():
-        log_file.replace(log_file.with_suffix(".log.1"))
-    family = Descendants()
-    hub: subprocess.Popen[bytes] | None = None
-    started = time.monotonic()
-    try:
-        with log_file.open("wb") as output:
-            log_file.chmod(0o600)
-            hub = subprocess.Popen(
-                [sys.executable, "-P", "-m", "climeri_platform.hub.serve", str(os.getpid())],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=state.path,
-                env=_environment(state, run),
-                start_new_session=True,  # Ctrl-C reaches the supervisor alone
-                umask=0o077,
-            )
-        _wait_for_answer(hub, run, state)
-        yield _Child(hub, family, time.monotonic() - started)
-    finally:
-        _ignore_signals()
-        tell("stopping the hub and the servers of its users")
-        _end(hub, family)
-        for note in (state.run_file, state.proxy_pid_file):
-            note.unlink(missing_ok=True)
-
-
-def _environment(state: StateFolder, run: HubRun) -> dict[str, str]:
-    """Return the environment of JupyterHub: ours, without what another Jupyter put into it."""
-    foreign = ("JUPYTER", "JPY_", "CONFIGPROXY_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    kept.setdefault("PATH", os.defpath)
-    return {**kept, MARK: run.mark, "CLIMERI_HUB_STATE": str(state.path), "PYTHONUNBUFFERED": "1"}
-
-
-def _wait_for_answer(hub: subprocess.Popen[bytes], run: HubRun, state: StateFolder) -> None:
-    """Wait until the hub itself answers; the proxy answers earlier, with 404."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    until = time.monotonic() + START_SECONDS
-    # first the hub behind the proxy: the proxy logs an error for each question that is too early
-    places = [f"http://{LOOPBACK}:{run.hub_port}/hub/api/", f"{run.address}hub/api/"]
-    while time.monotonic() < until:
-        if hub.poll() is not None:
-            raise _failed(f"JupyterHub ended while starting (exit code {hub.returncode})", state)
-        with (
-            contextlib.suppress(OSError, ValueError),
-            direct.open(places[0], timeout=2) as answer,
-        ):
-            if answer.status == 200 and "version" in json.load(answer):
-                del places[0]
-                if not places:
-                    return
-        time.sleep(PAUSE)
-    raise _failed(f"JupyterHub did not answer within {START_SECONDS:.0f} s", state)
-
-
-def _failed(message: str, state: StateFolder) -> HubFailed:
-    log_file = state.logs / "hub.log"
-    said = [
-        line
-        for line in log_file.read_text(encoding="utf-8", errors="replace").splitlines()
-        if line.startswith(("[E ", "[C ")) or "Error" in line
-    ]
-    last = f": {said[-1].split('] ', 1)[-1].strip()}" if said else ""
-    return HubFailed(f"{message}{last}", hint=f"All that it said is in {log_file}")
-
-
-def _watch(child: _Child, state: StateFolder) -> None:
+def _watch(child: Child, state: StateFolder, asked: Event) -> None:
     """Sleep until a signal comes, or the hub ends by itself."""
     while child.hub.poll() is None:
+        if asked.is_set():  # Python drops what a handler raises while it frees an object
+            return
         time.sleep(0.5)
         child.family.bury(but=child.hub.pid)
-    raise _failed(f"JupyterHub ended by itself (exit code {child.hub.returncode})", state)
-
-
-def _end(hub: subprocess.Popen[bytes] | None, family: Descendants) -> None:
-    """Ask the hub to end everything in order, then end what is left of its descendants."""
-    if hub is not None and hub.poll() is None:
-        hub.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            hub.wait(STOP_SECONDS)
-    left = end_all(family.alive())
-    family.bury()
-    family.close()
-    if hub is not None:
-        hub.poll()
-    if left:
-        ids = ", ".join(str(process.pid) for process in left)
-        raise HubFailed(f"processes of the hub did not end: {ids}")
+    raise failed(f"JupyterHub ended by itself (exit code {child.hub.returncode})", state)

@@ -22,7 +22,7 @@ from climeri_platform.hub.visitor import Visitor
 CLIMERI = [sys.executable, "-c", "from climeri_platform.cli import main; main()"]
 
 CELLS = [
-    "import os, sys, json\nprint(json.dumps({'python': sys.executable, 'environment': dict(os.environ)}))",
+    "import os, sys, json\nprint(json.dumps({'python': sys.executable, 'folder': os.getcwd(), 'environment': dict(os.environ)}))",
     "total = 6 * 7",
     "total",
     "print('the last line')",

@@ -73,13 +73,13 @@ def test_the_first_notebook_runs_in_a_browser(hub, page, tmp_path):
     page.wait_for_url(re.compile(r"/user/ben/lab"), timeout=60_000)
     panel = page.locator(".jp-NotebookPanel")
     panel.wait_for(timeout=60_000)
+    page.get_by_text("CLIMERI (Python 3) | Idle").wait_for(timeout=60_000)
     assert page.locator(".jp-Dialog").count() == 0
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     last = panel.locator(".jp-OutputArea-output pre").last
     last.get_by_text("the last line").wait_for()
-    panel.get_by_text("CLIMERI (Python 3)").first.wait_for()
-    page.wait_for_timeout(500)  # the kernel's light turns off
+    page.get_by_text("CLIMERI (Python 3) | Idle").wait_for()
     keep(page, "notebook", tmp_path)
     assert page.locator(".jp-Dialog").count() == 0
     assert page.locator(".jp-OutputArea-output[data-mime-type*=stderr]").count() == 0

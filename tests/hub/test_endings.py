@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -67,6 +68,8 @@ def test_it_works_and_ends_as_an_ordinary_user(start, ordinary):
     again = start(prefix=ordinary)  # over the read-only folders of the first
     assert again.password == password
     assert again.end(signal.SIGINT) == 0
+    removed = subprocess.run([*ordinary, "rm", "-r", str(hub.state)], check=False)
+    assert removed.returncode == 0
 
 
 def test_a_signal_during_the_start_ends_it_too(start):

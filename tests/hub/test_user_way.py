@@ -51,6 +51,10 @@ def test_personal_places_are_inside_the_hubs_folder(hub, first):
     assert environment["PATH"].split(":")[0] == str(Path(sys.executable).parent)
 
 
+def test_what_a_curated_notebook_saves_lands_in_the_own_folder(hub, first):
+    assert first[1]["folder"] == str(hub.state / "users" / "ada")
+
+
 def test_the_environment_of_the_shell_stays_outside(first):
     assert "A_SECRET_OF_THE_SHELL" not in first[1]["environment"]
     assert "CONFIGPROXY_AUTH_TOKEN" not in first[1]["environment"]
