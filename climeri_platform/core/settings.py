@@ -41,7 +41,8 @@ class Setting:
 
 def user_file() -> Path:
     """Return the user's settings file, which need not exist."""
-    home = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    # Path.home() raises for a user without a home, as containers have them
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111
     return Path(home) / "climeri" / "climeri.yaml"
 
 
@@ -61,7 +62,8 @@ def _from_file(path: Path) -> dict[str, str]:
                 f"the settings file {path} sets {name!r}, which is no setting",
                 hint=f"Did you mean {like}?",
             )
-    return {name: str(value) for name, value in read.items()}
+    # `store:` with nothing behind it sets nothing
+    return {name: str(value) for name, value in read.items() if value is not None}
 
 
 def read_settings(

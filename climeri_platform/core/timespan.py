@@ -17,7 +17,7 @@ __all__ = ["TimeSpan", "follows", "last_day_of_month", "parse_time_range"]
 
 # digits of a label -> what completes it to YYYYMMDDhhmm at its start
 _START = {4: "01010000", 6: "010000", 8: "0000", 10: "00", 12: ""}
-_LABEL = re.compile(r"(\d{4,14})(?:-(\d{4,14}))?(-clim|-CLIM)?")
+_LABEL = re.compile(r"(\d{4,14})(?:-(\d{4,14}))?(-clim|-CLIM)?", re.ASCII)
 _DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _NO_LEAP = frozenset({"noleap", "365_day"})
 _ALL_LEAP = frozenset({"all_leap", "366_day"})
@@ -85,7 +85,7 @@ def _check(label: str, calendar: str | None) -> None:
     if not 1 <= day <= last:
         raise UsageError(f"{label!r} is no moment: there is no day {day} in that month")
     # 24:00 closes a day in the names of sub-daily files
-    if int(label[8:10] or 0) > 24 or int(label[10:12] or 0) > 59:
+    if int(label[8:12].ljust(4, "0")) > 2400 or int(label[10:12] or 0) > 59:
         raise UsageError(f"{label!r} is no moment: there is no such hour or minute")
 
 

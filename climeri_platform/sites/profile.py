@@ -47,7 +47,7 @@ def _read(name: str) -> Site:
     path = data_path("sites") / f"{name}.yaml"
     try:
         return Site.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (ValidationError, yaml.YAMLError) as problem:
+    except (ValidationError, yaml.YAMLError, OSError, UnicodeDecodeError) as problem:
         raise UnknownSite(f"the site profile {path} is not valid: {problem}") from problem
 
 
