@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,7 @@ def join_in_time(files: Sequence[tuple[str, xr.Dataset]]) -> tuple[xr.Dataset, l
             join="exact",
             combine_attrs="drop_conflicts",
         )
-    except ValueError as problem:
+    except (ValueError, TypeError) as problem:
         raise DatasetInconsistent(
             f"the files are not on one grid: {' '.join(str(problem).split())[:300]}",
             hint="Open the files one by one and compare their coordinates.",
@@ -94,6 +95,10 @@ def join_in_time(files: Sequence[tuple[str, xr.Dataset]]) -> tuple[xr.Dataset, l
     if tracking:
         joined.attrs["tracking_id"] = "\n".join(dict.fromkeys(tracking))
     _unpack(joined, datasets)
+    closing = ExitStack()
+    for _, each in files:
+        closing.callback(each.close)
+    joined.set_close(closing.close)
     joined[time].encoding = {
         name: value
         for name, value in first[time].encoding.items()
@@ -119,7 +124,9 @@ def _check_variables(files: Sequence[tuple[str, xr.Dataset]], time: str) -> list
     first_path, first = files[0]
     along = [{str(n) for n, v in each.data_vars.items() if time in v.dims} for _, each in files]
     if first.data_vars and not set.intersection(*along):
-        other = next(path for (path, _), names in zip(files, along, strict=True) if names != along[0])
+        other = next(
+            path for (path, _), names in zip(files, along, strict=True) if names != along[0]
+        )
         raise DatasetInconsistent(
             f"no variable is in all files: {first_path} and {other} hold different ones",
             hint="A file has the name of another variable: look at them with ncdump -h.",
@@ -133,12 +140,12 @@ def _check_variables(files: Sequence[tuple[str, xr.Dataset]], time: str) -> list
                 "it is missing values there"
             )
     for path, dataset in files[1:]:
-        for name in first.variables.keys() & dataset.variables.keys():
+        for common in first.variables.keys() & dataset.variables.keys():
             for word in _MEANING:
-                here, there = (each[name].attrs.get(word) for each in (first, dataset))
+                here, there = (each[common].attrs.get(word) for each in (first, dataset))
                 if None not in (here, there) and str(here).split() != str(there).split():
                     raise DatasetInconsistent(
-                        f"the {word} of {name} are {here!r} in {first_path}, {there!r} in {path}",
+                        f"{common} has {word} {here!r} in {first_path}, {there!r} in {path}",
                         hint="Open the files one by one and convert them; tell the centre.",
                     )
     return notes

@@ -7,6 +7,7 @@ through h5py (NetCDF-4) and scipy (classic), which survive threads.
 from __future__ import annotations
 
 import errno
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ __all__ = ["engine_of", "open_file"]
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _CLASSIC = (b"CDF\x01", b"CDF\x02")
+_TRUNCATED = "Truncated files end like this: compare its size and checksum with its origin."
+_NOT_DECODED = "Its header or its time axis does not follow the CF conventions: see ncdump -h."
 # netcdf.h: NC_FILL_FLOAT, NC_FILL_DOUBLE, NC_FILL_SHORT, NC_FILL_INT; bytes have none by convention
 _DEFAULT_FILL = {
     "f4": 9.969209968386869e36,
@@ -99,7 +102,7 @@ class _DecodedHere(BackendEntrypoint):
         )
         _declare_default_fill(raw)
         coder = xr.coders.CFDatetimeCoder(use_cftime=use_cftime, time_unit="us")
-        return xr.decode_cf(raw, decode_times=coder)
+        return xr.decode_cf(raw, decode_times=coder, decode_timedelta=False)
 
 
 def _declare_default_fill(raw: xr.Dataset) -> None:
@@ -145,16 +148,19 @@ def open_file(
     """
     engine = engine_of(path)
     try:
-        return xr.open_dataset(
-            path,
-            engine=_DecodedHere,
-            chunks=chunks,
-            backend_kwargs={"reader": engine, "use_cftime": use_cftime},
-        )
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, OverflowError) as problem:
+        with warnings.catch_warnings():
+            # that dates before 1582 become cftime objects is what we ask for, and no news
+            warnings.simplefilter("ignore", xr.SerializationWarning)
+            return xr.open_dataset(
+                path,
+                engine=_DecodedHere,
+                chunks=chunks,
+                backend_kwargs={"reader": engine, "use_cftime": use_cftime},
+            )
+    except Exception as problem:  # a damaged file raises anything, and costs only itself
         raise FileUnreadable(
             f"{path}: {_deepest(problem)}",
-            hint="Truncated files end like this: compare its size and checksum with its origin.",
+            hint=_NOT_DECODED if isinstance(problem, ValueError) else _TRUNCATED,
         ) from problem
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from climeri_platform.access.combine import holes, join_in_time, time_dimension
 from climeri_platform.access.files import open_file
 from climeri_platform.access.report import IncompleteDataWarning, OpenReport
-from climeri_platform.core.errors import DataError, DatasetInconsistent, FileUnreadable
+from climeri_platform.core.errors import DataError, DatasetInconsistent, FileUnreadable, UsageError
 from climeri_platform.core.timespan import follows
 
 if TYPE_CHECKING:
@@ -115,9 +115,13 @@ def open_datasets(
 
     Raises
     ------
+    UsageError
+        If ``on_error`` is neither.
     DataError
         At the first defect with ``on_error="raise"``; or if nothing at all could be opened.
     """
+    if on_error not in ("report", "raise"):
+        raise UsageError(f"on_error={on_error!r}: it is 'report' or 'raise'")
     report = OpenReport()
     datasets: dict[str, xr.Dataset] = {}
     done = 0
@@ -149,6 +153,8 @@ def _open_one(
 ) -> xr.Dataset | None:
     files = _open_files(wanted, chunks, on_error, report)
     if not files:
+        if not wanted.paths:
+            report.add(wanted.key, "skipped", cause="it has no files")
         return None
     try:
         dataset, said = join_in_time(_one_kind_of_time(files, chunks))
