@@ -8,7 +8,7 @@ shared pages count once), CPU is what the tree used.
 from __future__ import annotations
 
 import argparse
-import datetime
+import datetime as dt
 import os
 import platform
 import re
@@ -156,10 +156,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="climeri-") as folder:
         rows = measure(Path(folder))
     memory = psutil.virtual_memory().total / 1e9
-    day = datetime.datetime.now(datetime.UTC).date().isoformat()
+    day = dt.datetime.now(dt.UTC).date().isoformat()
     lines = [
-        f"{day}, {os.cpu_count()} cores, {memory:.0f} GB, Python {platform.python_version()}, packages from a "
-        "near mirror; `make bench` measures it again.",
+        (
+            f"{day}, {os.cpu_count()} cores, {memory:.0f} GB, Python {platform.python_version()}, packages from a "
+            "near mirror; `make bench` measures it again."
+        ),
         "",
         "| what | time | CPU | peak memory of all processes |",
         "|---|---|---|---|",
