@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from climeri_platform.core.errors import UsageError
-from climeri_platform.core.resources import data_path
 from climeri_platform.core.settings import setting
 
 if TYPE_CHECKING:
@@ -128,8 +127,15 @@ def make_settings(
     from pydantic import ValidationError
 
     from climeri_platform.hub import HubSettings, default_user, proxy_folder
-    from climeri_platform.hub.state import default_state
+    from climeri_platform.hub.state import StateFolder, default_state
 
+    place = StateFolder((state or default_state()).expanduser().absolute())
+    if notebooks is None:
+        from climeri_platform.delivery import deliver_notebooks
+
+        place.make_folders()
+        deliver_notebooks(place.delivered, language=setting("language"))
+        notebooks = place.delivered
     folders = {
         "CLIMERI_STORE": setting("store", store),
         "CLIMERI_DEMO_ARCHIVE": setting("demo_archive", archive),
@@ -145,9 +151,9 @@ def make_settings(
     handed["CLIMERI_LANGUAGE"] = setting("language")
     try:
         return HubSettings(
-            state=state or default_state(),
+            state=place.path,
             proxy=proxy.absolute() if proxy else proxy_folder(),
-            notebooks=(notebooks or data_path("notebooks")).absolute(),
+            notebooks=notebooks.absolute(),
             port=port,
             users=users or (default_user(),),
             environment={**handed, **(environment or {})},

@@ -30,8 +30,8 @@ c.JupyterHub.cleanup_proxy = True
 c.JupyterHub.shutdown_on_logout = False
 c.JupyterHub.allow_named_servers = False
 c.JupyterHub.template_vars = {
-    "announcement_login": "CLIMERI: name and password were printed where this hub was started / "
-    "le nom et le mot de passe sont affichés là où ce hub a été lancé."
+    "announcement_login": "CLIMERI: your name and password were printed where this hub was "
+    "started / vos identifiants sont affichés là où ce hub a été lancé."
 }
 
 # -- the proxy -------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 from climeri_platform.core.errors import HubFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from climeri_platform.hub.settings import HubRun
 
 __all__ = ["StateFolder", "default_state"]
@@ -88,6 +91,11 @@ class StateFolder:
         return self.path / "curated"
 
     @property
+    def delivered(self) -> Path:
+        """The curated notebooks in one language, where no other folder of them is named."""
+        return self.path / "notebooks"
+
+    @property
     def jupyter(self) -> Path:
         """What the users' servers read: kernel and configuration."""
         return self.path / "jupyter"
@@ -107,31 +115,46 @@ class StateFolder:
         """Held as long as a supervisor lives."""
         return self.path / "lock"
 
-    def prepare(self) -> None:
-        """Make the folder, its parts and the secrets that are missing.
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as problem:
+            raise HubFailed(
+                f"the hub cannot write its folder {self.path}: {problem.strerror or problem}",
+                hint="Choose a folder of yours: --state DIR.",
+            ) from problem
+
+    def make_folders(self) -> None:
+        """Make the folder and its parts, for their owner alone.
 
         Raises
         ------
         HubFailed
             If the folder cannot be written.
         """
-        try:
+        with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
             self.path.chmod(0o700)
             for folder in (self.logs, self.users, self.jupyter, self.password_file.parent):
                 folder.mkdir(mode=0o700, exist_ok=True)
                 folder.chmod(0o700)
+
+    def make_secrets(self) -> None:
+        """Make the secrets of a run; only who holds the lock does.
+
+        Raises
+        ------
+        HubFailed
+            If the folder cannot be written.
+        """
+        with self._writing():
             if not self.password_file.exists():  # a restart locks nobody out
                 write_private(self.password_file, _password() + "\n")
             self.password_file.chmod(0o600)
             # New at each start: cookies of the last run, and of who left the list, end with it.
             for file in (self.cookie_file, self.token_file):
                 write_private(file, secrets.token_hex(32) + "\n")
-        except OSError as problem:
-            raise HubFailed(
-                f"the hub cannot write its folder {self.path}: {problem.strerror or problem}",
-                hint="Choose a folder of yours: --state DIR.",
-            ) from problem
 
     def lock(self) -> int:
         """Take the folder for this process.
@@ -147,13 +170,8 @@ class StateFolder:
         HubFailed
             If a hub runs on this folder.
         """
-        try:
+        with self._writing():
             file = os.open(self.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as problem:
-            raise HubFailed(
-                f"the hub cannot write its folder {self.path}: {problem.strerror}",
-                hint="Choose a folder of yours: --state DIR.",
-            ) from problem
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as problem:

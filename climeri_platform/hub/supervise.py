@@ -97,10 +97,11 @@ def run_hub(
     command = proxy_command(settings.proxy)
     with contextlib.ExitStack() as stack:
         asked = stack.enter_context(_signals())
-        state.prepare()
+        state.make_folders()
         held = state.lock()
         stack.callback(os.close, held)
         _end_last_run(state, tell)
+        state.make_secrets()
         port = free_port(settings.port)
         count = refresh_curated(settings.notebooks, state.curated)
         # who may not write in a folder cannot remove it: without a hub, `rm -r` shall do

@@ -51,12 +51,14 @@ def test_settings_refuse_what_they_do_not_know(tmp_path):
 
 def test_state_is_private_and_the_password_stays(tmp_path):
     state = StateFolder(tmp_path / "a" / "state")
-    state.prepare()
+    state.make_folders()
+    state.make_secrets()
     password, cookie = state.read_secret(state.password_file), state.read_secret(state.cookie_file)
     assert re.fullmatch(r"([a-hjkmnp-z2-9]{4}-){3}[a-hjkmnp-z2-9]{4}", password)
     state.password_file.chmod(0o644)
     state.path.chmod(0o755)
-    state.prepare()
+    state.make_folders()
+    state.make_secrets()
     assert state.read_secret(state.password_file) == password
     assert state.read_secret(state.cookie_file) != cookie
     assert stat.S_IMODE(state.password_file.stat().st_mode) == 0o600
@@ -67,7 +69,8 @@ def test_passwords_differ(tmp_path):
     found = set()
     for number in range(20):
         state = StateFolder(tmp_path / str(number))
-        state.prepare()
+        state.make_folders()
+        state.make_secrets()
         found.add(state.read_secret(state.password_file))
     assert len(found) == 20
 
