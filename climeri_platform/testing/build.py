@@ -231,7 +231,7 @@ def _run(
                 for done, future in enumerate(as_completed(pending), start=1):
                     results[pending[future]] = future.result()
                     if progress is not None:
-                        progress(pending[future].name, done, len(jobs))
+                        progress(f"{pending[future].kind} {pending[future].name}", done, len(jobs))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise

@@ -104,7 +104,7 @@ def _temperature(lat: Array, land: Array) -> Array:
 
 
 def _tas(points: Points, land: Array) -> Climate:
-    noise = 0.35 + 0.9 * land + 1.3 * np.abs(np.sin(np.deg2rad(points.lat))) ** 3
+    noise = 0.35 + 0.7 * land + 0.9 * np.abs(np.sin(np.deg2rad(points.lat))) ** 3
     return Climate(_temperature(points.lat, land), warming_pattern(points), noise, positive=False)
 
 
@@ -119,10 +119,10 @@ def _tos(points: Points, land: Array) -> Climate:
 
 def _rain(points: Points, land: Array) -> Climate:
     lat, season = points.lat, _wave(7.5)
-    belt = 6.5 * np.exp(-(((lat - 3.0 - 6.5 * season) / (7.0 + 2.0 * land)) ** 2))
-    storms = 2.6 * np.exp(-(((np.abs(lat) - 44.0) / 14.0) ** 2)) * (1.0 - 0.25 * land)
+    belt = 6.0 * np.exp(-(((lat - 3.0 - 6.5 * season) / (9.0 + 3.0 * land)) ** 2))
+    storms = 3.2 * np.exp(-(((np.abs(lat) - 43.0) / 16.0) ** 2)) * (1.0 - 0.25 * land)
     zones = 0.8 + 0.5 * np.cos(np.deg2rad(2.0 * (points.lon - 120.0))) * np.cos(np.deg2rad(lat))
-    mean = (0.35 + belt * zones + storms) / 86400.0
+    mean = (0.7 + belt * zones + storms) / 86400.0
     change = 0.4 + 1.2 * np.abs(np.sin(np.deg2rad(lat))) + np.exp(-((lat / 9.0) ** 2))
     return Climate(mean, change, np.full_like(lat, 0.22), positive=True)
 
@@ -141,7 +141,7 @@ def _pressure(points: Points, land: Array) -> Climate:
 
 def _reflected(points: Points, land: Array) -> Climate:
     sine = np.sin(np.deg2rad(points.lat))
-    albedo = 0.225 + 0.36 * np.abs(sine) ** 3 + 0.07 * land
+    albedo = 0.195 + 0.36 * np.abs(sine) ** 3 + 0.07 * land
     albedo = albedo + 0.08 * np.exp(-(((points.lat - 4.0) / 8.0) ** 2))
     change = 0.6 + 1.2 * np.abs(sine)
     return Climate(

@@ -139,18 +139,36 @@ def quantise(
     """
     rounded = np.rint(field / quantum) * quantum
     if target is not None:
-        weight, order = points.weight, _mending_row(points, quantum)
-        missing = target - area_mean(rounded, weight)
-        step = quantum[order[0]]
-        steps = np.rint(missing / (weight[order[0]] * step))
-        rounds, rest = np.divmod(np.abs(steps), len(order))
-        extra = rounds[:, None] + (np.arange(len(order)) < rest[:, None])
-        rounded[:, order] += np.sign(steps)[:, None] * extra * step
-        left = (target - area_mean(rounded, weight)) / weight[order[-1]]
-        rounded[:, order[-1]] += np.rint(left / step * 256.0) * step / 256.0
+        order = _mending_row(points, quantum)
+        rounded[:, order] = _mended(rounded, target, points.weight, order, quantum[order[0]])
     made = rounded.astype(np.float32)
     made[:, points.area == 0] = MISSING
     return made
+
+
+def _mended(
+    rounded: Array, target: Array, weight: Array, order: NDArray[np.int64], step: float
+) -> Array:
+    """Return the cells of the mending row, (t, row), that bring the fields to their means.
+
+    Where nothing is negative, dry cells come last, so that nothing becomes negative.
+    """
+    row, cell = rounded[:, order], float(weight[order[0]])
+    missing = (target - area_mean(rounded, weight)) / cell
+    rank = np.broadcast_to(np.arange(len(order)), row.shape)
+    if rounded.min() >= 0.0:
+        rank = np.argsort(row < 2.0 * step, axis=1, kind="stable")
+    rounds, rest = np.divmod(np.abs(np.rint(missing / step)), len(order))
+    ranked = rounds[:, None] + (np.arange(len(order)) < rest[:, None])
+    extra = np.empty_like(row)
+    np.put_along_axis(extra, rank, np.sign(missing)[:, None] * ranked * step, axis=1)
+    # what is less than one quantum goes into one cell, in parts of a quantum
+    left = missing - extra.sum(axis=1)
+    first = rank[:, :1]
+    part = np.rint(left / step * 256.0)[:, None] * step / 256.0
+    np.put_along_axis(extra, first, np.take_along_axis(extra, first, axis=1) + part, axis=1)
+    mended: Array = row + extra
+    return mended
 
 
 def blocks(plan: FieldPlan, points: Points) -> Iterator[NDArray[np.float32]]:

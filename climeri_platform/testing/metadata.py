@@ -52,14 +52,15 @@ def branch(recipe: Recipe, run: Run) -> dict[str, Any]:
     scenario = run.experiment_id.startswith("ssp")
     parent = "historical" if scenario else "piControl"
     year = 2015 if scenario else model.control_start + run.branch
-    true = day_number(year, model.calendar, model.units)
-    wrong = day_number(model.control_start + 700, model.calendar, model.units)
+    units = model.parent_units or model.units
+    true = day_number(year, model.calendar, units)
+    wrong = day_number(model.control_start + 700, model.calendar, units)
     child = first_year(model, run)
     return {
         "parent": f"{run.source_id}.{parent}.{parent_member(run)}",
         "parent_year": year,
         "child_year": child,
-        "units": model.parent_units or model.units,
+        "units": units,
         "calendar": model.calendar,
         "true_in_parent": true,
         "in_parent": wrong if run.wrong_branch else true,

@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 NOISE = {"tas": 0.07, "tas_memory": 0.5, "toa": 0.12, "monthly_tas": 0.06, "monthly_toa": 0.25}
 """Sizes of the internal variability of global means: K, -, W m-2, K, W m-2."""
 
-BASE = {"rsdt": 340.25, "rsut": 99.5, "pr": 3.36e-5, "psl": 101_100.0, "tos": 18.1}
+BASE = {"rsdt": 340.25, "rsut": 99.5, "pr": 3.36e-5, "psl": 101_100.0, "tos": 17.2}
 """Global means of the control: W m-2, W m-2, kg m-2 s-1, Pa, degC."""
 
 _SEASON = {

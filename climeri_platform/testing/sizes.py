@@ -34,7 +34,7 @@ FOEHN = Model(
     parent_units="days since 1600-01-01 00:00:00", file_years=50, chunk_months=24,
 )  # fmt: skip
 SIROCCO = Model(
-    "SIROCCO-ESM2", "365_day", "days since 1-1-1", ("poles", 47, 64),
+    "SIROCCO-ESM2", "365_day", "days since 0501-01-01", ("poles", 47, 64),
     3.7, 3.7, 8.6, 110.0, 0.58, 288.3, 0.07, 0.22, 501, "500 km",
     chunk_months=24,
 )  # fmt: skip
@@ -76,9 +76,7 @@ def _small() -> Recipe:
     one, two = "r1i1p1f1", "r1i1p1f2"
     runs = (
         Run(a, "historical", one, (*FIXED, *OCEAN, *TAS, "Amon.pr"), branch=5),
-        Run(a, "historical", "r2i1p1f1", TAS, branch=40, wrong_branch=True),
         Run(a, "ssp585", one, (*TAS, "Amon.pr"), branch=5),
-        Run(a, "ssp585", "r2i1p1f1", TAS, branch=40),
         Run(b, "piControl", one, (*FIXED, *TAS, *TOA), years=170),
         Run(b, "abrupt-4xCO2", one, (*TAS, *TOA), branch=15),
         Run(b, "1pctCO2", one, TAS, branch=25),
@@ -86,7 +84,9 @@ def _small() -> Recipe:
             b, "historical", one, (*TAS, "day.tas", "day.pr"), branch=12,
             older_version=True, daily_years=(2010, 2014),
         ),
+        Run(b, "historical", "r2i1p1f1", TAS, branch=33, wrong_branch=True),
         Run(b, "ssp585", one, TAS, branch=12),
+        Run(b, "ssp585", "r2i1p1f1", TAS, branch=33),
         Run(c, "historical", two, (*FIXED, *TAS), branch=20),
         Run(c, "ssp585", two, TAS, branch=20),
     )  # fmt: skip
@@ -107,7 +107,7 @@ def _idealised(source: str, member: str, ideal: str, rain: tuple[str, ...]) -> t
     return (
         Run(source, "piControl", member, (*FIXED, *TAS, *TOA), years=300),
         Run(source, "abrupt-4xCO2", ideal, (*TAS, *TOA), branch=15),
-        Run(source, "1pctCO2", ideal, (*TAS, *TOA), branch=25),
+        Run(source, "1pctCO2", ideal, TAS, branch=25),
         Run(source, "ssp585", member, (*TAS, *rain), branch=12),
         Run(source, "ssp126", member, TAS, branch=12),
     )
@@ -119,25 +119,28 @@ def _full() -> Recipe:
     runs = (
         *_idealised(a, one, one, (*RAIN, "Omon.tos", *TOA)),
         Run(a, "historical", one, (*FIXED, *OCEAN, *TAS, *RAIN, *TOA), branch=5),
-        Run(a, "historical", "r2i1p1f1", TAS, branch=40, wrong_branch=True),
+        Run(a, "historical", "r2i1p1f1", TAS, branch=40),
         Run(a, "historical", "r3i2p1f1", TAS, branch=45),
         Run(a, "ssp585", "r2i1p1f1", TAS, branch=40),
         Run(a, "ssp585", "r3i2p1f1", TAS, branch=45),
         Run(a, "ssp126", "r2i1p1f1", TAS, branch=40),
         *_idealised(b, one, one, RAIN),
         Run(b, "historical", one, (*TAS, *RAIN, *DAYS), branch=12, older_version=True),
-        Run(b, "historical", "r2i1p1f1", TAS, branch=33),
+        Run(b, "historical", "r2i1p1f1", TAS, branch=33, wrong_branch=True),
         Run(b, "ssp585", "r2i1p1f1", TAS, branch=33),
         *_idealised(c, two, two, RAIN),
         Run(c, "historical", two, (*TAS, *RAIN), branch=20),
         Run(c, "historical", "r2i1p1f2", TAS, branch=30),
         *_idealised(d, one, one, RAIN),
-        Run(d, "historical", one, (*TAS, *RAIN, "day.tas", "day.pr"), branch=8),
+        Run(
+            d, "historical", one, (*TAS, *RAIN, "day.tas", "day.pr"), branch=8,
+            daily_years=(2005, 2014),
+        ),
         Run(d, "piControl", "r1i1p2f1", (*TAS, *TOA), years=300),
         Run(d, "abrupt-4xCO2", "r1i1p2f1", (*TAS, *TOA), branch=30),
         *_idealised(e, one, one, RAIN),
         Run(e, "historical", one, (*TAS, *RAIN), branch=18),
-    )
+    )  # fmt: skip
     return Recipe(
         "full",
         MODELS,

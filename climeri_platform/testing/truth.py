@@ -69,13 +69,12 @@ def _model_truth(model: Model, recipe: Recipe) -> dict[str, Any]:
 
 def _means(run: Run, made: Simulation) -> dict[str, Any]:
     """Return annual global means: of tas and the net flux always, of others where written."""
-    written = [name.split(".")[1] for name in run.variables if name.startswith(("Amon", "Omon"))]
-    names = ["tas", *(name for name in written if name != "tas")]
+    names = ["tas", *(name.split(".")[1] for name in run.variables)]
     return {
         "years": made.years.tolist(),
         "toa_net": _numbers(made.toa),
         "forced_tas": _numbers(made.forced),
-        **{name: _numbers(made.annual[name]) for name in names},
+        **{name: _numbers(made.annual[name]) for name in names if name in made.annual},
     }
 
 
