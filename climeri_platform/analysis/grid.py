@@ -144,7 +144,9 @@ def _from_bounds(
             hint="Bounds that gained a time dimension come from joining files with "
             "data_vars='all'; join them with data_vars='minimal'.",
         )
-    edges = np.asarray(bounds.transpose(axis.dims[0], ...).values, dtype=np.float64)
+    # Some kilobytes, that the answer depends on: read here and now, not sent to a cluster.
+    read = bounds.transpose(axis.dims[0], ...).compute(scheduler="synchronous")
+    edges = np.asarray(read.values, dtype=np.float64)
     if not np.isfinite(edges).all():
         raise DatasetInconsistent(f"{label(data)}: the bounds {name!r} hold missing values")
     return edges

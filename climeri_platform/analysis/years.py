@@ -136,7 +136,7 @@ def _months(
     bounds = data[name].transpose(time.name, ...)
     if bounds.shape != (time.size, 2):
         raise DatasetInconsistent(f"{label(data)}: {name!r} has sizes {dict(bounds.sizes)}")
-    edges = bounds.values
+    edges = bounds.compute(scheduler="synchronous").values  # small: not sent to a cluster
     if edges.dtype.kind in "iuf":
         raise DatasetInconsistent(
             f"{label(data)}: {name!r} holds numbers, while the times are decoded",

@@ -40,7 +40,7 @@ def series(
         What the legend says, and the values; a single DataArray is a single line. Lazy ones are
         computed.
     reference : the same, optional
-        Truth or observations: thin black dashes on top, one entry in the legend.
+        Truth or observations: black dots on top, one entry in the legend.
     reference_label
         What the legend calls them.
     title
@@ -84,8 +84,8 @@ def series(
         ax.plot(
             *_points(name, line),
             color="black",
-            linestyle=(0, (4, 3)),
-            linewidth=0.8,
+            linestyle=(0, (1.2, 3.5)),
+            linewidth=1.3,
             label="" if number else reference_label,
         )
     ax.set_ylabel(label if label is not None else describe(next(iter(drawn.values()))))
