@@ -52,7 +52,7 @@ def branch(recipe: Recipe, run: Run) -> dict[str, Any]:
     scenario = run.experiment_id.startswith("ssp")
     parent = "historical" if scenario else "piControl"
     year = 2015 if scenario else model.control_start + run.branch
-    units = model.parent_units or model.units
+    units = model.units if scenario else model.control_units or model.units
     true = day_number(year, model.calendar, units)
     wrong = day_number(model.control_start + 700, model.calendar, units)
     child = first_year(model, run)

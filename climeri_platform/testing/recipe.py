@@ -59,8 +59,8 @@ class Model:
         Net flux of the control at the top of the atmosphere, W m-2.
     control_start
         First year of piControl.
-    parent_units
-        How the files of its children write ``parent_time_units``, where not as ``units``.
+    control_units
+        Units of time of its control, where not ``units``; its children write branch times in them.
     ocean
         Rows and columns of the ocean grid, if the archive holds its ocean.
     file_years, chunk_months
@@ -81,7 +81,7 @@ class Model:
     imbalance: float
     control_start: int
     nominal_resolution: str
-    parent_units: str = ""
+    control_units: str = ""
     ocean: tuple[int, int] | None = None
     file_years: int = 0
     chunk_months: int = 12

@@ -75,7 +75,9 @@ def first_year(model: Model, run: Run) -> int:
 
 def axis_of(model: Model, run: Run) -> TimeAxis:
     """Return the monthly axis of a run."""
-    return monthly(first_year(model, run), run.length, model.calendar, model.units)
+    control = run.experiment_id == "piControl"
+    units = (model.control_units if control else "") or model.units
+    return monthly(first_year(model, run), run.length, model.calendar, units)
 
 
 def _forcing(model: Model, run: Run, forcing_index: int) -> Array:

@@ -26,12 +26,12 @@ BORA = Model(
 CIERZO = Model(
     "CIERZO-1-0", "360_day", "days since 1850-01-01", ("cells", 60, 80),
     2.3, 3.3, 9.0, 120.0, 0.85, 286.2, 0.10, 0.35, 2250, "500 km",
-    chunk_months=6,
+    control_units="days since 2250-01-01 00:00:00", chunk_months=6,
 )  # fmt: skip
 FOEHN = Model(
     "FOEHN-CM1", "proleptic_gregorian", "days since 1850-01-01", ("cells", 46, 72),
     5.3, 3.4, 7.6, 70.0, 0.66, 287.3, 0.0, 0.05, 1600, "500 km",
-    parent_units="days since 1600-01-01 00:00:00", file_years=50, chunk_months=24,
+    control_units="days since 1600-01-01 00:00:00", file_years=50, chunk_months=24,
 )  # fmt: skip
 SIROCCO = Model(
     "SIROCCO-ESM2", "365_day", "days since 0501-01-01", ("poles", 47, 64),

@@ -30,6 +30,13 @@ __all__ = ["TRUTH_FILE", "make_truth", "read_truth"]
 
 TRUTH_FILE = "truth.json"
 
+TOLERANCE = {"global_mean_relative": 1e-8, "toa_net": 3e-6, "ecs_relative": 0.03}
+"""How far a right reader may be off.
+
+Relative for the annual means of single variables; in W m-2 for the net flux; and how far the
+noise of one run may take a regression from the sensitivity that was chosen.
+"""
+
 
 def _numbers(values: NDArray[np.float64]) -> list[float]:
     return [float(f"{value:.12g}") for value in values.tolist()]
@@ -133,6 +140,7 @@ def make_truth(recipe: Recipe, found: dict[str, Any]) -> dict[str, Any]:
         "gregory": gregory(recipe, simulations),
         "warming_pattern": PATTERN,
         "noise": NOISE,
+        "tolerance": TOLERANCE,
         **found,
     }
 

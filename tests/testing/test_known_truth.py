@@ -49,7 +49,9 @@ def test_net_flux_at_the_top_of_the_atmosphere(experiment, read, annual, field, 
         assert values.min() >= 0.0
         flux[name] = annual(values, days, area_of(field, run))
     net = flux["rsdt"] - flux["rsut"] - flux["rlut"]
-    assert net == pytest.approx(truth["global_mean"][run]["toa_net"], abs=3e-6)
+    assert net == pytest.approx(
+        truth["global_mean"][run]["toa_net"], abs=truth["tolerance"]["toa_net"]
+    )
 
 
 def test_gregory_regression_of_the_files_finds_the_sensitivity(read, annual, field, truth):
@@ -72,7 +74,9 @@ def test_gregory_regression_of_the_files_finds_the_sensitivity(read, annual, fie
     exact = truth["gregory"]["BORA-ESM1.abrupt-4xCO2.r1i1p1f1"]
     assert -forcing / slope / 2 == pytest.approx(exact["ecs"], rel=1e-5)
     assert -slope == pytest.approx(exact["lambda"], rel=1e-5)
-    assert -forcing / slope / 2 == pytest.approx(truth["models"]["BORA-ESM1"]["ecs"], rel=0.03)
+    assert -forcing / slope / 2 == pytest.approx(
+        truth["models"]["BORA-ESM1"]["ecs"], rel=truth["tolerance"]["ecs_relative"]
+    )
 
 
 def test_precipitation_is_positive_and_grows_by_two_percent_a_kelvin(read, annual, field, truth):
@@ -123,7 +127,7 @@ def test_rain_of_the_days(read, field, truth):
     days, _, first = read(pattern(run, "day", "pr"), "pr")
     assert days.min() == 0.0
     area = area_of(field, run)
-    daily = (days * area).sum(axis=(1, 2)) / area.sum()
+    daily = np.asarray((days * area).sum(axis=(1, 2)) / area.sum())
     told = truth["global_mean"][run]
     place = told["years"].index(first)
     assert daily.reshape(5, 365).mean(axis=1) == pytest.approx(
