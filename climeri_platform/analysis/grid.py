@@ -20,10 +20,7 @@ _NAMES = {
     "latitude": ("lat", "latitude", "rlat"),
     "longitude": ("lon", "longitude", "rlon"),
 }
-_UNITS = {
-    "latitude": {"degrees_north", "degree_north", "degrees_n", "degreen"},
-    "longitude": {"degrees_east", "degree_east", "degrees_e", "degreee"},
-}
+_UNITS = {"latitude": {"north", "n"}, "longitude": {"east", "e"}}  # behind degree(s)_
 
 
 def label(data: xr.DataArray | xr.Dataset) -> str:
@@ -41,8 +38,15 @@ def _is_axis(coord: xr.DataArray, kind: str) -> bool:
     standard = coord.attrs.get("standard_name")
     if standard is not None:
         return standard in {kind, f"grid_{kind}"}
+    return _direction(coord) in _UNITS[kind] or str(coord.name).lower() in _NAMES[kind]
+
+
+def _direction(coord: xr.DataArray) -> str:
+    """Return what follows in degrees_north, degree_N, degreesE and the like; "" for other units."""
     units = str(coord.attrs.get("units", "")).lower()
-    return units in _UNITS[kind] or str(coord.name).lower() in _NAMES[kind]
+    if not units.startswith("degree"):
+        return ""
+    return units.removeprefix("degree").removeprefix("s").removeprefix("_")
 
 
 def horizontal_axes(data: xr.DataArray | xr.Dataset) -> tuple[xr.DataArray, xr.DataArray] | None:
@@ -81,9 +85,8 @@ def _is_curved(
     plane = {*latitude.dims, *longitude.dims}
     held = data.coords if not hasattr(data, "data_vars") else data.variables
     return any(
-        {*held[name].dims} == plane and str(held[name].attrs.get("units")).lower() in units
+        {*held[name].dims} == plane and _direction(data[name]) in {"north", "n", "east", "e"}
         for name in held
-        for units in _UNITS.values()
     )
 
 

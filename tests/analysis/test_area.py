@@ -182,3 +182,21 @@ def test_float32_coordinates_are_no_reason_to_refuse():
     ds = grid(np.linspace(-90, 90, 61), np.linspace(0, 360, 81)).astype("f4")
     ds = ds.assign_coords({name: ds[name].astype("f4") for name in ds.coords})
     assert float(cell_area(ds).sum()) == pytest.approx(SPHERE, rel=1e-6)
+
+
+@pytest.mark.parametrize("north", ["degrees_north", "degree_N", "degreesN", "Degrees_North"])
+def test_axes_are_known_by_their_units(north):
+    ds = grid([-90, 0, 90], [0, 180, 360]).rename(lat="y", lon="x")
+    ds["y"].attrs["units"] = north
+    ds["x"].attrs["units"] = north.replace("north", "east").replace("North", "E").replace("N", "E")
+    # newtons on the same plane are no latitude
+    ds["force"] = (("y", "x"), np.ones((2, 2)), {"units": "N"})
+    assert float(cell_area(ds).sum()) == pytest.approx(SPHERE)
+
+
+def test_the_door_is_lazy_and_says_what_is_missing():
+    import climeri_platform.analysis as room
+
+    assert set(room.__all__) <= set(dir(room))
+    with pytest.raises(AttributeError, match="no attribute 'zonal'"):
+        _ = room.zonal

@@ -105,3 +105,19 @@ assert matplotlib.pyplot.get_fignums() == []
 assert dict(matplotlib.rcParams) == before
 """
     subprocess.run([sys.executable, "-W", "error", "-c", script], check=True)
+
+
+def test_the_door_says_which_package_is_missing(monkeypatch):
+    import climeri_platform.figures as room
+    from climeri_platform.core.errors import MissingExtra
+
+    def lost(name):
+        raise ModuleNotFoundError(name="cartopy")
+
+    monkeypatch.setattr(room, "import_module", lost)
+    monkeypatch.delitem(vars(room), "map_of", raising=False)
+    with pytest.raises(MissingExtra, match="map_of needs the package 'cartopy'"):
+        _ = room.map_of
+    with pytest.raises(AttributeError, match="no attribute 'plume'"):
+        _ = room.plume
+    assert set(room.__all__) <= set(dir(room))
