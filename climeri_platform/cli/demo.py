@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from climeri_platform.cli.hub import make_settings, show, tell, warn_root
+from climeri_platform.cli.hub import make_settings, show, tell, waiting_bar, warn_root
 from climeri_platform.core.errors import HubFailed
 from climeri_platform.core.settings import setting
 
@@ -38,11 +38,21 @@ def _bar(title: str, unit: str) -> Iterator[Callable[[int, int | None], None]]:
         yield follow
 
 
+def _look_ahead(port: int) -> None:
+    """Refuse at once what would be refused after the archive is written."""
+    from climeri_platform.hub import proxy_folder
+    from climeri_platform.hub.ports import free_port
+    from climeri_platform.hub.proxy import proxy_command
+
+    proxy_command(proxy_folder())
+    free_port(port)
+
+
 def _archive(folder: Path, size: str) -> ArchiveSummary:
     from climeri_platform.testing import build_archive
 
     tell(f"demonstration archive, size {size}, in {folder}")
-    with _bar("archive", " files") as follow:
+    with _bar("archive", " parts") as follow:
 
         def progress(step: str, done: int, total: int) -> None:  # noqa: ARG001 - the interface of build_archive
             follow(done, total)
@@ -91,7 +101,15 @@ def _rehearse(hub: RunningHub) -> Rehearsal:
 
     if not hub.first_notebook:
         raise HubFailed("there is no curated notebook to run")
-    return rehearse(hub.address, hub.run.users[0], hub.password, hub.first_notebook, tell=tell)
+    with _bar("cells", " cells") as follow:
+        return rehearse(
+            hub.address,
+            hub.run.users[0],
+            hub.password,
+            hub.first_notebook,
+            tell=tell,
+            progress=follow,
+        )
 
 
 def _show_rehearsal(hub: RunningHub, done: Rehearsal, seconds: float) -> None:
@@ -149,14 +167,16 @@ def command(
     from climeri_platform.hub.state import default_state
 
     began = time.monotonic()
-    folder = (folder or default_state().with_name("demo")).absolute()
+    port = (0 if check else 8000) if port is None else port
+    _look_ahead(port)
+    folder = (folder or default_state().with_name("demo")).expanduser().absolute()
     language = setting("language", language)
     summary = _archive(folder / "archive", size)
     click.echo(_told(summary))
     store = folder / "catalogs"
     click.echo(_catalogs(summary.directory, store))
     settings = make_settings(
-        port=(0 if check else 8000) if port is None else port,
+        port=port,
         state=folder / "hub",
         notebooks=_notebooks(folder / "notebooks", language),
         store=store,
@@ -166,8 +186,10 @@ def command(
     )
     warn_root()
     ran: list[Rehearsal] = []
+    bar = waiting_bar()
 
     def ready(hub: RunningHub) -> bool:
+        bar.close()
         if check:
             ran.append(_rehearse(hub))
             _show_rehearsal(hub, ran[0], time.monotonic() - began)
@@ -175,6 +197,6 @@ def command(
             show(hub)
         return not check
 
-    run_hub(settings, ready, tell=tell)
+    run_hub(settings, ready, tell=tell, waiting=bar.update)
     if check and not ran:  # a signal came before the end
         raise click.Abort

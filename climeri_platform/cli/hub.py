@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -16,14 +16,26 @@ from climeri_platform.core.settings import setting
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from tqdm import tqdm as Bar  # noqa: N812 - a class, named as one
+
     from climeri_platform.hub import HubSettings, RunningHub
 
-__all__ = ["command", "make_settings", "show", "tell", "warn_root"]
+__all__ = ["command", "make_settings", "show", "tell", "waiting_bar", "warn_root"]
 
 
 def tell(line: str) -> None:
     """Say on stderr what is being done."""
     click.echo(f"{line} ...", err=True)
+
+
+def waiting_bar() -> Bar[NoReturn]:
+    """Return a bar for the start of the hub, which shows after two seconds, on a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(
+        desc="waiting for the hub", delay=2, disable=None, leave=False,
+        bar_format="{desc}: {elapsed}",
+    )  # fmt: skip
 
 
 @click.group()
@@ -98,10 +110,12 @@ def up(port: int, as_json: bool, server_command: str | None, **given: Any) -> No
     warn_root()
 
     def ready(hub: RunningHub) -> bool:
+        bar.close()
         show(hub, as_json=as_json)
         return True
 
-    run_hub(settings, ready, tell=tell)
+    bar = waiting_bar()
+    run_hub(settings, ready, tell=tell, waiting=bar.update)
 
 
 def make_settings(

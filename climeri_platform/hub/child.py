@@ -46,7 +46,9 @@ class Child:
 
 
 @contextlib.contextmanager
-def jupyterhub(state: StateFolder, run: HubRun, tell: Callable[[str], None]) -> Iterator[Child]:
+def jupyterhub(
+    state: StateFolder, run: HubRun, tell: Callable[[str], None], waiting: Callable[[], object]
+) -> Iterator[Child]:
     """Start JupyterHub and wait for its answer; on the way out end all that it started."""
     log_file = state.logs / "hub.log"
     if log_file.exists():
@@ -67,7 +69,7 @@ def jupyterhub(state: StateFolder, run: HubRun, tell: Callable[[str], None]) -> 
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone
                 umask=0o077,
             )
-        _wait_for_answer(hub, run, state)
+        _wait_for_answer(hub, run, state, waiting)
         yield Child(hub, family, time.monotonic() - started)
     finally:
         ignore_signals()
@@ -85,7 +87,9 @@ def _environment(state: StateFolder, run: HubRun) -> dict[str, str]:
     return {**kept, MARK: run.mark, "CLIMERI_HUB_STATE": str(state.path), "PYTHONUNBUFFERED": "1"}
 
 
-def _wait_for_answer(hub: subprocess.Popen[bytes], run: HubRun, state: StateFolder) -> None:
+def _wait_for_answer(
+    hub: subprocess.Popen[bytes], run: HubRun, state: StateFolder, waiting: Callable[[], object]
+) -> None:
     """Wait until the hub itself answers; the proxy answers earlier, with 404."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     until = time.monotonic() + START_SECONDS
@@ -102,6 +106,7 @@ def _wait_for_answer(hub: subprocess.Popen[bytes], run: HubRun, state: StateFold
                 del places[0]
                 if not places:
                     return
+        waiting()
         time.sleep(PAUSE)
     raise failed(f"JupyterHub did not answer within {START_SECONDS:.0f} s", state)
 

@@ -51,6 +51,7 @@ def rehearse(
     *,
     seconds: float = 300.0,
     tell: Callable[[str], None] = lambda line: None,  # noqa: ARG005 - says nothing
+    progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005 - shows nothing
 ) -> Rehearsal:
     """Walk the whole way of a user over HTTP, as a browser does.
 
@@ -66,6 +67,8 @@ def rehearse(
         How long all cells together may take.
     tell
         Gets one line for each step.
+    progress
+        Gets the number of cells that have run, and of all.
 
     Returns
     -------
@@ -92,13 +95,13 @@ def rehearse(
         raise HubFailed(f"JupyterLab does not open: {lab.status} for {lab.url}")
     spawn, clock = time.monotonic() - clock, time.monotonic()
     server = _Server(visitor, base)
-    tell(f"starting a kernel for {notebook}")
+    tell(f"running {notebook} in its kernel")
     cells = server.cells(f"{CURATED}/{notebook}")
     session = server.start_session(f"{CURATED}/{notebook}")
     try:
         kernel_id = str(session["kernel"]["id"])
         kernel, clock, text = asyncio.run(
-            _run(server.channels(kernel_id), cells, clock, seconds, tell)
+            _run(server.channels(kernel_id), cells, clock, seconds, progress)
         )
     finally:
         server.end_session(str(session["id"]))
@@ -170,7 +173,7 @@ async def _run(
     cells: list[str],
     clock: float,
     seconds: float,
-    tell: Callable[[str], None],
+    progress: Callable[[int, int], None],
 ) -> tuple[float, float, str]:
     """Return the seconds until the kernel answered, when it did, and the text of the cells."""
     connection = await websocket_connect(channels)
@@ -181,8 +184,8 @@ async def _run(
         texts = []
         async with asyncio.timeout(seconds):
             for number, cell in enumerate(cells, start=1):
-                tell(f"running cell {number} of {len(cells)}")
                 texts.append(await _execute(connection, cell, number))
+                progress(number, len(cells))
     except TimeoutError as problem:
         raise HubFailed(f"the kernel did not answer within {seconds:.0f} s") from problem
     finally:

@@ -70,6 +70,7 @@ def run_hub(
     ready: Callable[[RunningHub], bool],
     *,
     tell: Callable[[str], None] = log.info,
+    waiting: Callable[[], object] = lambda: None,
 ) -> None:
     """Run a hub until a signal ends it.
 
@@ -82,6 +83,8 @@ def run_hub(
         runs until SIGTERM, SIGINT (Ctrl-C) or SIGHUP.
     tell
         Gets one line for each step.
+    waiting
+        Called some times a second until the hub answers.
 
     Raises
     ------
@@ -124,7 +127,7 @@ def run_hub(
         state.write_run(run)
         os.write(held, f"process {os.getpid()} at {run.address}\n".encode())
         tell(f"starting JupyterHub on {run.address}")
-        with jupyterhub(state, run, tell) as child:
+        with jupyterhub(state, run, tell, waiting) as child:
             first = first_notebook(state.curated)
             if ready(RunningHub(run, state, child.hub.pid, count, first, child.seconds)):
                 _watch(child, state, asked)

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -53,40 +54,26 @@ def listening():
     }
 
 
-class StartedHub:
-    """``climeri hub up`` as a process, and all that it starts."""
+class Started:
+    """``climeri ...`` as a process, and all that it starts."""
 
-    def __init__(self, state, *words, prefix=(), environment=None):
-        self.state = Path(state)
-        self.errors = self.state.parent / f"{self.state.name}.stderr"
-        self.errors.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, *words, errors, prefix=(), environment=None):
+        self.errors = Path(errors)
         environment = {**os.environ, "CLIMERI_DEBUG": "", **(environment or {})}
-        with self.errors.open("wb") as errors:
+        with self.errors.open("wb") as output:
             self.process = subprocess.Popen(
-                [*prefix, *CLIMERI, "hub", "up", "--json", "--port", "0", "--state", str(state), *map(str, words)],
-                stdout=subprocess.PIPE, stderr=errors, text=True, env=environment,
+                [*prefix, *CLIMERI, *map(str, words)],
+                stdout=subprocess.PIPE, stderr=output, text=True, env=environment,
             )  # fmt: skip
         self.seen = {}
-
-    def wait_until_ready(self):
-        line = self.process.stdout.readline()
-        assert line, f"no hub: {self.said()}"
-        self.info = json.loads(line)
-        self.address = self.info["address"]
-        self.look()
-        return self
 
     def said(self):
         return self.errors.read_text(encoding="utf-8")
 
     @property
-    def password(self):
-        return Path(self.info["password_file"]).read_text(encoding="utf-8").strip()
-
-    @property
     def pid(self):
-        """The supervisor."""
-        return self.info["pid"] if hasattr(self, "info") else self.process.pid
+        """The process that was asked for; what runs it as another user becomes it."""
+        return self.process.pid
 
     def look(self):
         """Remember the processes of the moment."""
@@ -111,12 +98,6 @@ class StartedHub:
     def open_ports(self, places):
         """Those of some ports that anybody listens on."""
         return set(places) & set(listening())
-
-    def visitor(self, user=None, password=None):
-        visitor = Visitor(self.address)
-        if user:
-            visitor.log_in(user, self.password if password is None else password)
-        return visitor
 
     def end(self, number=signal.SIGTERM, seconds=40):
         """Signal the supervisor, and return its exit code."""
@@ -143,6 +124,35 @@ class StartedHub:
                 each.kill()
         self.process.wait(5)
         self.process.stdout.close()
+
+
+class StartedHub(Started):
+    """``climeri hub up --json``, once it is ready."""
+
+    def __init__(self, state, *words, **more):
+        self.state = Path(state)
+        self.state.parent.mkdir(parents=True, exist_ok=True)
+        errors = self.state.parent / f"{self.state.name}.stderr"
+        up = ("hub", "up", "--json", "--port", "0", "--state", state)
+        super().__init__(*up, *words, errors=errors, **more)
+
+    def wait_until_ready(self):
+        line = self.process.stdout.readline()
+        assert line, f"no hub: {self.said()}"
+        self.info = json.loads(line)
+        self.address = self.info["address"]
+        self.look()
+        return self
+
+    @property
+    def password(self):
+        return Path(self.info["password_file"]).read_text(encoding="utf-8").strip()
+
+    def visitor(self, user=None, password=None):
+        visitor = Visitor(self.address)
+        if user:
+            visitor.log_in(user, self.password if password is None else password)
+        return visitor
 
 
 @pytest.fixture(scope="session")
@@ -229,6 +239,23 @@ def ordinary():
         return words
     pytest.skip("an ordinary user is wanted: run the tests as one, or allow user namespaces")
     return None
+
+
+@pytest.fixture(scope="module")
+def climeri(tmp_path_factory):
+    """Run commands; what they started is ended with the module."""
+    started = []
+
+    def run(*words):
+        errors = tmp_path_factory.mktemp("said") / "stderr"
+        running = Started(*words, errors=errors)
+        running.folder = next((Path(b) for a, b in pairwise(words) if a == "--dir"), None)
+        started.append(running)
+        return running
+
+    yield run
+    for running in started:
+        running.close()
 
 
 @pytest.fixture
