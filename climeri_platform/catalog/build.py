@@ -16,8 +16,9 @@ from climeri_platform.catalog.family import Family, Rejected, load_family
 from climeri_platform.catalog.layout import Root, store_path
 from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing
 from climeri_platform.catalog.tables import REJECTED, files_schema, mark_latest, sort_files
-from climeri_platform.catalog.walk import FoundFile, Skipped, check_root, walk
+from climeri_platform.catalog.walk import FoundFile, Skipped, check_root, readable, walk
 from climeri_platform.core.errors import RootUnusable, UsageError
+from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +88,7 @@ def default_root_id(root: Path) -> str:
     --------
     >>> from pathlib import Path
     >>> default_root_id(Path("/bdd/CMIP6"))
-    'CMIP6-f4b1f4'
+    'CMIP6-374ef0'
     """
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", root.name).strip("-._") or "root"
     return f"{name}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:6]}"
@@ -128,8 +129,10 @@ def build_catalog(
 
     Raises
     ------
-    UnknownFamily
-        If there is no such family.
+    UnknownFamily, UnknownSite
+        If there is no such family or site.
+    UsageError
+        If the root id is not one, or stands for another root already.
     RootUnusable
         If the root cannot be walked, or holds no file of the family. Nothing is published then.
     StoreError
@@ -137,6 +140,7 @@ def build_catalog(
     """
     began = time.perf_counter()
     rules = load_family(family)
+    load_site(site)
     place = check_root(root)
     name = root_id or default_root_id(place)
     if not _ROOT_ID.fullmatch(name):
@@ -197,14 +201,9 @@ def _collect(
             progress(seen)
 
 
-def _path(relative: str, name: str) -> str:
-    # names that are not UTF-8 stay readable in the report
-    path = f"{relative}/{name}" if relative else name
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 def _reject(rows: _Rows, root: str, relative: str, found: FoundFile, no: Rejected) -> None:
-    values = (root, _path(relative, found.name), found.size, no.code, no.reason)
+    path = readable(f"{relative}/{found.name}" if relative else found.name)
+    values = (root, path, found.size, no.code, no.reason)
     for column, value in zip(REJECTED, values, strict=True):
         rows.rejected[column].append(value)
 
@@ -217,12 +216,9 @@ def _take(
     found: FoundFile,
     candidates: list[dict[str, str]],
 ) -> None:
+    path = f"{relative}/{found.name}" if relative else found.name
     try:
-        if found.size == 0:
-            raise Rejected("empty file", "the file has zero bytes")
-        path = f"{relative}/{found.name}" if relative else found.name
-        if not path.isascii():
-            _check_encoding(path)
+        _check_file(path, found.size)
         parsed = rules.parse_name(found.name, candidates)
     except Rejected as no:
         _reject(rows, root, relative, found, no)
@@ -242,11 +238,11 @@ def _take(
         cells.append(values.get(column))
 
 
-def _check_encoding(path: str) -> None:
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError:
-        raise Rejected("encoding", "the path is not UTF-8") from None
+def _check_file(path: str, size: int) -> None:
+    if size == 0:
+        raise Rejected("empty file", "the file has zero bytes")
+    if not path.isascii() and readable(path) != path:
+        raise Rejected("encoding", "the path is not UTF-8")
 
 
 def _nothing(rules: Family, place: Path, rows: _Rows, skipped: Skipped) -> RootUnusable:
@@ -284,11 +280,12 @@ def _publish(
             hint="Give another one with --root-id.",
         )
     roots = [each for each in roots if (each.root_id, each.family) != (name, rules.family)]
-    if previous is not None and rules.family in previous.families:
+    # only if there are any: a damaged table is mended by building its one root again
+    if previous is not None and rules.family in {each.family for each in roots}:
         others = pl.col("root") != name
-        kept = previous.scan(rules.family, "files").filter(others).collect()
+        kept = previous.read(rules.family, "files", others)
         files = pl.concat([kept.select(files.columns), files])
-        refused = previous.scan(rules.family, "rejected").filter(others).collect()
+        refused = previous.read(rules.family, "rejected", others)
         rejected = pl.concat([refused.select(rejected.columns), rejected])
     this = Root(
         root_id=name,

@@ -133,7 +133,7 @@ class Family(BaseModel):
                 seen.add(match[1])
                 default = _TIME_RANGE if match[1] == "time_range" else _ANYTHING
                 out += f"(?P<{match[1]}>{self.patterns.get(match[1], default)})"
-        return re.compile(out)
+        return re.compile(out, re.ASCII)
 
     @cached_property
     def _directories(self) -> list[tuple[int, re.Pattern[str]]]:
@@ -178,7 +178,7 @@ class Family(BaseModel):
         wanted = self.directories[0].split("/")
         for level, name in zip(reversed(wanted), reversed(parts), strict=False):
             facet = level[1:-1]
-            if not re.fullmatch(self.patterns.get(facet, _ANYTHING), name):
+            if not re.fullmatch(self.patterns.get(facet, _ANYTHING), name, re.ASCII):
                 return Rejected(
                     "directory", f"the directory {name!r} stands where <{facet}> should"
                 )
@@ -268,7 +268,7 @@ class Family(BaseModel):
         return ".".join(value for name in self.dataset if (value := facets.get(name)))
 
     def path(self, facets: dict[str, str], time_range: str | None = None) -> str:
-        """Return the path of a file, by the first templates that the facets fill.
+        """Return the path of a file, by the templates that hold the most of the facets.
 
         Parameters
         ----------
@@ -299,15 +299,17 @@ class Family(BaseModel):
 
 
 def _fill(templates: list[str], facets: dict[str, str]) -> str | None:
+    filled: dict[str, int] = {}
     for template in templates:
         text = re.sub(
             r"\[([^\]]*)\]",
             lambda m: m[1] if all(name in facets for name in _FACET.findall(m[1])) else "",
             template,
         )
-        if all(name in facets for name in _FACET.findall(text)):
-            return _FACET.sub(lambda m: facets[m[1]], text)
-    return None
+        names = set(_FACET.findall(text))
+        if names <= facets.keys():
+            filled.setdefault(_FACET.sub(lambda m: facets[m[1]], text), len(names))
+    return max(filled, key=lambda text: filled[text]) if filled else None
 
 
 def _folder() -> Path:

@@ -15,9 +15,11 @@ A snapshot never changes once it has its name. CURRENT is replaced by one rename
 from __future__ import annotations
 
 import json
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -32,13 +34,23 @@ from climeri_platform.core.errors import (
 )
 from climeri_platform.core.settings import setting
 
-if TYPE_CHECKING:
-    import os
-
-__all__ = ["FORMAT", "Root", "Snapshot", "StoreFormat", "open_snapshot", "store_path"]
+__all__ = [
+    "FORMAT",
+    "Root",
+    "Snapshot",
+    "StoreFormat",
+    "load_snapshot",
+    "open_snapshot",
+    "snapshot_names",
+    "store_path",
+]
 
 FORMAT = 1
+_DELETE_IT = (
+    "Delete it: the next `climeri catalog build` goes on from the newest folder of snapshots/."
+)
 Table = Literal["files", "datasets", "rejected"]
+_NAME = re.compile(r"(\d{8}T\d{6}Z)(?:-(\d+))?")
 
 
 class StoreFormat(BaseModel):
@@ -136,11 +148,36 @@ class Snapshot:
             frame = pl.scan_parquet(path, glob=False)
             frame.collect_schema()
         except (OSError, pl.exceptions.PolarsError) as problem:
-            raise StoreDamaged(
-                f"the table {path} cannot be read: {_first_line(problem)}",
-                hint=f"Rebuild it: climeri catalog build {family} ROOT --store {self.store}",
-            ) from problem
+            raise self._damaged(family, path, problem) from problem
         return frame
+
+    def read(self, family: str, table: Table, where: pl.Expr | None = None) -> pl.DataFrame:
+        """Return the rows of a table, or those that a condition chooses.
+
+        Raises
+        ------
+        UnknownFamily
+            If the store has no catalog of that family.
+        StoreDamaged
+            If the table is missing, damaged, or lacks a column.
+        """
+        frame = self.scan(family, table)
+        try:
+            return (frame if where is None else frame.filter(where)).collect()
+        except (OSError, pl.exceptions.PolarsError) as problem:
+            path = self.folder / family / f"{table}.parquet"
+            raise self._damaged(family, path, problem) from problem
+
+    def _damaged(self, family: str, path: Path, problem: Exception) -> StoreDamaged:
+        if not self.folder.exists():
+            return StoreDamaged(
+                f"the snapshot {self.name} of {self.store} is there no longer",
+                hint="Newer ones were published since: open the catalog again.",
+            )
+        return StoreDamaged(
+            f"the table {path} cannot be read: {_first_line(problem)}",
+            hint=f"Rebuild it: climeri catalog build {family} ROOT --store {self.store}",
+        )
 
 
 def _first_line(problem: BaseException) -> str:
@@ -161,7 +198,7 @@ def store_path(store: str | os.PathLike[str] | None = None) -> Path:
             "no catalog store was named",
             hint="Give --store DIR (store=... in Python), or set CLIMERI_STORE.",
         )
-    return Path(value).expanduser().absolute()
+    return Path(os.path.expanduser(value)).absolute()  # noqa: PTH111 - keeps an unknown ~name
 
 
 def _read_json(path: Path) -> Any:
@@ -175,8 +212,10 @@ def _read_json(path: Path) -> Any:
         ) from problem
 
 
-def check_format(store: Path) -> None:
+def check_format(store: Path, *, to_write: bool = False) -> None:
     """Refuse a folder that is no store, or one that a newer version wrote.
+
+    A newer format may still allow this version to read (``min_reader``), never to write.
 
     Raises
     ------
@@ -195,10 +234,11 @@ def check_format(store: Path) -> None:
         written = StoreFormat.model_validate(_read_json(path))
     except ValidationError as problem:
         raise StoreDamaged(f"{path} is not a store's: {problem.errors()[0]['msg']}") from problem
-    if written.min_reader > FORMAT:
+    if written.min_reader > FORMAT or (to_write and written.format > FORMAT):
+        does = "writes" if to_write else "reads"
         raise StoreTooNew(
             f"the store {store} has format {written.format} of {written.written_by}, "
-            f"and this version reads up to {FORMAT}",
+            f"and this version {does} up to {FORMAT}",
             hint="Upgrade climeri-platform.",
         )
 
@@ -229,14 +269,52 @@ def open_snapshot(store: str | os.PathLike[str] | None = None) -> Snapshot:
     try:
         name = (folder / "CURRENT").read_text(encoding="utf-8").strip()
     except FileNotFoundError:
+        if snapshot_names(folder):
+            raise StoreDamaged(
+                f"{folder / 'CURRENT'} is missing, though there are snapshots",
+                hint="The next `climeri catalog build` goes on from the newest of them.",
+            ) from None
         raise StoreMissing(
             f"nothing was published in the store {folder} yet",
             hint=f"`climeri catalog build FAMILY ROOT --store {folder}` does.",
         ) from None
     except (OSError, UnicodeDecodeError) as problem:
-        raise StoreDamaged(f"{folder / 'CURRENT'} cannot be read: {problem}") from problem
-    path = folder / "snapshots" / name / "snapshot.json"
+        raise StoreDamaged(
+            f"{folder / 'CURRENT'} cannot be read: {problem}", hint=_DELETE_IT
+        ) from problem
+    if not _NAME.fullmatch(name):
+        raise StoreDamaged(
+            f"{folder / 'CURRENT'} does not name a snapshot: {name[:40]!r}", hint=_DELETE_IT
+        )
+    return load_snapshot(folder, name)
+
+
+def snapshot_names(store: Path) -> list[str]:
+    """Return the names of the snapshots that were finished, the oldest first."""
     try:
-        return Snapshot(folder, SnapshotCard.model_validate(_read_json(path)))
+        found = [
+            (match[1], int(match[2] or 1), each.name)
+            for each in (store / "snapshots").iterdir()
+            if (match := _NAME.fullmatch(each.name))
+        ]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [name for *_, name in sorted(found)]
+
+
+def load_snapshot(store: Path, name: str) -> Snapshot:
+    """Return one snapshot of a store.
+
+    Raises
+    ------
+    StoreDamaged
+        If it is not there, or its card cannot be read.
+    """
+    path = store / "snapshots" / name / "snapshot.json"
+    try:
+        card = SnapshotCard.model_validate(_read_json(path))
     except ValidationError as problem:
         raise StoreDamaged(f"{path} is not a snapshot's: {problem.errors()[0]['msg']}") from problem
+    if card.snapshot != name:
+        raise StoreDamaged(f"{path} is the card of another snapshot, {card.snapshot!r}")
+    return Snapshot(store, card)

@@ -9,9 +9,11 @@ import fcntl
 import json
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+import polars as pl
 
 from climeri_platform import __version__
 from climeri_platform.catalog.export import export_description, export_tables
@@ -20,16 +22,16 @@ from climeri_platform.catalog.layout import (
     SnapshotCard,
     StoreFormat,
     check_format,
+    load_snapshot,
     open_snapshot,
+    snapshot_names,
 )
 from climeri_platform.catalog.tables import datasets_of
-from climeri_platform.core.errors import StoreBusy, StoreError, StoreMissing
+from climeri_platform.core.errors import StoreBusy, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    import polars as pl
 
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Root, Snapshot
@@ -50,9 +52,13 @@ def _sync(path: Path) -> None:
 def _replace(path: Path, text: str) -> None:
     """Write a small file so that it is there whole, or not at all."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    _sync(beside)
-    beside.replace(path)
+    try:
+        beside.write_text(text, encoding="utf-8")
+        _sync(beside)
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
     _sync(path.parent)
 
 
@@ -82,7 +88,7 @@ def prepare_store(store: Path) -> None:
             hint="Name an empty directory, or an existing store, with --store.",
         )
     if (store / "store.json").exists():
-        check_format(store)
+        check_format(store, to_write=True)
         return
     card = StoreFormat(
         format=FORMAT, min_reader=FORMAT, written_by=f"climeri-platform {__version__}"
@@ -104,30 +110,35 @@ def writing(store: Path) -> Iterator[None]:
     ------
     StoreBusy
         If another process holds it.
+    StoreError
+        If the folder may not be written to, or its file system knows no locks.
     """
-    with (store / ".writing").open("a+", encoding="utf-8") as lock:
+    with ExitStack() as stack:
         try:
+            lock = stack.enter_context((store / ".writing").open("a+", encoding="utf-8"))
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as problem:
+            lock.truncate(0)
+            lock.write(f"pid {os.getpid()} on {os.uname().nodename}")
+            lock.flush()
+        except BlockingIOError as problem:
             lock.seek(0)
             raise StoreBusy(
                 f"another process writes to the store {store} ({lock.read().strip() or 'unknown'})",
                 hint="Wait for it to end, then run this again.",
             ) from problem
-        lock.truncate(0)
-        lock.write(f"pid {os.getpid()} on {os.uname().nodename}")
-        lock.flush()
+        except OSError as problem:
+            raise StoreError(
+                f"the store {store} cannot be locked for writing: {problem.strerror}",
+                hint="Check the rights, the space, and that its file system has flock.",
+            ) from problem
         yield
 
 
 def _new_name(store: Path, now: datetime) -> str:
+    # later than every other, also within a second and when the clock went back
     stem = now.strftime("%Y%m%dT%H%M%SZ")
-    taken = {each.name for each in (store / "snapshots").glob(f"{stem}*")}
-    return next(
-        name
-        for number in range(1, len(taken) + 2)
-        if (name := stem if number == 1 else f"{stem}-{number}") not in taken
-    )
+    last, _, number = (snapshot_names(store) or [""])[-1].partition("-")
+    return stem if last < stem else f"{last}-{int(number or 1) + 1}"
 
 
 def publish(
@@ -166,15 +177,15 @@ def publish(
         If the disk refuses; what was published before is untouched.
     """
     now = datetime.now(UTC)
-    (store / "snapshots").mkdir(exist_ok=True)
-    for left in (store / "snapshots").glob(".building-*"):
-        shutil.rmtree(left, ignore_errors=True)  # of a writer that died; we hold the lock
     name = _new_name(store, now)
+    finished = store / "snapshots" / name
     building = store / "snapshots" / f".building-{name}"
     card = SnapshotCard(
         snapshot=name, created=now.isoformat(timespec="seconds"), site=site, roots=roots
     )
     try:
+        finished.parent.mkdir(exist_ok=True)
+        _sweep(store)
         _carry_over(building, previous, without=family.family)
         folder = building / family.family
         folder.mkdir(parents=True)
@@ -186,19 +197,54 @@ def publish(
         (building / "snapshot.json").write_text(card.model_dump_json(indent=2), encoding="utf-8")
         for each in [*building.rglob("*"), building]:
             _sync(each)
-        building.replace(store / "snapshots" / name)
+        building.replace(finished)
         _sync(store / "snapshots")
+    except (OSError, pl.exceptions.PolarsError) as problem:
+        shutil.rmtree(building, ignore_errors=True)
+        shutil.rmtree(finished, ignore_errors=True)
+        raise _refused(store, name, problem) from problem
+    try:
         _replace(store / "CURRENT", name + "\n")
     except OSError as problem:
-        shutil.rmtree(building, ignore_errors=True)
-        raise StoreError(
-            f"the snapshot {name} cannot be written to {store}: {problem.strerror or problem}",
-            hint="What was published before is unchanged. Check the space and the rights.",
-        ) from problem
+        # only the last step, the sync of the folder, can fail after CURRENT names the snapshot
+        if not _is_current(store, name):
+            shutil.rmtree(finished, ignore_errors=True)
+        raise _refused(store, name, problem) from problem
     snapshot = open_snapshot(store)
-    _describe(snapshot, site)
+    try:
+        _describe(snapshot)
+    except OSError as problem:
+        raise StoreError(
+            f"the snapshot {name} is published, but its export for intake-esm cannot be written "
+            f"to {store}: {problem.strerror or problem}",
+            hint="Check the space and the rights, then build again.",
+        ) from problem
     _prune(store, keep=name)
     return snapshot
+
+
+def _is_current(store: Path, name: str) -> bool:
+    try:
+        return open_snapshot(store).name == name
+    except StoreError:
+        return False
+
+
+def _refused(store: Path, name: str, problem: Exception) -> StoreError:
+    return StoreError(
+        f"the snapshot {name} cannot be written to {store}: "
+        f"{getattr(problem, 'strerror', None) or problem}",
+        hint="What was published before is unchanged. Check the space and the rights.",
+    )
+
+
+def _sweep(store: Path) -> None:
+    # what writers that died have left; we hold the lock
+    for left in (store / "snapshots").glob(".building-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    for pattern in (".CURRENT.*", ".store.json.*", "export/*/.*.json.*"):
+        for left in store.glob(pattern):
+            left.unlink(missing_ok=True)
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
@@ -223,26 +269,33 @@ def _carry_over(building: Path, previous: Snapshot | None, *, without: str) -> N
             shutil.copy2(old, new)
 
 
-def _describe(snapshot: Snapshot, site: str) -> None:
-    folder = snapshot.store / "export" / site
-    folder.mkdir(parents=True, exist_ok=True)
-    for family in snapshot.families:
-        for name, description in export_description(snapshot, family, site).items():
-            _replace(folder / name, json.dumps(description, indent=2))
+def _describe(snapshot: Snapshot) -> None:
+    # every site for which the snapshot has a table, not only the one of this build
+    described = set()
+    for table in sorted((snapshot.folder / "export").glob("*/*.parquet")):
+        folder = snapshot.store / "export" / table.parent.name
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in export_description(snapshot, table.stem, folder.name).items():
+            _replace(folder / name, json.dumps(content, indent=2))
+            described.add(folder / name)
+    for old in (snapshot.store / "export").glob("*/*.json"):
+        if old not in described:
+            old.unlink()
 
 
 def _prune(store: Path, *, keep: str) -> None:
-    names = sorted(
-        each.name for each in (store / "snapshots").iterdir() if not each.name.startswith(".")
-    )
-    for old in names[:-KEPT_SNAPSHOTS]:
+    for old in snapshot_names(store)[:-KEPT_SNAPSHOTS]:
         if old != keep:
             shutil.rmtree(store / "snapshots" / old, ignore_errors=True)
 
 
 def current_or_none(store: Path) -> Snapshot | None:
-    """Return the published snapshot, or None in a store that has none yet."""
-    try:
+    """Return the snapshot to go on from, or None in a store that has none yet.
+
+    Without CURRENT, because a first build was killed or somebody deleted it, that is the newest
+    one: a snapshot is whole once it has its name, and no catalog is lost.
+    """
+    if (store / "CURRENT").exists():
         return open_snapshot(store)
-    except StoreMissing:
-        return None
+    names = snapshot_names(store)
+    return load_snapshot(store, names[-1]) if names else None

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["CatalogView"]
 
 _SHOWN = 6
+_ALL = ("all",)  # of version: every one, instead of the newest
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class CatalogView:
 
     @cached_property
     def _all(self) -> pl.DataFrame:
-        return self.snapshot.scan(self.family.family, "datasets").collect()
+        return self.snapshot.read(self.family.family, "datasets")
 
     @cached_property
     def datasets(self) -> pl.DataFrame:
@@ -84,18 +85,14 @@ class CatalogView:
     def _condition(self, asked: dict[str, tuple[str, ...]]) -> pl.Expr:
         condition = pl.lit(value=True)
         for facet, values in asked.items():
-            if facet == "version" and values == ("all",):
+            if facet == "version" and values == _ALL:
                 continue
             condition = condition & pl.col(facet).is_in(list(values))
         return condition if "version" in asked else condition & pl.col("latest")
 
     def files(self) -> pl.DataFrame:
         """Return the files of the datasets, in the order of datasets, roots and time."""
-        return (
-            self.snapshot.scan(self.family.family, "files")
-            .filter(self._condition(self.asked))
-            .collect()
-        )
+        return self.snapshot.read(self.family.family, "files", self._condition(self.asked))
 
     def __len__(self) -> int:
         """Return the number of datasets; replicas at several roots count once."""
@@ -129,9 +126,11 @@ class CatalogView:
         for typed, given in facets.items():
             facet = self._facet(typed)
             values = self._values(typed, given)
-            if not (facet == "version" and values == ("all",)):
-                self._check(facet, values)
-            if facet in asked and asked[facet] != ("all",):
+            if facet == "version" and values == _ALL:
+                asked.setdefault(facet, _ALL)
+                continue
+            self._check(facet, values)
+            if asked.get(facet, _ALL) != _ALL:
                 values = tuple(each for each in asked[facet] if each in values)
             asked[facet] = values
         return replace(self, asked=asked)
@@ -164,11 +163,14 @@ class CatalogView:
         like = [found for each in missing for found in nearest(each, sorted(known))]
         has = sorted(known)[:_SHOWN]
         more = f" and {known.len() - _SHOWN} more" if known.len() > _SHOWN else ""
+        hint = f"It has: {', '.join(has)}{more}."
+        if like:
+            hint = f"Did you mean {' or '.join(dict.fromkeys(like))}?"
+        if facet == "version" and "latest" in missing:
+            hint = "The newest version is what a search gives: leave the version out."
         raise UnknownValue(
             f"no dataset of {self.family.family} has {facet}={', '.join(map(repr, missing))}",
-            hint=f"Did you mean {' or '.join(dict.fromkeys(like))}?"
-            if like
-            else f"It has: {', '.join(has)}{more}.",
+            hint=hint,
         )
 
     def facets(self) -> dict[str, dict[str, int]]:
@@ -191,10 +193,13 @@ class CatalogView:
             if left.height:
                 has = left[facet].drop_nulls().unique().sort().to_list()
                 more = f" and {len(has) - _SHOWN} more" if len(has) > _SHOWN else ""
-                wanted = ", ".join(self.asked[facet])
-                culprits.append(
-                    f"without {facet}={wanted} there is {', '.join(has[:_SHOWN])}{more}"
-                )
+                there = f"there is {', '.join(has[:_SHOWN])}{more}"
+                if wanted := ", ".join(self.asked[facet]):
+                    culprits.append(f"without {facet}={wanted} {there}")
+                else:
+                    culprits.append(
+                        f"{facet} was asked for twice, with no value in common; {there}"
+                    )
         if culprits:
             return f"no dataset of {self.family.family} has all of this: {'; '.join(culprits)}"
         words = ", ".join(f"{name}={','.join(values)}" for name, values in self.asked.items())

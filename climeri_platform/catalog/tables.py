@@ -53,7 +53,7 @@ def version_number(version: str = "version") -> pl.Expr:
 
     A plain directory ``latest`` says nothing of its age and gives way to any dated version.
     """
-    return pl.col(version).str.extract(r"(\d+)").cast(pl.Int64).fill_null(-1)
+    return pl.col(version).str.extract(r"(\d+)").cast(pl.Int64, strict=False).fill_null(-1)
 
 
 def mark_latest(files: pl.DataFrame) -> pl.DataFrame:

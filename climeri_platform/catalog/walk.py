@@ -54,6 +54,11 @@ class Skipped:
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
 
+def readable(path: str) -> str:
+    """Return a path that can be printed and stored: bytes that are not UTF-8 are escaped."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def check_root(root: str | os.PathLike[str]) -> Path:
     """Return the absolute path of an archive root, or say why it cannot be walked.
 
@@ -70,9 +75,13 @@ def check_root(root: str | os.PathLike[str]) -> Path:
     Raises
     ------
     RootUnusable
-        If it does not exist, is not a directory, or may not be read.
+        If it does not exist, is not a directory, may not be read, or its path is not UTF-8.
     """
     path = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would lose the mount's name
+    if (shown := readable(str(path))) != str(path):
+        raise RootUnusable(
+            f"the path of the root {shown} is not UTF-8", hint="Give it another name, or a link."
+        )
     if not path.exists():
         parent = next((each for each in path.parents if each.exists()), path)
         kind = "is a dangling link" if path.is_symlink() else "does not exist"
@@ -121,7 +130,7 @@ def walk(root: Path, skipped: Skipped) -> Iterator[tuple[str, list[FoundFile]]]:
                 for entry in entries:
                     _sort(entry, relative, found, below, skipped)
         except OSError as problem:
-            skipped.unreadable.append((relative or ".", problem.strerror or str(problem)))
+            skipped.unreadable.append((readable(relative) or ".", problem.strerror or str(problem)))
         if found:
             found.sort(key=lambda each: each.name)
             yield relative, found
@@ -136,18 +145,18 @@ def _sort(
     skipped: Skipped,
 ) -> None:
     path = f"{relative}/{entry.name}" if relative else entry.name
-    if entry.is_dir(follow_symlinks=False):
-        below.append(path)
-        return
     is_netcdf = entry.name.endswith((".nc", ".nc4"))
     try:
+        if entry.is_dir(follow_symlinks=False):
+            below.append(path)
+            return
         status = entry.stat() if is_netcdf or entry.is_symlink() else None
     except OSError as problem:
         reason = "dangling link" if entry.is_symlink() else problem.strerror or str(problem)
-        skipped.unreadable.append((path, reason))
+        skipped.unreadable.append((readable(path), reason))
         return
     if status is not None and stat.S_ISDIR(status.st_mode):
-        skipped.links.append(path)
+        skipped.links.append(readable(path))
     elif status is not None and is_netcdf and stat.S_ISREG(status.st_mode):
         found.append(FoundFile(entry.name, status.st_size, status.st_mtime_ns))
     else:

@@ -201,7 +201,7 @@ def rejected(name: str, store: str | None, as_json: bool) -> None:
     from climeri_platform.catalog import CatalogView
 
     view = CatalogView.open(name, store)
-    rows = view.snapshot.scan(view.family.family, "rejected").collect()
+    rows = view.snapshot.read(view.family.family, "rejected")
     if as_json:
         click.echo(json.dumps(rows.to_dicts(), indent=2))
         return
