@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -32,6 +33,8 @@ __all__ = ["MARKER", "ArchiveSummary", "build_archive", "build_recipe"]
 
 MARKER = "demonstration-archive.json"
 """Written first (``building``) and last (``complete``); it says that a folder is ours."""
+
+_LOGGER = logging.getLogger(__name__)
 
 _LOCK = ".demonstration-archive.lock"
 
@@ -103,7 +106,7 @@ def build_archive(
     'small'
     """
     if size not in SIZES:
-        close = nearest(size, SIZES, count=1)
+        close = nearest(str(size), SIZES, count=1)
         raise ArchiveError(
             f"the demonstration archive has no size {size!r}",
             hint=f"Did you mean {close[0]!r}?" if close else f"Choose one of: {', '.join(SIZES)}.",
@@ -128,20 +131,31 @@ def build_recipe(
         )
     mark = {"archive_version": ARCHIVE_VERSION, "size": recipe.size, "recipe": _digest(recipe)}
     found = _inspect(directory, mark)
-    if found is not None:
-        seconds = time.monotonic() - began
-        return ArchiveSummary(
-            directory, recipe.size, found["files"], found["bytes"], seconds, reused=True
-        )
-    with _locked(directory):
-        _write_json(directory / MARKER, {**mark, "state": "building"})
-        written, told = _run(directory, recipe, count, progress)
-        _write_json(directory / TRUTH_FILE, make_truth(recipe, told))
-        held = sum((directory / path).stat().st_size for path in written)
-        done = {**mark, "state": "complete", "files": len(written), "bytes": held}
-        _write_json(directory / MARKER, done)
+    reused = found is not None
+    if found is None:
+        with _locked(directory):
+            # another builder may have finished between the look and the lock
+            found = _inspect(directory, mark)
+            reused = found is not None
+            if found is None:
+                found = _write(directory, recipe, mark, count, progress)
     seconds = time.monotonic() - began
-    return ArchiveSummary(directory, recipe.size, len(written), held, seconds, reused=False)
+    return ArchiveSummary(
+        directory, recipe.size, found["files"], found["bytes"], seconds, reused=reused
+    )
+
+
+def _write(
+    directory: Path, recipe: Recipe, mark: dict[str, Any], workers: int, progress: Progress | None
+) -> dict[str, Any]:
+    """Write everything, the marker first and last; return the last."""
+    _write_json(directory / MARKER, {**mark, "state": "building"})
+    written, told = _run(directory, recipe, workers, progress)
+    _write_json(directory / TRUTH_FILE, make_truth(recipe, told))
+    held = sum((directory / path).stat().st_size for path in written)
+    done = {**mark, "state": "complete", "files": len(written), "bytes": held}
+    _write_json(directory / MARKER, done)
+    return done
 
 
 def _digest(recipe: Recipe) -> str:
@@ -185,13 +199,28 @@ def _compare(directory: Path, mark: dict[str, Any], asked: str) -> dict[str, Any
             f"{asked}: its marker {MARKER} cannot be read ({error})",
             hint="Remove that folder yourself, or give another one.",
         ) from error
+    if same and complete:
+        _check_whole(directory, held, asked)
+        return held
     if same:
-        return held if complete else None
+        return None
     raise ArchiveError(
         f"{asked}: it holds a demonstration archive of size {held['size']!r}, "
         f"version {held['archive_version']}, made by another recipe",
         hint="Remove that folder yourself, or give another one.",
     )
+
+
+def _check_whole(directory: Path, held: dict[str, Any], asked: str) -> None:
+    """Refuse an archive from which something was taken since; additions do not matter."""
+    files = [path.stat().st_size for path in directory.rglob("*.nc") if path.is_file()]
+    if len(files) < held["files"] or sum(files) < held["bytes"]:
+        raise ArchiveError(
+            f"{asked}: the archive there is no longer whole, it holds {len(files)} of "
+            f"{held['files']} files and {sum(files)} of {held['bytes']} bytes",
+            hint="Remove that folder yourself, then ask again; spoil copies only "
+            "(climeri_platform.testing.defects.linked_tree).",
+        )
 
 
 @contextmanager
@@ -208,11 +237,13 @@ def _locked(directory: Path) -> Iterator[None]:
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise ArchiveError(
                 f"another process is building the archive in {directory}",
                 hint="Wait until it is done, then ask again: a complete archive is reused.",
             ) from error
+        except OSError:
+            _LOGGER.debug("%s has no locks: one builder is taken for granted", directory)
         yield
         path.unlink(missing_ok=True)
 
@@ -241,7 +272,7 @@ def _run(
             hint="In a script, call build_archive under `if __name__ == '__main__':`; "
             "otherwise look for missing memory, then ask again.",
         ) from error
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # netCDF4 reports a full disk as RuntimeError
         raise ArchiveError(
             f"the archive cannot be written to {directory}: {error}",
             hint="Look for the space left on the disk and for your quota, then ask again.",

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from climeri_platform.core.errors import ArchiveError
-from climeri_platform.testing import build, build_archive, read_truth
+from climeri_platform.testing import build, build_archive, defects, read_truth
 from climeri_platform.testing.recipe import Run
 from climeri_platform.testing.sizes import SIZES
 
@@ -71,8 +71,8 @@ def test_an_interrupted_archive_is_built_again(tiny, tmp_path):
 
 
 def test_an_unknown_size_names_the_nearest(tmp_path):
-    with pytest.raises(ArchiveError, match="no size 'smal'\nDid you mean 'small'"):
-        build_archive(tmp_path, size="smal")
+    with pytest.raises(ArchiveError, match="no size 'Small'\nDid you mean 'small'"):
+        build_archive(tmp_path, size="Small")
     assert not list(tmp_path.iterdir())
 
 
@@ -114,6 +114,36 @@ def test_a_second_builder_is_told_to_wait(tiny, tmp_path):
         pytest.raises(ArchiveError, match="another process is building"),
     ):
         build.build_recipe(tmp_path, tiny, workers=1)
+
+
+def test_a_file_that_cannot_be_written_is_named(tiny, tmp_path):
+    def stop(step, done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build.build_recipe(tmp_path, tiny, workers=1, progress=stop)
+    for path in list(tmp_path.rglob("*.nc")):
+        path.unlink()
+        path.mkdir()
+    with pytest.raises(ArchiveError, match=r"(?s)cannot be written .*space left on the disk"):
+        build.build_recipe(tmp_path, tiny, workers=1)
+
+
+def test_a_damaged_archive_is_not_reused(tiny, tmp_path):
+    build.build_recipe(tmp_path, tiny, workers=1)
+    (tmp_path / "my-own.nc").write_bytes(b"an addition does not matter")
+    assert build.build_recipe(tmp_path, tiny).reused
+    defects.zero_byte(next(tmp_path.rglob("tas_*piControl*.nc")))
+    with pytest.raises(ArchiveError, match="no longer whole, it holds 7 of 6 files"):
+        build.build_recipe(tmp_path, tiny)
+
+
+def test_a_file_system_without_locks(tiny, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(build.fcntl, "flock", refuse)
+    assert not build.build_recipe(tmp_path, tiny, workers=1).reused
 
 
 def test_no_processes_are_no_builders(tmp_path):
