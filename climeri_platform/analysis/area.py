@@ -67,8 +67,9 @@ def cell_area(data: xr.Dataset | xr.DataArray) -> xr.DataArray:
 
     References
     ----------
-    Kelly and Savric (2021), Area and volume computation of longitude-latitude grids, Transactions
-    in GIS 25, doi:10.1111/tgis.12636.
+    Snyder (1987), Map projections: a working manual, USGS Professional Paper 1395 (the cylindrical
+    equal-area projection: a band's area is its width times the difference of sines),
+    doi:10.3133/pp1395.
 
     Examples
     --------
