@@ -39,7 +39,8 @@ class CuratedContents(AsyncLargeFileManager):  # type: ignore[misc] # jupyter_se
         raise HTTPError(
             403,
             f"{path.strip('/')} is one of the curated files, which cannot be {act}. Make it yours "
-            "first: File > Save Notebook As..., or copy it and paste it into your own folder.",
+            "first: File > Save Notebook As... with a name that does not begin with "
+            f"{self.curated}/, or copy it and paste it into your own folder.",
         )
 
     def is_writable(self, path: str) -> bool:

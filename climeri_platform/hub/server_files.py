@@ -69,6 +69,10 @@ def write_server_files(state: StateFolder) -> None:
             "disabledExtensions": {
                 "@jupyterlab/apputils-extension:announcements": True,  # asks to fetch news
                 "@jupyterlab/extensionmanager-extension": True,  # asks the network
+                # language servers, whose side on the server is off
+                "@jupyterlab/lsp-extension": True,
+                "@jupyterlab/notebook-extension:language-server": True,
+                "@jupyterlab/fileeditor-extension:language-server": True,
             }
         },
         "etc/labconfig/default_setting_overrides.json": {
