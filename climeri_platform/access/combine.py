@@ -236,9 +236,9 @@ def _check_time(files: Sequence[tuple[str, xr.Dataset]], time: str) -> None:
 
 def _calendar(dataset: xr.Dataset, time: str) -> str:
     axis = dataset[time]
-    if axis.dtype.kind == "M" or (axis.dtype == object and axis.size):
-        return str(axis.dt.calendar)
-    return "not known"
+    if axis.dtype.kind == "M":  # xarray would call it standard or proleptic by the year
+        return "gregorian"
+    return str(axis.dt.calendar) if axis.dtype == object and axis.size else "not known"
 
 
 def holes(dataset: xr.Dataset) -> list[tuple[str, str]]:

@@ -63,8 +63,7 @@ def test_found_is_catalogued_plus_rejected_plus_nothing(plant, tas, tmp_path):
 def test_paths_that_are_not_utf8_are_rejected_and_named(plant, tas, tmp_path):
     root = plant([tas()])
     odd = os.fsencode((root / tas()).parent) + b"/caf\xe9.nc"
-    with open(odd, "wb") as file:
-        file.write(b"x")
+    Path(os.fsdecode(odd)).write_bytes(b"x")
     report = build_catalog("CMIP6", root, store=tmp_path / "store")
     assert report.reasons == {"encoding": 1}
     rows = open_snapshot(tmp_path / "store").read("CMIP6", "rejected")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import warnings
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -45,8 +46,7 @@ def test_intake_esm_opens_it(store, name, moved, tmp_path):
     assert len(found.df) == 1
     (path,) = found.df["path"]
     assert path.startswith("/")
-    with open(path, "rb") as file:
-        assert file.read() == b"x"
+    assert Path(path).read_bytes() == b"x"
 
 
 def test_columns_are_plain_strings(store):

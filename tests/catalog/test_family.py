@@ -420,7 +420,7 @@ def test_each_rejection_tells_a_person_why(path, code, said):
 
 def test_levels_that_contradict_one_another():
     # the SYNDA layout says the variable twice
-    with pytest.raises(Rejected, match="<version> should|contradict"):
+    with pytest.raises(Rejected, match=r"<version> should|contradict"):
         parse("CMIP6", f"{HIST}/pr/{NAME}")
 
 

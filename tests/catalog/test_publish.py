@@ -294,9 +294,7 @@ def test_a_week_of_snapshots_is_kept(archive, tmp_path):
     store = tmp_path / "store"
     make(store)
     first = CatalogView.open("CMIP6", store)
-    names = []
-    for _ in range(9):
-        names.append(build_catalog("CMIP6", root, store=store, root_id="r").snapshot)
+    names = [build_catalog("CMIP6", root, store=store, root_id="r").snapshot for _ in range(9)]
     assert publish.KEPT_SNAPSHOTS == 7
     assert snapshot_names(store) == names[-7:]
     assert open_snapshot(store).name == names[-1]

@@ -105,8 +105,16 @@ def test_a_half_written_store_is_told(store, part, how):
     assert len(refused.value.message) < 400
 
 
-@pytest.mark.parametrize("table", ["files", "datasets", "rejected"])
-@pytest.mark.parametrize("how", ["flipped", "columns"])
+@pytest.mark.parametrize(
+    ("table", "how"),
+    [
+        ("files", "flipped"),
+        ("datasets", "flipped"),
+        ("files", "columns"),
+        ("datasets", "columns"),
+        ("rejected", "columns"),  # it has no rows here, and so no pages to damage
+    ],
+)
 def test_a_table_that_is_parquet_and_wrong(store, table, how):
     path = store / "snapshots" / open_snapshot(store).name / "CMIP6" / f"{table}.parquet"
     if how == "columns":
@@ -115,15 +123,9 @@ def test_a_table_that_is_parquet_and_wrong(store, table, how):
         content = bytearray(path.read_bytes())
         content[4:40] = bytes(36)
         path.write_bytes(content)
-    try:
-        view = CatalogView.open("CMIP6", store)
-        read = view.snapshot.read("CMIP6", table, pl.col("root") == "archive")
-    except StoreDamaged as told:
-        assert str(path) in told.message
-    else:
-        # an empty table has no pages to damage
-        assert how == "flipped"
-        assert read.height in (0, 2)
+    with pytest.raises(StoreDamaged) as told:
+        CatalogView.open("CMIP6", store).snapshot.read("CMIP6", table, pl.col("root") == "archive")
+    assert str(path) in told.value.message
 
 
 @pytest.mark.parametrize("table", ["files", "datasets", "rejected"])

@@ -98,7 +98,7 @@ def test_one_entry_that_cannot_be_looked_at_costs_that_entry(plant, monkeypatch)
     class Bad:
         name = "b.nc"
 
-        def is_dir(self, *, follow_symlinks):
+        def is_dir(self, *, follow_symlinks):  # noqa: ARG002 - the signature of os.DirEntry
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
         def is_symlink(self):
@@ -122,11 +122,10 @@ def test_one_entry_that_cannot_be_looked_at_costs_that_entry(plant, monkeypatch)
 
 def test_names_that_are_not_utf8_are_told_readably(plant):
     root = plant(["a.nc"])
-    bad = os.fsencode(root) + b"/caf\xe9"
-    os.mkdir(bad)
-    with open(bad + b"/b.nc", "wb"):
-        pass
-    os.symlink(b"nowhere", bad + b"/c\xff.nc")
+    bad = root / os.fsdecode(b"caf\xe9")
+    bad.mkdir()
+    (bad / "b.nc").touch()
+    (bad / os.fsdecode(b"c\xff.nc")).symlink_to("nowhere")
     found, skipped = taken(root)
     assert len(found) == 2
     assert skipped.unreadable == [("caf\\xe9/c\\xff.nc", "dangling link")]
@@ -197,7 +196,7 @@ def test_permission_bits_of_a_real_directory():
 
 
 def test_a_root_that_is_not_utf8(tmp_path):
-    root = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
-    os.mkdir(root)
+    root = tmp_path / os.fsdecode(b"caf\xe9")
+    root.mkdir()
     with pytest.raises(RootUnusable, match=r"caf\\xe9 is not UTF-8"):
         check_root(root)

@@ -196,13 +196,12 @@ def test_intake_esm_finds_the_rows_that_we_find(three, data):
 
 @given(st.text(max_size=40))
 @settings(max_examples=100, deadline=None)
-def test_any_name_is_parsed_or_rejected_with_a_reason(name):
+def test_any_other_name_is_rejected_with_a_reason(name):
     from climeri_platform.catalog.family import Rejected
 
     for family in WORDS:
         rules = load_family(family)
-        try:
+        with pytest.raises(Rejected) as no:
             rules.parse_name(name, rules.parse_directory(tuple(name.split("/"))))
-        except Rejected as no:
-            assert no.code in {"directory", "name", "contradiction", "time range"}
-            assert no.reason
+        assert no.value.code in {"directory", "name", "contradiction", "time range"}
+        assert no.value.reason
