@@ -50,7 +50,7 @@ def _archive(size: str) -> Path:
     from climeri_platform.testing import build_archive
 
     folder = CACHE / f"archive-{size}"
-    build_archive(folder, size=size)
+    build_archive(folder, size=size, replace=True)  # a cache: an older recipe's makes way
     return folder
 
 

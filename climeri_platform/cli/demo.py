@@ -48,7 +48,7 @@ def _look_ahead(port: int) -> None:
     free_port(port)
 
 
-def _archive(folder: Path, size: str) -> ArchiveSummary:
+def _archive(folder: Path, size: str, *, replace: bool) -> ArchiveSummary:
     from climeri_platform.testing import build_archive
 
     tell(f"demonstration archive, size {size}, in {folder}")
@@ -57,7 +57,7 @@ def _archive(folder: Path, size: str) -> ArchiveSummary:
         def progress(step: str, done: int, total: int) -> None:  # noqa: ARG001 - the interface of build_archive
             follow(done, total)
 
-        return build_archive(folder, size=size, progress=progress)
+        return build_archive(folder, size=size, replace=replace, progress=progress)
 
 
 def _told(summary: ArchiveSummary) -> str:
@@ -161,7 +161,7 @@ def command(
 ) -> None:
     """Build a small archive and its catalogs, and start a hub on them."""
     if archive_only is not None:
-        click.echo(_told(_archive(archive_only, size)))
+        click.echo(_told(_archive(archive_only, size, replace=False)))
         return
     from climeri_platform.hub import run_hub
     from climeri_platform.hub.state import default_state
@@ -171,7 +171,7 @@ def command(
     _look_ahead(port)
     folder = (folder or default_state().with_name("demo")).expanduser().absolute()
     language = setting("language", language)
-    summary = _archive(folder / "archive", size)
+    summary = _archive(folder / "archive", size, replace=True)
     click.echo(_told(summary))
     store = folder / "catalogs"
     click.echo(_catalogs(summary.directory, store))

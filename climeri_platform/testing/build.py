@@ -6,6 +6,7 @@ import fcntl
 import json
 import logging
 import os
+import shutil
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from climeri_platform.core.errors import ArchiveError, nearest
 from climeri_platform.testing.jobs import Job, jobs_of, run_job
-from climeri_platform.testing.recipe import ARCHIVE_VERSION
+from climeri_platform.testing.recipe import ARCHIVE_ROOTS, ARCHIVE_VERSION
 from climeri_platform.testing.sizes import SIZES
 from climeri_platform.testing.truth import TRUTH_FILE, make_truth
 
@@ -68,6 +69,7 @@ def build_archive(
     *,
     size: str = "small",
     workers: int | None = None,
+    replace: bool = False,
     progress: Progress | None = None,
 ) -> ArchiveSummary:
     """Write the demonstration archive, or find it complete.
@@ -81,6 +83,9 @@ def build_archive(
         ``"small"`` (a demonstration, the seats of a workshop) or ``"full"`` (tests of science).
     workers
         Processes; by default, as many as the processors this process may use.
+    replace
+        If true, an archive of another version or size, or one that is no longer whole, makes way;
+        by default it is refused.
     progress
         Called with the name of what was written, how many are done, and of how many.
 
@@ -111,7 +116,9 @@ def build_archive(
             f"the demonstration archive has no size {size!r}",
             hint=f"Did you mean {close[0]!r}?" if close else f"Choose one of: {', '.join(SIZES)}.",
         )
-    return build_recipe(Path(directory), SIZES[size](), workers=workers, progress=progress)
+    return build_recipe(
+        Path(directory), SIZES[size](), workers=workers, replace=replace, progress=progress
+    )
 
 
 def build_recipe(
@@ -119,6 +126,7 @@ def build_recipe(
     recipe: Recipe,
     *,
     workers: int | None = None,
+    replace: bool = False,
     progress: Progress | None = None,
 ) -> ArchiveSummary:
     """Write the archive of any recipe: see :func:`build_archive`."""
@@ -130,12 +138,12 @@ def build_recipe(
             f"the archive cannot be built by {count} processes", hint="Give workers=1 or more."
         )
     mark = {"archive_version": ARCHIVE_VERSION, "size": recipe.size, "recipe": _digest(recipe)}
-    found = _inspect(directory, mark)
+    found = None if replace else _inspect(directory, mark)
     reused = found is not None
     if found is None:
         with _locked(directory):
             # another builder may have finished between the look and the lock
-            found = _inspect(directory, mark)
+            found = _inspect(directory, mark, replace=replace)
             reused = found is not None
             if found is None:
                 found = _write(directory, recipe, mark, count, progress)
@@ -167,7 +175,9 @@ def _digest(recipe: Recipe) -> str:
     return digest.hexdigest()
 
 
-def _inspect(directory: Path, mark: dict[str, Any]) -> dict[str, Any] | None:
+def _inspect(
+    directory: Path, mark: dict[str, Any], *, replace: bool = False
+) -> dict[str, Any] | None:
     """Return the marker of a complete archive, None where one can be built, or refuse."""
     asked = f"the {mark['size']} demonstration archive cannot be written to {directory}"
     try:
@@ -178,7 +188,13 @@ def _inspect(directory: Path, mark: dict[str, Any]) -> dict[str, Any] | None:
             f"{asked}: {error.strerror or error}", hint="Give a folder that you may write to."
         ) from error
     if MARKER in names:
-        return _compare(directory, mark, asked)
+        try:
+            return _compare(directory, mark, asked)
+        except ArchiveError:
+            if not replace:
+                raise
+            _make_way(directory)
+            return None
     if names:
         raise ArchiveError(
             f"{asked}: it holds something else ({', '.join(sorted(names)[:3])})",
@@ -211,6 +227,13 @@ def _compare(directory: Path, mark: dict[str, Any], asked: str) -> dict[str, Any
     )
 
 
+def _make_way(directory: Path) -> None:
+    """Remove an archive of ours, and nothing else that may lie in its folder."""
+    for root in ARCHIVE_ROOTS.values():
+        shutil.rmtree(directory / root, ignore_errors=True)
+    (directory / TRUTH_FILE).unlink(missing_ok=True)
+
+
 def _check_whole(directory: Path, held: dict[str, Any], asked: str) -> None:
     """Refuse an archive from which something was taken since; additions do not matter."""
     files = [path.stat().st_size for path in directory.rglob("*.nc") if path.is_file()]
@@ -228,6 +251,7 @@ def _locked(directory: Path) -> Iterator[None]:
     """Keep a second builder out of the folder."""
     path = directory / _LOCK
     try:
+        directory.mkdir(parents=True, exist_ok=True)
         lock = path.open("w")
     except OSError as error:
         raise ArchiveError(

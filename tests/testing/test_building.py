@@ -206,3 +206,23 @@ def test_the_full_recipe_has_what_was_promised():
     assert {"areacella", "areacello", "sftlf"} <= variables
     names = [run.name for run in full.runs]
     assert len(set(names)) == len(names)
+
+
+def test_an_archive_of_another_recipe_makes_way_where_that_is_asked_for(tiny, tmp_path):
+    other = dataclasses.replace(tiny, size="other")
+    build.build_recipe(tmp_path, tiny, workers=1)
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(ArchiveError, match="another recipe"):
+        build.build_recipe(tmp_path, other, workers=1)
+    made = build.build_recipe(tmp_path, other, workers=1, replace=True)
+    assert (made.size, made.reused) == ("other", False)
+    assert build.build_recipe(tmp_path, other, workers=1, replace=True).reused
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_what_is_not_an_archive_never_makes_way(tiny, tmp_path):
+    (tmp_path / "CMIP6").mkdir()
+    (tmp_path / "CMIP6" / "mine.nc").write_text("mine")
+    with pytest.raises(ArchiveError, match="something else"):
+        build.build_recipe(tmp_path, tiny, workers=1, replace=True)
+    assert (tmp_path / "CMIP6" / "mine.nc").read_text() == "mine"
