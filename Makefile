@@ -26,7 +26,7 @@ check: setup
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/codespell climeri_platform docs tests README.md CONTRIBUTING.md CHANGELOG.md
+	@$(BIN)/codespell climeri_platform docs README.md CONTRIBUTING.md CHANGELOG.md
 
 format: setup
 	@$(BIN)/ruff check --fix .
