@@ -176,7 +176,8 @@ def _end_last_run(state: StateFolder, tell: Callable[[str], None]) -> None:
         mark = ""
     if mark:
         left = marked(mark)
-        tell(f"the last hub of this folder was killed: ending {len(left)} processes that it left")
+        what = f"ending {len(left)} processes that it left" if left else "nothing of it is left"
+        tell(f"the last hub of this folder was killed: {what}")
         stubborn = end_all(left, patience=10.0) + end_all(marked(mark))
         if stubborn:
             ids = ", ".join(str(process.pid) for process in stubborn)

@@ -144,6 +144,12 @@ class StartedHub(Started):
         self.look()
         return self
 
+    def close(self):
+        super().close()
+        with contextlib.suppress(FileNotFoundError):  # a killed hub leaves it to the next start
+            run = json.loads((self.state / "run.json").read_text(encoding="utf-8"))
+            shutil.rmtree(run["runtime"], ignore_errors=True)
+
     @property
     def password(self):
         return Path(self.info["password_file"]).read_text(encoding="utf-8").strip()
