@@ -48,7 +48,10 @@ def cgroup_memory(cgroups: Path = _CGROUPS, own: Path = Path("/proc/self/cgroup"
         return None
     found: list[int] = []
     for line in lines:
-        _, controllers, path = line.split(":", 2)
+        parts = line.split(":", 2)
+        if len(parts) != 3:
+            continue
+        _, controllers, path = parts
         if controllers and "memory" not in controllers.split(","):
             continue
         top = cgroups / "memory" if controllers else cgroups

@@ -15,6 +15,7 @@ __all__ = ["cluster"]
 
 _SHARE = 0.8  # of the memory: the notebook, the scheduler and the system need the rest
 _LEAST = 512 << 20  # a worker with less dies while it imports and reads its first chunk
+_DIES = 128 << 20  # less than the packages alone take
 _running: list[tuple[dict[str, Any], Client]] = []
 
 
@@ -91,8 +92,8 @@ def _plan(
     from distributed.deploy.utils import nprocesses_nthreads
 
     for name, wish in (("workers", workers), ("threads_per_worker", threads_per_worker)):
-        if wish is not None and wish < 1:
-            raise UsageError(f"{name}={wish}: at least 1")
+        if wish is not None and (type(wish) is not int or wish < 1):
+            raise UsageError(f"{name}={wish!r}: a whole number, at least 1")
     limits = machine_limits()
     try:
         total = int(limits.memory * _SHARE) if memory is None else parse_bytes(memory)
@@ -106,6 +107,12 @@ def _plan(
     processes = workers or nprocesses_nthreads(limits.cores)[0]
     if workers is None:  # fewer, rather than workers too small to live
         processes = max(1, min(processes, total // _LEAST))
+    if total // processes < _DIES:
+        raise UsageError(
+            f"{processes} workers would have {format_bytes(total // processes)} each, "
+            f"and none lives on less than {format_bytes(_DIES)}",
+            hint="Fewer workers, or more memory.",
+        )
     threads = threads_per_worker or max(1, limits.cores // processes)
     return {
         "n_workers": int(processes),

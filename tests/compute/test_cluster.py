@@ -1,0 +1,136 @@
+"""The local cluster: fits the machine, is one, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+
+import dask
+import dask.array as da
+import numpy as np
+import psutil
+import pytest
+
+from climeri_platform.compute import cluster, local, progress
+from climeri_platform.compute.limits import Limits
+from climeri_platform.core.errors import ComputeError, UsageError
+
+GIB = 1 << 30
+
+
+def plan(monkeypatch, cores, has, **wishes):
+    monkeypatch.setattr(local, "machine_limits", lambda: Limits(cores, has))
+    wishes = {"workers": None, "threads_per_worker": None, "memory": None, **wishes}
+    return local._plan(**wishes)
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory", "wishes", "workers", "threads", "each"),
+    [
+        (2, 24 * GIB, {}, 2, 1, 0.8 * 24 * GIB / 2),
+        (16, 64 * GIB, {"workers": 4}, 4, 4, 0.8 * 64 * GIB / 4),
+        (4, 1 * GIB, {}, 1, 4, 0.8 * GIB),  # one that lives, rather than four that die
+        (1, 8 * GIB, {"memory": "4 GiB"}, 1, 1, 4 * GIB),
+        (8, 32 * GIB, {"workers": 2, "threads_per_worker": 1, "memory": 8 * GIB}, 2, 1, 4 * GIB),
+    ],
+)
+def test_sizes_follow_the_limits(monkeypatch, cores, memory, wishes, workers, threads, each):
+    found = plan(monkeypatch, cores, memory, **wishes)
+    assert (found["n_workers"], found["threads_per_worker"]) == (workers, threads)
+    assert found["memory_limit"] == pytest.approx(each, abs=8)
+
+
+@pytest.mark.parametrize("cores", [1, 3, 8, 24, 128])
+@pytest.mark.parametrize("memory", [1, 4, 180, 2000])
+def test_all_together_never_exceed_the_machine(monkeypatch, cores, memory):
+    found = plan(monkeypatch, cores, memory * GIB)
+    assert found["n_workers"] * found["threads_per_worker"] <= max(cores, 1)
+    assert found["n_workers"] * found["memory_limit"] <= 0.8 * memory * GIB
+    assert found["memory_limit"] >= min(0.8 * memory * GIB, 512 << 20)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "said"),
+    [
+        ({"workers": 0}, "workers=0"),
+        ({"workers": -1}, "workers=-1"),
+        ({"workers": 1.5}, "workers=1.5"),
+        ({"workers": "2"}, "workers='2'"),
+        ({"workers": True}, "workers=True"),
+        ({"threads_per_worker": 0}, "threads_per_worker=0"),
+        ({"memory": "much"}, "memory='much'"),
+        ({"memory": "100 TB"}, "cannot be had"),
+        ({"memory": 0}, "cannot be had"),
+        ({"memory": -5}, "cannot be had"),
+        ({"workers": 1000}, "1000 workers"),
+    ],
+)
+def test_wrong_wishes_are_refused(monkeypatch, wishes, said):
+    with pytest.raises(UsageError) as refused:
+        plan(monkeypatch, 4, 16 * GIB, **wishes)
+    assert said in refused.value.message
+
+
+def test_a_cluster_that_cannot_start_is_told(monkeypatch):
+    import distributed
+
+    def fail(**_):
+        raise RuntimeError("no workers")
+
+    monkeypatch.setattr(distributed, "Client", fail)
+    with pytest.raises(ComputeError, match="no workers") as told:
+        cluster(workers=1)
+    assert "__main__" in told.value.hint
+
+
+def processes():
+    return {each.pid for each in psutil.Process().children(recursive=True)}
+
+
+def test_one_cluster_from_start_to_end(capfd):
+    """All on one cluster, because starting it takes seconds."""
+    before = processes()
+    client = cluster(workers=1, threads_per_worker=1)
+    try:
+        assert cluster(workers=1, threads_per_worker=1) is client
+        (address,) = client.scheduler_info()["workers"]
+        assert address.startswith("tcp://127.0.0.1:")
+        assert client.dashboard_link.startswith("http://127.0.0.1:")
+        (pid,) = client.run(os.getpid).values()
+        assert pid in processes() - before
+        # progress sends the work to the workers
+        where = progress(da.from_delayed(dask.delayed(os.getpid)(), (), dtype=int))
+        assert int(where) == pid
+        assert capfd.readouterr().out == ""
+        _a_worker_that_dies(client)
+    finally:
+        client.close()
+    assert not [each for each in processes() - before if _works(each)]
+    again = cluster(workers=1, threads_per_worker=1)
+    again.close()
+    assert again is not client
+
+
+def _works(pid):
+    # multiprocessing's own tracker and fork server stay for the next pool
+    try:
+        command = " ".join(psutil.Process(pid).cmdline())
+    except psutil.NoSuchProcess:
+        return False
+    return not ("resource_tracker" in command or "forkserver" in command)
+
+
+def _a_worker_that_dies(client):
+    def die(block):
+        os._exit(1)
+
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        pytest.raises(ComputeError, match="died while computing") as told,
+    ):
+        client.run_on_scheduler(_no_second_chance)
+        progress(da.ones(2, chunks=1).map_blocks(die, dtype=float, meta=np.ones(0)))
+    assert "memory" in told.value.hint
+
+
+def _no_second_chance(dask_scheduler):
+    dask_scheduler.allowed_failures = 0
