@@ -111,7 +111,7 @@ def test_a_packing_that_all_share_is_kept(write):
         ({"variable": "tas"}, {"variable": "ta"}, "no variable is in all files"),
         ({"calendar": "noleap"}, {"calendar": "360_day"}, "calendar is noleap"),
         ({"calendar": "noleap"}, {"calendar": "standard"}, "calendar is noleap"),
-        ({"calendar": "standard"}, {"time_units": "1"}, "calendar is gregorian in"),
+        ({"calendar": "standard"}, {"time_units": "1"}, "calendar is standard in"),
         ({}, {"lat": (-45.0, 45.0, 90.0)}, "not on one grid"),
         ({}, {"lat": (-45.0, 46.0)}, "not on one grid"),
         ({"more": grid(0)}, {"more": grid(1)}, "nav_lat differs"),
@@ -210,10 +210,11 @@ def test_a_series_across_1582_and_2262(write):
     years = joined["time"].dt.year.values
     assert list(years) == [1582] * 3 + [2262] * 3
     assert joined["time"].dtype == object
-    joined, _ = join(
-        write("c.nc", (0, 1), time_units="days since 2262-04-10"),
-        write("d.nc", (0, 1), time_units="days since 2300-01-01"),
-    )
+    with pytest.warns(IncompleteDataWarning, match="hole"):
+        joined, _ = join(
+            write("c.nc", (0, 1), time_units="days since 2262-04-10"),
+            write("d.nc", (0, 1), time_units="days since 2300-01-01"),
+        )
     assert joined["time"].dtype.kind == "M"
     assert [str(each)[:10] for each in joined["time"].values] == [
         "2262-04-10",

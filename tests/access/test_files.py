@@ -54,6 +54,8 @@ def test_cdf5_is_refused_with_the_way_out(write):
         (b"CDF\x02" + b"\xff" * 60, "", ""),
     ],
 )
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:Cannot close a netcdf_file")
+@pytest.mark.usefixtures("_damaged")
 def test_what_is_no_netcdf(tmp_path, content, said, hint):
     path = tmp_path / "tas.nc"
     path.write_bytes(content)
@@ -76,6 +78,8 @@ def test_missing_and_directories(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["NETCDF4", "NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET"])
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:Cannot close a netcdf_file")
+@pytest.mark.usefixtures("_damaged")
 def test_a_file_cut_anywhere_is_refused_when_it_is_opened(write, tmp_path, form):
     # the library may pad a classic file with zeros to a whole page
     whole = Path(write("whole.nc", np.arange(60.0), form=form)).read_bytes().rstrip(b"\0")
@@ -89,6 +93,8 @@ def test_a_file_cut_anywhere_is_refused_when_it_is_opened(write, tmp_path, form)
         assert refused.value.hint, length
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:Cannot close a netcdf_file")
+@pytest.mark.usefixtures("_damaged")
 def test_hdf5_that_is_not_netcdf(tmp_path):
     path = tmp_path / "a.nc"
     with h5py.File(path, "w") as file:
@@ -127,6 +133,8 @@ def test_cftime_on_demand(write):
         assert isinstance(dataset["time"].values[0], cftime.DatetimeGregorian)
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:Cannot close a netcdf_file")
+@pytest.mark.usefixtures("_damaged")
 def test_months_that_no_calendar_defines_are_told(write):
     path = write("a.nc", time_units="months since 2000-01-01")
     with pytest.raises(FileUnreadable, match="months since") as refused:
