@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DatasetFiles", "Opened", "open_datasets"]
 
+_HOLE = "a hole in time"
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetFiles:
@@ -143,7 +145,7 @@ def open_datasets(
             f"{first.cause}",
             hint=first.remedy,
         )
-    if skipped or any("hole" in each.cause for each in report.having("noted")):
+    if skipped or any(each.cause.startswith(_HOLE) for each in report.having("noted")):
         warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=3)
     return Opened(datasets, report)
 
@@ -169,7 +171,7 @@ def _open_one(
     for note in said:
         report.add(wanted.key, "noted", cause=note)
     for before, after in missing:
-        report.add(wanted.key, "noted", cause=f"a hole in time between {before} and {after}")
+        report.add(wanted.key, "noted", cause=f"{_HOLE} between {before} and {after}")
     for name, value in wanted.attributes.items():
         dataset.attrs[f"climeri_{name}"] = value
     return dataset

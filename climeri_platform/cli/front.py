@@ -39,6 +39,14 @@ class LazyGroup(click.Group):
         command: click.Command = import_module(GROUPS[cmd_name][0]).command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # `climeri catalog search ... | head`: the reader left, which is no error
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in GROUPS.items()])
@@ -87,10 +95,6 @@ def run(arguments: Sequence[str]) -> int:
     except ClimeriError as problem:
         _tell(problem.message, problem.hint)
         return problem.exit_code
-    except BrokenPipeError:
-        # `climeri catalog search ... | head`: the reader left, which is no error
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as problem:
         if os.environ.get("CLIMERI_DEBUG"):
             raise
