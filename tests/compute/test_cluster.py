@@ -24,17 +24,17 @@ def plan(monkeypatch, cores, has, **wishes):
 
 
 @pytest.mark.parametrize(
-    ("cores", "memory", "wishes", "workers", "threads", "each"),
+    ("machine", "wishes", "workers", "threads", "each"),
     [
-        (2, 24 * GIB, {}, 2, 1, 0.8 * 24 * GIB / 2),
-        (16, 64 * GIB, {"workers": 4}, 4, 4, 0.8 * 64 * GIB / 4),
-        (4, 1 * GIB, {}, 1, 4, 0.8 * GIB),  # one that lives, rather than four that die
-        (1, 8 * GIB, {"memory": "4 GiB"}, 1, 1, 4 * GIB),
-        (8, 32 * GIB, {"workers": 2, "threads_per_worker": 1, "memory": 8 * GIB}, 2, 1, 4 * GIB),
+        ((2, 24 * GIB), {}, 2, 1, 0.8 * 24 * GIB / 2),
+        ((16, 64 * GIB), {"workers": 4}, 4, 4, 0.8 * 64 * GIB / 4),
+        ((4, 1 * GIB), {}, 1, 4, 0.8 * GIB),  # one that lives, rather than four that die
+        ((1, 8 * GIB), {"memory": "4 GiB"}, 1, 1, 4 * GIB),
+        ((8, 32 * GIB), {"workers": 2, "threads_per_worker": 1, "memory": 8 * GIB}, 2, 1, 4 * GIB),
     ],
 )
-def test_sizes_follow_the_limits(monkeypatch, cores, memory, wishes, workers, threads, each):
-    found = plan(monkeypatch, cores, memory, **wishes)
+def test_sizes_follow_the_limits(monkeypatch, machine, wishes, workers, threads, each):
+    found = plan(monkeypatch, *machine, **wishes)
     assert (found["n_workers"], found["threads_per_worker"]) == (workers, threads)
     assert found["memory_limit"] == pytest.approx(each, abs=8)
 
@@ -123,12 +123,10 @@ def _a_worker_that_dies(client):
     def die(block):
         os._exit(1)
 
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        pytest.raises(ComputeError, match="died while computing") as told,
-    ):
-        client.run_on_scheduler(_no_second_chance)
-        progress(da.ones(2, chunks=1).map_blocks(die, dtype=float, meta=np.ones(0)))
+    client.run_on_scheduler(_no_second_chance)
+    deadly = da.ones(2, chunks=1).map_blocks(die, dtype=float, meta=np.ones(0))
+    with pytest.raises(ComputeError, match="died while computing") as told:
+        progress(deadly)
     assert "memory" in told.value.hint
 
 

@@ -12,7 +12,7 @@ from climeri_platform.sites import Site, load_site, profile, site_names
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(profile, "data_path", lambda name: tmp_path)
+    monkeypatch.setattr(profile, "data_path", lambda _: tmp_path)
     profile._read.cache_clear()
     yield tmp_path
     profile._read.cache_clear()
