@@ -24,8 +24,9 @@ _HOLE = 1.5
 _MEANING = ("units", "positive")
 # of an encoding: how numbers are packed
 _PACKING = ("dtype", "scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
-# a coordinate with more values than this (bounds of a fine grid) is not compared: it would be slow
-_COMPARED = 4_000_000
+# a coordinate with more values than this is read from the first and the last file only, because
+# reading it from all would take longer than opening them; with more than that, from none
+_IN_ALL, _IN_TWO = 250_000, 4_000_000
 # of the smallest step of a coordinate: less than this is rounding, more is another grid
 _ROUNDING = 1e-3
 
@@ -156,10 +157,10 @@ def _check_places(files: Sequence[tuple[str, xr.Dataset]], time: str) -> list[st
     first_path, first = files[0]
     notes = []
     for name, coordinate in first.coords.items():
-        if name in first.indexes or time in coordinate.dims or coordinate.size > _COMPARED:
+        if name in first.indexes or time in coordinate.dims or coordinate.size > _IN_TWO:
             continue
         here = _read(coordinate)
-        for path, dataset in files[1:]:
+        for path, dataset in files[1:] if coordinate.size <= _IN_ALL else files[-1:]:
             if name not in dataset.coords or time in dataset[name].dims:
                 continue
             there = _read(dataset[name])
