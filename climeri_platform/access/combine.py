@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from dask.base import is_dask_collection
 
+from climeri_platform.access.files import TIME_NAMES
 from climeri_platform.core.errors import DatasetInconsistent
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["holes", "join_in_time", "time_dimension"]
 
-_TIME_NAMES = ("time", "time_counter")
 # of a median step: months are 28 to 31 days, so 1.5 separates a hole from a long month
 _HOLE = 1.5
 # attributes that change what the numbers mean
@@ -33,7 +33,7 @@ _ROUNDING = 1e-3
 
 def time_dimension(dataset: xr.Dataset) -> str | None:
     """Return the name of the time dimension, or None for fixed fields."""
-    for known in _TIME_NAMES:
+    for known in TIME_NAMES:
         if known in dataset.dims:
             return known
     for name, coordinate in dataset.coords.items():
@@ -144,6 +144,11 @@ def _check_variables(files: Sequence[tuple[str, xr.Dataset]], time: str) -> list
         for common in first.variables.keys() & dataset.variables.keys():
             for word in _MEANING:
                 here, there = (each[common].attrs.get(word) for each in (first, dataset))
+                if word == "units" and (here is None) != (there is None) and common in along[0]:
+                    notes.append(
+                        f"{common} has units {here!r} in {first_path}, {there!r} in {path}; "
+                        "they are taken for the same"
+                    )
                 if None not in (here, there) and str(here).split() != str(there).split():
                     raise DatasetInconsistent(
                         f"{common} has {word} {here!r} in {first_path}, {there!r} in {path}",
