@@ -26,7 +26,9 @@ import psutil
 CHECKOUT = Path(__file__).resolve().parent.parent
 README = CHECKOUT / "README.md"
 BLOCK = re.compile(r"(<!-- measured:[^\n]*-->\n).*?(<!-- end measured -->)", re.DOTALL)
-ADDRESS = re.compile(r"https?://127\.0\.0\.1:\d+")
+ADDRESS = re.compile(
+    r"^\s*address\s+http://127"
+)  # of the block that is printed once the hub answers
 EVERY = 0.25  # seconds between two looks at the tree
 
 
