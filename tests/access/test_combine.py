@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from climeri_platform.access import DatasetFiles, IncompleteDataWarning, open_datasets, open_file
-from climeri_platform.core.errors import DatasetInconsistent
+from climeri_platform.core.errors import DatasetInconsistent, FileUnreadable
 
 LATER = (3.5, 4.5, 5.5)
 
@@ -120,12 +120,17 @@ def test_a_packing_that_all_share_is_kept(write):
         ({}, {"times": (9.5, 8.5)}, "does not increase"),
         ({}, {"times": (7.5, 7.5)}, "does not increase"),
         ({}, {"times": (5.5, np.nan, 7.5)}, "1 of 6 time steps have no time"),
-        ({}, {"times": ()}, "holds no time step"),
     ],
 )
 def test_what_does_not_belong_together(write, first, second, said):
     paths = write("a.nc", **first), write("b.nc", **{"times": LATER, **second})
     assert said in refused(*paths)
+
+
+def test_a_file_without_a_time_step_is_refused(write):
+    paths = write("a.nc"), write("b.nc", times=())
+    with pytest.raises(FileUnreadable, match=r"b\.nc: .*it holds no time step: time has length 0"):
+        join(*paths)
 
 
 def test_positive_up_and_down_do_not_belong_together(write):
