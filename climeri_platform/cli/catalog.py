@@ -25,14 +25,16 @@ def command() -> None:
     """Build, search and describe catalogs."""
 
 
-def size_of(count: float) -> str:
-    """Return a number of bytes as people write it.
+def size_of(count: float | None) -> str:
+    """Return a number of bytes as people write it, or ``-`` if nobody knows it.
 
     Examples
     --------
     >>> size_of(1234567)
     '1.2 MB'
     """
+    if count is None:
+        return "-"
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if count < 1000 or unit == "TB":
             break
@@ -68,7 +70,10 @@ def print_report(report: BuildReport) -> None:
 @click.option("--root-id", metavar="ID", help="The name of this root in the store.")
 @_JSON
 def build(family: str, root: str, store: str | None, root_id: str | None, as_json: bool) -> None:
-    """Catalogue the FAMILY's files under ROOT; no file is opened."""
+    """Catalogue the files under ROOT; no file is opened.
+
+    FAMILY is an archive family, or the path of a YAML file of one's own.
+    """
     from tqdm import tqdm
 
     from climeri_platform.catalog import build_catalog
@@ -104,7 +109,8 @@ def parse_facets(words: tuple[str, ...]) -> dict[str, list[str]]:
 
 def _span(row: dict[str, Any]) -> str:
     if row["start"] is None:
-        return "fixed"
+        # the name of a store does not say its period
+        return "fixed" if row.get("format") in (None, "netcdf") else "-"
     return f"{str(row['start']).zfill(12)[:6]}-{str(row['end']).zfill(12)[:6]}"
 
 

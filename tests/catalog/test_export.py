@@ -58,6 +58,7 @@ def test_columns_are_plain_strings(store):
         "time_range",
         "start",
         "end",
+        "format",
         "path",
     ]
     frame = opened(store / "export/local/CMIP6.json").df
@@ -82,7 +83,7 @@ def test_each_description_follows_the_esmcat_specification(store):
         grouping = control["groupby_attrs"]
         assert "version" in grouping
         assert control["variable_column_name"] not in grouping
-        assert card["assets"] == {"column_name": "path", "format": "netcdf"}
+        assert card["assets"] == {"column_name": "path", "format_column_name": "format"}
     assert len(list((store / "export" / "local").glob("*.json"))) == 4
 
 
