@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from climeri_platform.cli import history
 from climeri_platform.core.errors import NothingFound, UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.group("catalog")
 def command() -> None:
     """Build, search and describe catalogs."""
+
+
+for each in (history.log, history.diff, history.rollback, history.check):
+    command.add_command(each)
 
 
 def size_of(count: float | None) -> str:
@@ -68,8 +73,18 @@ def print_report(report: BuildReport) -> None:
 @click.argument("root")
 @_STORE
 @click.option("--root-id", metavar="ID", help="The name of this root in the store.")
+@click.option("--inventory", metavar="FILE", help="A list of the files, in place of a walk.")
+@click.option("--accept-loss", is_flag=True, help="Publish even if much of the root is gone.")
 @_JSON
-def build(family: str, root: str, store: str | None, root_id: str | None, as_json: bool) -> None:
+def build(
+    family: str,
+    root: str,
+    store: str | None,
+    root_id: str | None,
+    inventory: str | None,
+    accept_loss: bool,
+    as_json: bool,
+) -> None:
     """Catalogue the files under ROOT; no file is opened.
 
     FAMILY is an archive family, or the path of a YAML file of one's own.
@@ -83,7 +98,15 @@ def build(family: str, root: str, store: str | None, root_id: str | None, as_jso
         def follow(seen: int) -> None:
             bar.update(seen - bar.n)
 
-        report = build_catalog(family, root, store=store, root_id=root_id, progress=follow)
+        report = build_catalog(
+            family,
+            root,
+            store=store,
+            root_id=root_id,
+            inventory=inventory,
+            accept_loss=accept_loss,
+            progress=follow,
+        )
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2))
     else:

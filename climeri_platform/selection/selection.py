@@ -174,26 +174,27 @@ class Selection:
         groups: dict[
             tuple[str, str | None], dict[str, list[tuple[str, int | None, int | None]]]
         ] = {}
-        rows = self.view.files().select("dataset", "version", "root", "path", "start", "end")
-        for dataset, version, root, path, start, end in rows.iter_rows():
+        rows = self.view.files().select(
+            "dataset", "version", "root", "path", "start", "end", "frequency"
+        )
+        for dataset, version, root, path, start, end, frequency in rows.iter_rows():
             there = groups.setdefault((dataset, version), {})
-            there.setdefault(root, []).append((f"{mounts[root]}/{path}", start, end))
+            # a climatology names the years that went into it, not those that it holds
+            span = (None, None) if frequency == "monClim" else (start, end)
+            there.setdefault(root, []).append((f"{mounts[root]}/{path}", *span))
         versions: dict[str, int] = {}
         for dataset, _ in groups:
             versions[dataset] = versions.get(dataset, 0) + 1
         wanted = []
         for (dataset, version), roots in groups.items():
-            # the most complete replica; the first by name where several are
-            root = min(roots, key=lambda name: (-len(roots[name]), name))
-            others = ", ".join(sorted(name for name in roots if name != root))
+            root, notes = _replica(roots)
             key = dataset if versions[dataset] == 1 else f"{dataset}.{version}"
             attributes = {"dataset": dataset, "snapshot": self.snapshot, "root": root}
             if version is not None:
                 attributes["version"] = version
-            notes = (f"taken from {root}; also at {others}",) if others else ()
             paths = tuple(path for path, _, _ in roots[root])
             spans = tuple((start, end) for _, start, end in roots[root] if start and end)
-            wanted.append(DatasetFiles(key, paths, spans, attributes, notes))
+            wanted.append(DatasetFiles(key, paths, spans, attributes, tuple(notes)))
         return wanted
 
     def __repr__(self) -> str:
@@ -216,3 +217,31 @@ class Selection:
             f"<p><b>{escape(title)}</b><br><small>snapshot {escape(self.snapshot)}</small></p>"
             f"<table>{rows}</table>"
         )
+
+
+def _replica(roots: dict[str, list[tuple[str, int | None, int | None]]]) -> tuple[str, list[str]]:
+    """Choose the root that covers most time, and say what another has beside."""
+    from climeri_platform.access.periods import HOLE, not_covered
+
+    spans = {
+        name: [(start, end) for _, start, end in files if start and end]
+        for name, files in roots.items()
+    }
+    lacking = {
+        name: {
+            other: not_covered(spans[other], spans[name])
+            for other in sorted(roots)
+            if other != name
+        }
+        for name in roots
+    }
+    chosen = min(
+        roots,
+        key=lambda name: (sum(map(len, lacking[name].values())), -len(roots[name]), name),
+    )
+    notes = [f"taken from {chosen}; also at {', '.join(lacking[chosen])}"] if len(roots) > 1 else []
+    for other, missing in lacking[chosen].items():
+        if missing:
+            years = ", ".join(f"{start // 10**6} to {end // 10**6}" for start, end in missing)
+            notes.append(f"{HOLE}: {other} also has {years}, which {chosen} has not")
+    return chosen, notes

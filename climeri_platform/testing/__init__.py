@@ -19,6 +19,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from climeri_platform.core.extras import needs
+
 if TYPE_CHECKING:
     from climeri_platform.testing.build import ArchiveSummary, build_archive
     from climeri_platform.testing.recipe import ARCHIVE_ROOTS
@@ -39,7 +41,8 @@ def __getattr__(name: str) -> object:
         room = _ROOMS[name]
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value = getattr(import_module(room), name)
+    with needs("testing", "the demonstration archive"):
+        value = getattr(import_module(room), name)
     globals()[name] = value
     return value
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from climeri_platform.catalog import CatalogView, build_catalog
+from climeri_platform.catalog.inventory import FIND_FORMAT, read_inventory
 from climeri_platform.catalog.walk import Skipped, format_of, walk
 from climeri_platform.cli.catalog import _span, size_of
 
@@ -79,6 +80,32 @@ def test_the_export_says_how_to_open_each(archive, tmp_path):
         f"{report.store}/snapshots/{report.snapshot}/export/local/CMIP6.parquet"
     )
     assert sorted(table["format"]) == ["netcdf", "reference", "reference", "zarr", "zarr"]
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_an_inventory_gives_the_rows_of_a_walk(archive, tmp_path, short):
+    place = archive / PLACE.format(var="tas").replace("v20180803", "v20190101")
+    place.mkdir()
+    name = f"{STEM.format(var='tas')}.zarr"
+    (place / name).symlink_to(f"../v20180803/{name}")
+    form = r"%P\t%s\t%T@\n" if short else FIND_FORMAT
+    wanted = ["-type", "f"] if short else []
+    done = subprocess.run(
+        ["find", archive, *wanted, "-printf", form], capture_output=True, check=True
+    )
+    listing = tmp_path / "listing.txt"
+    listing.write_bytes(done.stdout)
+    listed, walked = Skipped(), Skipped()
+    found = dict(read_inventory(listing, archive, listed))
+    expected = dict(walk(archive, walked))
+    if short:  # which knows neither links, nor when a directory changed
+        del expected[str(place.relative_to(archive))]
+        assert [(k, [(f.name, f.size, f.format) for f in v]) for k, v in sorted(found.items())] == [
+            (k, [(f.name, f.size, f.format) for f in v]) for k, v in sorted(expected.items())
+        ]
+    else:
+        assert found == expected
+        assert listed == walked
 
 
 def test_a_link_to_a_store_is_the_store(archive):
