@@ -13,11 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from climeri_platform.catalog.family import Family, Rejected, load_family
+from climeri_platform.catalog.family import Family, Place, Rejected, load_family
 from climeri_platform.catalog.inventory import read_inventory
 from climeri_platform.catalog.layout import Root, store_path
 from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing
-from climeri_platform.catalog.tables import REJECTED, files_schema, mark_latest, sort_files
+from climeri_platform.catalog.tables import (
+    REJECTED,
+    aligned,
+    files_schema,
+    mark_latest,
+    sort_files,
+)
 from climeri_platform.catalog.walk import FoundFile, Skipped, check_root, readable, walk
 from climeri_platform.core.errors import RootShrunk, RootUnusable, StoreDamaged, UsageError
 from climeri_platform.sites import load_site
@@ -100,7 +106,7 @@ def default_root_id(root: Path) -> str:
 
 
 def build_catalog(
-    family: str,
+    family: str | os.PathLike[str],
     root: str | os.PathLike[str],
     *,
     store: str | os.PathLike[str] | None = None,
@@ -118,7 +124,7 @@ def build_catalog(
     Parameters
     ----------
     family
-        An archive family: `family_names` lists them.
+        An archive family: `family_names` lists them. Or the path of a YAML file of one's own.
     root
         The top of the tree, or any folder in it.
     store
@@ -171,7 +177,7 @@ def build_catalog(
     if catalogued == 0:
         raise _nothing(rules, place, rows, skipped)
     limit = 1.0 if accept_loss else LOSS_LIMIT
-    size = sum(rows.files["size"])
+    size = sum(each for each in rows.files["size"] if each is not None)
     with writing(folder):
         snapshot, datasets = _publish(rules, place, name, rows, folder, site, limit=limit)
     codes = rows.rejected["code"]
@@ -232,7 +238,7 @@ def _take(
     root: str,
     relative: str,
     found: FoundFile,
-    candidates: list[dict[str, str]],
+    candidates: list[Place],
 ) -> None:
     path = f"{relative}/{found.name}" if relative else found.name
     try:
@@ -251,12 +257,13 @@ def _take(
         "path": path,
         "size": found.size,
         "mtime": found.mtime,
+        "format": found.format,
     }
     for column, cells in rows.files.items():
         cells.append(values.get(column))
 
 
-def _check_file(path: str, size: int) -> None:
+def _check_file(path: str, size: int | None) -> None:
     if size == 0:
         raise Rejected("empty file", "the file has zero bytes")
     if not path.isascii() and readable(path) != path:
@@ -333,7 +340,7 @@ def _publish(
     if previous is not None and rules.family in {each.family for each in roots}:
         others = pl.col("root") != name
         kept = previous.read(rules.family, "files", others)
-        files = pl.concat([kept.select(files.columns), files])
+        files = pl.concat([aligned(kept, files_schema(rules)), files])
         refused = previous.read(rules.family, "rejected", others)
         rejected = pl.concat([refused.select(rejected.columns), rejected])
     this = Root(

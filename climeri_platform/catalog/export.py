@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from climeri_platform.catalog.family import load_family
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -25,7 +23,7 @@ __all__ = ["export_description", "export_tables"]
 
 
 def _columns(family: Family) -> list[str]:
-    return [*family.facets, "latest", "time_range", "start", "end", "path"]
+    return [*family.facets, "latest", "time_range", "start", "end", "format", "path"]
 
 
 def export_tables(
@@ -51,6 +49,8 @@ def export_tables(
         latest=pl.col("latest").cast(pl.String),
         start=pl.col("start").cast(pl.String),
         end=pl.col("end").cast(pl.String),
+        # intake-esm's words; rows of older stores were all NetCDF
+        format=pl.col("format").fill_null("netcdf").replace("kerchunk", "reference"),
     ).select(_columns(family))
     # intake-esm drops, or refuses, groups with nulls in a grouping column
     table = table.with_columns(pl.col(name).fill_null("") for name in family.facets)
@@ -76,19 +76,23 @@ def export_description(snapshot: Snapshot, name: str, site: str) -> dict[str, di
     dict
         ``NAME.json`` and ``NAME-csv.json`` to their contents.
     """
-    family = load_family(name)
+    family = snapshot.rules(name)
     grouping = [
         facet
         for facet in [*family.dataset, "version"]
         if facet != family.variable or family.variable in family.optional
     ]
+    assets = {"column_name": "path", "format_column_name": "format"}
+    table = snapshot.folder / "export" / site / f"{name}.parquet"
+    if "format" not in pl.read_parquet_schema(table):  # carried over from an older release
+        assets = {"column_name": "path", "format": "netcdf"}
     common: dict[str, Any] = {
         "esmcat_version": "0.1.0",
         "title": f"{family.title} at {site}",
         "description": f"{family.title}; snapshot {snapshot.name}, site {site}",
         "last_updated": snapshot.card.created,
         "attributes": [{"column_name": facet, "vocabulary": ""} for facet in family.facets],
-        "assets": {"column_name": "path", "format": "netcdf"},
+        "assets": assets,
         "aggregation_control": {
             "variable_column_name": family.variable,
             "groupby_attrs": grouping,

@@ -6,27 +6,36 @@ between ``<`` and ``>``. Paths are matched from the right, so a root may be any 
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from climeri_platform.catalog.derived import Derived  # noqa: TC001 - pydantic reads the annotation
+from climeri_platform.catalog.templates import FACET, fill, pattern_of
+from climeri_platform.catalog.vocabulary import COMMON, shared_names
 from climeri_platform.core.errors import UnknownFamily, UsageError, nearest
 from climeri_platform.core.resources import data_path
 from climeri_platform.core.timespan import parse_time_range
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from climeri_platform.core.timespan import TimeSpan
 
-__all__ = ["Family", "Frequency", "ParsedPath", "Rejected", "family_names", "load_family"]
+__all__ = [
+    "Family",
+    "Layout",
+    "ParsedPath",
+    "Place",
+    "Rejected",
+    "family_names",
+    "load_family",
+]
 
-_FACET = re.compile(r"<(\w+)>")
-_TIME_RANGE = r"\d{4,14}(?:-\d{4,14})?(?:-clim|-CLIM)?"
 _ANYTHING = r"[^/]+"
 
 
@@ -39,17 +48,35 @@ class Rejected(Exception):
         self.reason = reason
 
 
-class Frequency(BaseModel):
-    """How the frequency follows from another facet."""
+class Layout(BaseModel):
+    """Directories and the files that stand in them, where a family has several kinds of tree.
+
+    Attributes
+    ----------
+    directories, files
+        Templates; the first that fits a path is used.
+    patterns
+        Where they differ from the family's.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    facet: str
-    map: dict[str, list[str]]
+    directories: list[str]
+    files: list[str]
+    patterns: dict[str, str] = {}
 
-    @cached_property
-    def of(self) -> dict[str, str]:
-        """Value of the facet to frequency."""
-        return {value: name for name, values in self.map.items() for value in values}
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    directories: list[tuple[int, re.Pattern[str]]]
+    files: list[re.Pattern[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a directory may mean, and which names its files may have."""
+
+    facets: dict[str, str]
+    names: list[re.Pattern[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +99,8 @@ class Family(BaseModel):
         The facet that names the variable.
     directories, files
         Templates; the first that fits a path is used. ``[...]`` may be absent.
+    layouts
+        Further kinds of tree, each with its own directories and files.
     dataset
         The facets that together name a dataset; its key joins them with dots.
     optional
@@ -79,15 +108,17 @@ class Family(BaseModel):
     patterns
         A regular expression for each facet.
     spelled_in_files
-        Facet to the characters that stand as ``-`` in file names.
+        Facet to the characters that stand as ``-`` in file names; case may differ too.
     directory_stands_for
         Facet to a template of what a shorter directory name stands for.
-    time_range
-        Whether the two ends are joined by a dash or an underscore.
+    constants
+        Facets that are the same for every file of the family.
     common
-        Names that all families share, to this family's own.
+        Names that all families share, to this family's own, where `shared_names` does not say it.
     frequency
         Where the frequency comes from, if it is not a facet.
+    derived
+        The same for other facets.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -95,60 +126,84 @@ class Family(BaseModel):
     family: str
     title: str
     variable: str
-    directories: list[str]
-    files: list[str]
+    directories: list[str] = []
+    files: list[str] = []
+    layouts: list[Layout] = []
     dataset: list[str]
     optional: list[str] = []
     patterns: dict[str, str]
     spelled_in_files: dict[str, str] = {}
     directory_stands_for: dict[str, str] = {}
-    time_range: Literal["dash", "underscore"] = "dash"
+    constants: dict[str, str] = {}
     common: dict[str, str] = {}
-    frequency: Frequency | None = None
+    frequency: Derived | None = None
+    derived: dict[str, Derived] = {}
+
+    @model_validator(mode="after")
+    def _compiles(self) -> Family:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.family):
+            raise ValueError(f"{self.family!r} is no name: letters, digits, '.', '_' and '-' only")
+        if not self._trees or not all(tree.directories and tree.files for tree in self._trees):
+            raise ValueError("it wants directories and files, in layouts or by themselves")
+        try:
+            written = {name for each in self._compiled for name in _groups(each)}
+        except re.error as problem:
+            raise ValueError(f"a pattern is no regular expression: {problem}") from problem
+        known = {*written, *self._made, "frequency", "version"}
+        named = {*self.dataset, self.variable, *self.optional, *self.common.values()}
+        if missing := sorted(named - known):
+            raise ValueError(f"no template holds {', '.join(missing)}")
+        return self
+
+    @property
+    def _made(self) -> dict[str, Derived]:
+        return {**({"frequency": self.frequency} if self.frequency else {}), **self.derived}
+
+    @cached_property
+    def _trees(self) -> list[Layout]:
+        if not self.directories and not self.files:
+            return self.layouts
+        return [Layout(directories=self.directories, files=self.files), *self.layouts]
 
     @cached_property
     def facets(self) -> list[str]:
-        """Every facet of a row: those of the dataset, the version, the frequency."""
-        return list(dict.fromkeys([*self.dataset, "version", "frequency"]))
+        """Every facet of a row: those of the dataset, the version, the frequency, derived ones."""
+        made = [*self.derived, *self.constants]
+        return list(dict.fromkeys([*self.dataset, "version", "frequency", *made]))
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """What a user may type for a facet, to the facet: its own name or a common one."""
-        return {**self.common, **{facet: facet for facet in self.facets}}
-
-    def _regex(self, template: str) -> re.Pattern[str]:
-        seen: set[str] = set()
-        out = ""
-        for piece in re.split(r"(<\w+>|\[|\])", template):
-            match = _FACET.fullmatch(piece)
-            if piece == "[":
-                out += "(?:"
-            elif piece == "]":
-                out += ")?"
-            elif match is None:
-                out += re.escape(piece)
-            elif match[1] in seen:
-                out += f"(?P={match[1]})"
-            else:
-                seen.add(match[1])
-                default = _TIME_RANGE if match[1] == "time_range" else _ANYTHING
-                out += f"(?P<{match[1]}>{self.patterns.get(match[1], default)})"
-        return re.compile(out, re.ASCII)
+        """What a user may type for a facet, to the facet: its own name or a shared one."""
+        found = {facet: facet for facet in self.facets}
+        for name, others in shared_names().items():
+            known = (each for each in (name, *others) if each in found)
+            if facet := self.common.get(name) or next(known, None):
+                for each in (name, *others):
+                    found.setdefault(each, self.common.get(each, facet))
+        return {**self.common, **found}
 
     @cached_property
-    def _directories(self) -> list[tuple[int, re.Pattern[str]]]:
-        return [(each.count("/") + 1, self._regex(each)) for each in self.directories]
+    def shared(self) -> dict[str, str | None]:
+        """Each common name of a column, to this family's facet; None where it has none."""
+        return {name: self.names.get(name) for name in COMMON}
 
     @cached_property
-    def _files(self) -> list[re.Pattern[str]]:
-        return [self._regex(each) for each in self.files]
+    def _compiled(self) -> list[_Compiled]:
+        trees = []
+        for tree in self._trees:
+            patterns = {**self.patterns, **tree.patterns}
+            directories = [
+                (each.count("/") + 1, pattern_of(each, patterns)) for each in tree.directories
+            ]
+            trees.append(_Compiled(directories, [pattern_of(e, patterns) for e in tree.files]))
+        return trees
 
     @cached_property
     def _spelling(self) -> dict[str, re.Pattern[str]]:
         return {facet: re.compile(chars) for facet, chars in self.spelled_in_files.items()}
 
-    def parse_directory(self, parts: tuple[str, ...]) -> list[dict[str, str]]:
-        """Return what a directory may mean, one facet dictionary for each template that fits.
+    def parse_directory(self, parts: tuple[str, ...]) -> list[Place]:
+        """Return what a directory may mean, one place for each template that fits.
 
         Parameters
         ----------
@@ -157,7 +212,7 @@ class Family(BaseModel):
 
         Returns
         -------
-        list of dict
+        list of Place
             In the order of the templates.
 
         Raises
@@ -166,29 +221,29 @@ class Family(BaseModel):
             If no template fits; the reason names the first level that is wrong.
         """
         found = []
-        for depth, regex in self._directories:
-            if len(parts) >= depth and (match := regex.fullmatch("/".join(parts[-depth:]))):
-                found.append(match.groupdict())
+        for tree in self._compiled:
+            for depth, regex in tree.directories:
+                if len(parts) >= depth and (match := regex.fullmatch("/".join(parts[-depth:]))):
+                    found.append(Place(match.groupdict(), tree.files))
         if not found:
             raise self._why_not(parts)
         return found
 
     def _why_not(self, parts: tuple[str, ...]) -> Rejected:
         # the first template is the published one: say where, from the right, it stops fitting
-        wanted = self.directories[0].split("/")
+        tree = self._trees[0]
+        patterns = {**self.patterns, **tree.patterns}
+        wanted = tree.directories[0].split("/")
         for level, name in zip(reversed(wanted), reversed(parts), strict=False):
-            facet = level[1:-1]
-            if not re.fullmatch(self.patterns.get(facet, _ANYTHING), name, re.ASCII):
-                return Rejected(
-                    "directory", f"the directory {name!r} stands where <{facet}> should"
-                )
+            if not pattern_of(level, patterns).fullmatch(name):
+                return Rejected("directory", f"the directory {name!r} stands where {level} should")
         if len(parts) < len(wanted):
             return Rejected(
                 "directory", f"{len(parts)} levels of directories, {len(wanted)} needed"
             )
         return Rejected("directory", "the levels of the directory contradict one another")
 
-    def parse_name(self, name: str, candidates: list[dict[str, str]]) -> ParsedPath:
+    def parse_name(self, name: str, candidates: list[Place]) -> ParsedPath:
         """Combine a file's name with what its directory may mean.
 
         Parameters
@@ -208,32 +263,37 @@ class Family(BaseModel):
             If the name follows no template, contradicts the directory, or has no valid time range.
         """
         contradiction: Rejected | None = None
-        for regex in self._files:
-            match = regex.fullmatch(name)
-            if match is None:
-                continue
-            in_file = match.groupdict()
-            time_range = in_file.pop("time_range", None)
-            for in_directory in candidates:
+        for place in candidates:
+            for regex in place.names:
+                match = regex.fullmatch(name)
+                if match is None:
+                    continue
                 try:
-                    facets = self._agree(in_file, in_directory)
+                    facets = self._agree(match.groupdict(), place.facets)
                 except Rejected as no:
                     contradiction = contradiction or no
                     continue
-                return self._complete(facets, time_range)
+                return self._complete(facets)
         if contradiction is not None:
             raise contradiction
-        raise Rejected("name", f"the name does not follow {self.files[-1]}")
+        wanted = next(
+            tree.files[-1]
+            for tree, compiled in zip(self._trees, self._compiled, strict=True)
+            if not candidates or compiled.files is candidates[0].names
+        )
+        raise Rejected("name", f"the name does not follow {wanted}")
 
-    def _agree(self, in_file: dict[str, str], in_directory: dict[str, str]) -> dict[str, str]:
+    def _agree(self, in_file: dict[str, Any], in_directory: dict[str, str]) -> dict[str, str]:
         facets = dict(in_directory)
         for facet, value in in_file.items():
             there = in_directory.get(facet)
             if there is None or there == value:
                 facets[facet] = value
+            elif value is None:  # an optional part of the name, which is absent
+                continue
             elif (
                 facet in self._spelling
-                and self._spelling[facet].sub("-", there).strip("-") == value
+                and self._spelling[facet].sub("-", there).strip("-").lower() == value.lower()
             ):
                 facets[facet] = there
             elif facet in self.directory_stands_for and value == self._long(facet, in_directory):
@@ -246,21 +306,20 @@ class Family(BaseModel):
         return facets
 
     def _long(self, facet: str, in_directory: dict[str, str]) -> str:
-        return _FACET.sub(lambda m: in_directory.get(m[1], ""), self.directory_stands_for[facet])
+        return FACET.sub(lambda m: in_directory.get(m[1], ""), self.directory_stands_for[facet])
 
-    def _complete(self, facets: dict[str, str], time_range: str | None) -> ParsedPath:
+    def _complete(self, facets: dict[str, str]) -> ParsedPath:
         span = None
+        time_range: str | None = facets.pop("time_range", None)
         if time_range is not None:
             try:
-                span = parse_time_range(
-                    time_range.replace("_", "-") if self.time_range == "underscore" else time_range
-                )
+                span = parse_time_range(time_range.replace("_", "-"))
             except UsageError as problem:
                 raise Rejected("time range", problem.message) from None
-        if self.frequency is not None:
-            known = self.frequency.of.get(facets[self.frequency.facet])
-            if known is not None:
-                facets["frequency"] = known
+        facets.update(self.constants)
+        for name, how in self._made.items():
+            if (value := how.value(facets)) is not None:
+                facets[name] = value
         return ParsedPath(facets, time_range, span)
 
     def key(self, facets: dict[str, str | None]) -> str:
@@ -288,28 +347,26 @@ class Family(BaseModel):
             If a facet is missing.
         """
         filled = {**facets, **({"time_range": time_range} if time_range else {})}
-        directory = _fill(self.directories, filled)
-        name = _fill(self.files, filled)
-        if directory is None or name is None:
+        best: tuple[tuple[bool, int], str] | None = None
+        for tree, compiled in zip(self._trees, self._compiled, strict=True):
+            directory, name = fill(tree.directories, filled), fill(tree.files, filled)
+            if directory is None or name is None:
+                continue
+            fits = any(regex.fullmatch(directory[1]) for _, regex in compiled.directories)
+            rank = fits, directory[0] + name[0]
+            if best is None or rank > best[0]:
+                best = rank, f"{directory[1]}/{name[1]}"
+        if best is None:
             missing = [facet for facet in self.dataset if facet not in facets]
             raise UsageError(
                 f"no path of {self.family} without {', '.join(missing) or 'more facets'}"
             )
-        return f"{directory}/{name}"
+        return best[1]
 
 
-def _fill(templates: list[str], facets: dict[str, str]) -> str | None:
-    filled: dict[str, int] = {}
-    for template in templates:
-        text = re.sub(
-            r"\[([^\]]*)\]",
-            lambda m: m[1] if all(name in facets for name in _FACET.findall(m[1])) else "",
-            template,
-        )
-        names = set(_FACET.findall(text))
-        if names <= facets.keys():
-            filled.setdefault(_FACET.sub(lambda m: facets[m[1]], text), len(names))
-    return max(filled, key=lambda text: filled[text]) if filled else None
+def _groups(compiled: _Compiled) -> set[str]:
+    regexes = [*(regex for _, regex in compiled.directories), *compiled.files]
+    return {name for regex in regexes for name in regex.groupindex}
 
 
 def _folder() -> Path:
@@ -321,14 +378,14 @@ def family_names() -> list[str]:
     return sorted(path.stem for path in _folder().glob("*.yaml"))
 
 
-@lru_cache(maxsize=32)
-def load_family(name: str) -> Family:
-    """Read a family's file.
+def load_family(name: str | os.PathLike[str]) -> Family:
+    """Read a family's rules.
 
     Parameters
     ----------
     name
-        Such as ``CMIP6``; case does not matter.
+        Such as ``CMIP6``; case does not matter. Or the path of a YAML file of the same form, which
+        makes a family of one's own.
 
     Returns
     -------
@@ -337,21 +394,42 @@ def load_family(name: str) -> Family:
     Raises
     ------
     UnknownFamily
-        If there is no such family, or its file is not valid.
+        If there is no such family, its file is not valid, or a file of one's own takes the name
+        of a family that is installed.
 
     Examples
     --------
     >>> load_family("cmip6").variable
     'variable_id'
     """
+    typed = os.fspath(name)
     known = {each.lower(): each for each in family_names()}
-    if name.lower() not in known:
-        like = nearest(name, known.values()) or family_names()
+    if typed.lower() in known:
+        return _read(_folder() / f"{known[typed.lower()]}.yaml", 0)
+    if not typed.endswith((".yaml", ".yml")) or typed.rpartition(".")[0].lower() in known:
+        like = nearest(typed, known.values()) or family_names()
         raise UnknownFamily(
-            f"there is no archive family {name!r}", hint=f"Did you mean {' or '.join(like)}?"
+            f"there is no archive family {typed!r}", hint=f"Did you mean {' or '.join(like)}?"
         )
-    path = _folder() / f"{known[name.lower()]}.yaml"
+    path = Path(typed).expanduser()
+    try:
+        family = _read(path, path.stat().st_mtime_ns)
+    except OSError as problem:
+        raise UnknownFamily(
+            f"the family file {path} cannot be read: {problem.strerror or problem}",
+            hint=f"Installed are {', '.join(family_names())}.",
+        ) from problem
+    if family.family.lower() in known:
+        raise UnknownFamily(
+            f"the family file {path} takes the name {family.family}, which is an installed family's",
+            hint="Give it a name of its own: `family: ...` in the file.",
+        )
+    return family
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path, _changed: int) -> Family:
     try:
         return Family.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (ValidationError, yaml.YAMLError) as problem:
+    except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as problem:
         raise UnknownFamily(f"the family file {path} is not valid: {problem}") from problem

@@ -20,24 +20,27 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from climeri_platform.catalog.walk import FoundFile, Skipped, readable
+from climeri_platform.catalog.walk import FoundFile, Skipped, format_of, readable
 from climeri_platform.core.errors import RootUnusable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+    Entry = tuple[str, int | None, int]  # path, size, mtime
 
 __all__ = ["FIND_FORMAT", "read_inventory"]
 
 FIND_FORMAT = r"%y\t%s\t%T@\t%C@\t%i\t%b\t%m\t%G\t%P\t%l\0"
 _BEFORE_PATH = 8  # fields of the long form before the path
-_NETCDF = (".nc", ".nc4")
 _COLUMNS = ("path", "size", "mtime")
 
 
 def read_inventory(
     file: str | os.PathLike[str], root: str | os.PathLike[str], skipped: Skipped
 ) -> Iterator[tuple[str, list[FoundFile]]]:
-    """Yield what `walk` would: every directory that holds NetCDF files, with those files.
+    """Yield what `walk` would: every directory that holds data, with its files.
+
+    What a list says of the inside of a Zarr store, or of a directory of references, is one row.
 
     Parameters
     ----------
@@ -67,6 +70,7 @@ def read_inventory(
             text = path.read_bytes()
             entries = _long(text, path, skipped) if b"\0" in text else _short(text, path)
         folders: dict[str, list[FoundFile]] = {}
+        stores: dict[str, int] = {}
         for name, size, mtime in entries:
             relative = name.removeprefix(above)
             if relative.startswith("/"):
@@ -74,18 +78,39 @@ def read_inventory(
                     f"the inventory {path} lists {readable(name)}, which is not below {above[:-1]}",
                     hint="Name the root that the inventory was made of.",
                 )
-            if not relative.endswith(_NETCDF):
-                skipped.other += 1
+            if (store := _store_of(relative)) is not None:
+                # its own record says the time that a walk would see; else the newest of its objects
+                own = relative == f"{store}/"
+                stores[store] = mtime if own else max(stores.get(store, 0), mtime)
                 continue
             folder, _, last = relative.rpartition("/")
-            folders.setdefault(folder, []).append(FoundFile(last, size, mtime))
+            kind = format_of(last, directory=size is None)
+            if kind is None:
+                skipped.other += 1
+            else:
+                folders.setdefault(folder, []).append(FoundFile(last, size, mtime, kind))
     except OSError as problem:
         raise RootUnusable(
             f"the inventory {path} cannot be read: {problem.strerror or problem}",
             hint="Name a file that `find -printf`, or a policy engine, has written.",
         ) from problem
+    for store, mtime in stores.items():
+        folder, _, last = store.rpartition("/")
+        kind = format_of(last, directory=True) or "zarr"
+        folders.setdefault(folder, []).append(FoundFile(last, None, mtime, kind))
     for folder in sorted(folders):
         yield folder, sorted(folders[folder], key=lambda each: each.name)
+
+
+def _store_of(relative: str) -> str | None:
+    """Return the directory on the way that is one dataset; None if there is none."""
+    if ".zarr" not in relative and ".parq" not in relative and "kerchunk" not in relative:
+        return None
+    folders = relative.split("/")[:-1]
+    for depth, name in enumerate(folders, 1):
+        if format_of(name, directory=True) is not None:
+            return "/".join(folders[:depth])
+    return None
 
 
 def _nanoseconds(seconds: str) -> int:
@@ -100,7 +125,7 @@ def _not_in_form(path: Path, number: int, record: str) -> RootUnusable:
     )
 
 
-def _short(text: bytes, path: Path) -> Iterable[tuple[str, int, int]]:
+def _short(text: bytes, path: Path) -> Iterable[Entry]:
     for number, raw in enumerate(text.splitlines(), 1):
         line = os.fsdecode(raw)
         if not line.strip():
@@ -112,9 +137,10 @@ def _short(text: bytes, path: Path) -> Iterable[tuple[str, int, int]]:
             raise _not_in_form(path, number, line) from None
 
 
-def _long(text: bytes, path: Path, skipped: Skipped) -> Iterable[tuple[str, int, int]]:
+def _long(text: bytes, path: Path, skipped: Skipped) -> Iterable[Entry]:
     files: dict[str, tuple[int, int]] = {}
     links: list[tuple[str, str]] = []
+    stores: dict[str, int] = {}
     for number, raw in enumerate(text.split(b"\0"), 1):
         if not raw:
             continue
@@ -131,18 +157,25 @@ def _long(text: bytes, path: Path, skipped: Skipped) -> Iterable[tuple[str, int,
                 raise _not_in_form(path, number, record) from None
         elif fields[0] == "l":
             links.append((name, target))
-        else:
-            skipped.other += fields[0] != "d"
+        elif fields[0] != "d":
+            skipped.other += 1
+        elif format_of(name.rpartition("/")[2], directory=True) is not None:
+            stores[name] = _nanoseconds(fields[2])
     yield from ((name, size, mtime) for name, (size, mtime) in files.items())
-    yield from _links(links, files, skipped)
+    yield from _links(
+        links, {**files, **{name: (None, at) for name, at in stores.items()}}, skipped
+    )
+    # after their objects, so that their own time counts
+    yield from ((f"{name}/", None, mtime) for name, mtime in stores.items())
 
 
 def _links(
-    links: list[tuple[str, str]], files: dict[str, tuple[int, int]], skipped: Skipped
-) -> Iterable[tuple[str, int, int]]:
+    links: list[tuple[str, str]], files: Mapping[str, tuple[int | None, int]], skipped: Skipped
+) -> Iterable[Entry]:
     for name, target in links:
         to = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
-        if not name.endswith(_NETCDF):
+        store = to in files and files[to][0] is None
+        if format_of(name.rpartition("/")[2], directory=store) is None:
             skipped.links.append(readable(name))
         elif to in files:
             yield (name, *files[to])
@@ -150,7 +183,7 @@ def _links(
             skipped.unreadable.append((readable(name), f"a link to {target}, not in the inventory"))
 
 
-def _table(path: Path) -> Iterable[tuple[str, int, int]]:
+def _table(path: Path) -> Iterable[Entry]:
     try:
         frame = pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path)
         columns = frame.select(

@@ -6,6 +6,7 @@
     DIR/CURRENT                          the name of the published snapshot
     DIR/snapshots/<snapshot>/snapshot.json
     DIR/snapshots/<snapshot>/<family>/{files,datasets,rejected}.parquet
+    DIR/snapshots/<snapshot>/<family>/family.json    the rules that it was built with
     DIR/snapshots/<snapshot>/export/<site>/<family>.{parquet,csv.gz}
     DIR/export/<site>/<family>.json      for intake-esm; names its snapshot's table
 
@@ -24,6 +25,7 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from climeri_platform.catalog.family import Family, load_family
 from climeri_platform.core.errors import (
     StoreDamaged,
     StoreMissing,
@@ -125,6 +127,27 @@ class Snapshot:
     def mounts(self) -> dict[str, str]:
         """Root id to the absolute path of its mount."""
         return {root.root_id: root.mount for root in self.card.roots}
+
+    def rules(self, family: str) -> Family:
+        """Return the rules that a family was catalogued with.
+
+        They are kept beside the tables: neither a newer release nor the loss of somebody's own
+        family file changes how a catalog is read.
+
+        Raises
+        ------
+        UnknownFamily
+            If the snapshot has none, as old ones do, and no such family is installed.
+        StoreDamaged
+            If they cannot be read.
+        """
+        path = self.folder / family / "family.json"
+        if not path.exists():
+            return load_family(family)
+        try:
+            return Family.model_validate(_read_json(path))
+        except ValidationError as problem:
+            raise self._damaged(family, path, problem) from problem
 
     def scan(self, family: str, table: Table) -> pl.LazyFrame:
         """Return a table, lazily.

@@ -192,6 +192,8 @@ def publish(
         _write(files, folder / "files.parquet")
         _write(datasets_of(files, family), folder / "datasets.parquet")
         _write(rejected, folder / "rejected.parquet")
+        rules = family.model_dump_json(indent=2, exclude_defaults=True)
+        (folder / "family.json").write_text(rules, encoding="utf-8")
         mounts = {root.root_id: root.mount for root in roots}
         export_tables(files, family, mounts, building / "export" / site)
         (building / "snapshot.json").write_text(card.model_dump_json(indent=2), encoding="utf-8")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.layout import open_snapshot
+from climeri_platform.catalog.vocabulary import in_order
 from climeri_platform.core.errors import (
     UnknownFacet,
     UnknownFamily,
@@ -69,7 +69,7 @@ class CatalogView:
                 f"the store {snapshot.store} has no catalog {name!r}",
                 hint=f"Did you mean {like[0]}?" if like else f"It has: {has}.",
             )
-        view = cls(snapshot, load_family(known[name.lower()]), {})
+        view = cls(snapshot, snapshot.rules(known[name.lower()]), {})
         snapshot.scan(view.family.family, "files")  # a damaged table is told here, not later
         return view
 
@@ -161,7 +161,7 @@ class CatalogView:
         if not missing:
             return
         like = [found for each in missing for found in nearest(each, sorted(known))]
-        has = sorted(known)[:_SHOWN]
+        has = sorted(known, key=in_order)[:_SHOWN]
         more = f" and {known.len() - _SHOWN} more" if known.len() > _SHOWN else ""
         hint = f"It has: {', '.join(has)}{more}."
         if like:
@@ -177,7 +177,7 @@ class CatalogView:
         """Return each facet's values and how many datasets have them, within the view."""
         one = self.datasets.unique(["dataset", "version"], maintain_order=True)
         return {
-            facet: dict(counts.sort(facet).iter_rows())
+            facet: dict(sorted(counts.iter_rows(), key=lambda each: in_order(each[0])))
             for facet in self.family.facets
             if (counts := one[facet].drop_nulls().value_counts()).height
         }
@@ -191,7 +191,7 @@ class CatalogView:
             rest = {name: values for name, values in self.asked.items() if name != facet}
             left = self._all.filter(self._condition(rest))
             if left.height:
-                has = left[facet].drop_nulls().unique().sort().to_list()
+                has = sorted(left[facet].drop_nulls().unique(), key=in_order)
                 more = f" and {len(has) - _SHOWN} more" if len(has) > _SHOWN else ""
                 there = f"there is {', '.join(has[:_SHOWN])}{more}"
                 if wanted := ", ".join(self.asked[facet]):

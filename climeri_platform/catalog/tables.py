@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from climeri_platform.catalog.vocabulary import in_order
+
 if TYPE_CHECKING:
     from climeri_platform.catalog.family import Family
 
 __all__ = [
     "REJECTED",
+    "aligned",
     "datasets_of",
     "files_schema",
+    "in_member_order",
     "mark_latest",
     "sort_files",
     "version_number",
+    "with_shared_columns",
 ]
 
 REJECTED: dict[str, Any] = {
@@ -31,7 +36,8 @@ def files_schema(family: Family) -> dict[str, Any]:
     """Return the columns of a family's `files` table, in order.
 
     ``start`` and ``end`` are YYYYMMDDhhmm in the file's own ``calendar``, null where nothing says
-    it; ``mtime`` is in nanoseconds since 1970; ``path`` is relative to the root.
+    it; ``mtime`` is in nanoseconds since 1970; ``path`` is relative to the root; ``format`` is
+    netcdf, zarr or kerchunk, and ``size`` is null for a store that is a directory.
     """
     return {
         **dict.fromkeys(family.facets, pl.String),
@@ -45,7 +51,26 @@ def files_schema(family: Family) -> dict[str, Any]:
         "path": pl.String,
         "size": pl.Int64,
         "mtime": pl.Int64,
+        "format": pl.String,
     }
+
+
+def aligned(files: pl.DataFrame, schema: dict[str, Any]) -> pl.DataFrame:
+    """Return rows that other rules wrote with the columns of these; what they lack is null."""
+    missing = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in files]
+    return files.with_columns(missing).select(list(schema))
+
+
+def with_shared_columns(rows: pl.DataFrame, family: Family) -> pl.DataFrame:
+    """Return rows with the columns that all families have in common, whatever its own are called.
+
+    Where the family has no such facet the column is null; a facet of that very name stays.
+    """
+    return rows.with_columns(
+        (pl.lit(None, pl.String) if facet is None else pl.col(facet)).alias(name)
+        for name, facet in family.shared.items()
+        if name != facet
+    )
 
 
 def version_number(version: str = "version") -> pl.Expr:
@@ -62,26 +87,43 @@ def mark_latest(files: pl.DataFrame) -> pl.DataFrame:
     return files.with_columns(latest=number == number.max().over("dataset"))
 
 
+def in_member_order(rows: pl.DataFrame, member: str) -> pl.Expr:
+    """Return the expression that orders members by their numbers: r2 before r10."""
+    members = sorted(rows[member].drop_nulls().unique(), key=in_order)
+    ranks = {each: rank for rank, each in enumerate(members)}
+    return pl.col(member).replace_strict(ranks, default=None, return_dtype=pl.Int64)
+
+
 def sort_files(files: pl.DataFrame, family: Family) -> pl.DataFrame:
-    """Return the files in the order in which searches skip most: by the facets, then in time."""
-    return files.sort([*family.dataset, "version", "root", "start", "path"], nulls_last=True)
+    """Return the files in the order in which searches skip most: by the facets, then in time.
+
+    Members and versions are in the order of their numbers.
+    """
+    member = family.shared["member"]
+    facets = [in_member_order(files, each) if each == member else each for each in family.dataset]
+    by = [*facets, version_number(), "version", "root", "start", "path"]
+    return files.sort(by, nulls_last=True)
 
 
 def datasets_of(files: pl.DataFrame, family: Family) -> pl.DataFrame:
     """Return one row for each version of each dataset at each root.
 
     Columns are the facets, ``dataset``, ``latest``, ``root``, and over its files: how many,
-    ``size`` in bytes, first ``start`` and last ``end``.
+    ``size`` in bytes (null if none is known), first ``start`` and last ``end``.
     """
     return (
         files.group_by("dataset", "version", "root", maintain_order=True)
         .agg(
             *[pl.col(name).first() for name in family.facets if name != "version"],
             pl.col("latest").first(),
+            pl.col("format").first(),
             pl.len().cast(pl.Int64).alias("files"),
-            pl.col("size").sum(),
+            pl.when(pl.col("size").is_not_null().any()).then(pl.col("size").sum()).alias("size"),
             pl.col("start").min(),
             pl.col("end").max(),
         )
-        .select(*family.facets, "dataset", "latest", "root", "files", "size", "start", "end")
+        .select(
+            *family.facets,
+            *("dataset", "latest", "format", "root", "files", "size", "start", "end"),
+        )
     )

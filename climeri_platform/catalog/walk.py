@@ -13,26 +13,33 @@ from climeri_platform.core.errors import RootUnusable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["FoundFile", "Skipped", "check_root", "walk"]
+__all__ = ["FoundFile", "Skipped", "check_root", "format_of", "walk"]
+
+# one dataset each, whatever they hold; the second is a kerchunk reference as one file or as a directory
+_STORE = (".zarr",)
+_REFERENCE = (".kerchunk.json", "_kerchunk.json", ".kerchunk.parquet", "_kerchunk.parquet", ".parq")
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file as the directory shows it.
+    """A file as the directory shows it, or a directory that is one dataset.
 
     Attributes
     ----------
     name
         The file's name.
     size
-        Bytes.
+        Bytes; None for a directory, which is not listed.
     mtime
         Last change of the content, in nanoseconds since 1970.
+    format
+        ``netcdf``, ``zarr`` or ``kerchunk``.
     """
 
     name: str
-    size: int
+    size: int | None
     mtime: int
+    format: str = "netcdf"
 
 
 @dataclass(slots=True)
@@ -42,7 +49,7 @@ class Skipped:
     Attributes
     ----------
     other
-        How many files were not NetCDF by name.
+        How many files were not data by name.
     links
         Directory links, which are not followed: ``latest`` and its like repeat the tree.
     unreadable
@@ -52,6 +59,34 @@ class Skipped:
     other: int = 0
     links: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+
+
+def format_of(name: str, *, directory: bool) -> str | None:
+    """Return what a name says that a file or a directory is.
+
+    Parameters
+    ----------
+    name
+        Its last level.
+    directory
+        Whether it is a directory.
+
+    Returns
+    -------
+    str or None
+        ``netcdf``, ``zarr`` or ``kerchunk``; None for other files, and for directories to descend
+        into.
+
+    Examples
+    --------
+    >>> format_of("tas.nc", directory=False), format_of("tas.zarr", directory=True)
+    ('netcdf', 'zarr')
+    """
+    if name.endswith(_REFERENCE):
+        return "kerchunk"
+    if directory:
+        return "zarr" if name.endswith(_STORE) else None
+    return "netcdf" if name.endswith((".nc", ".nc4")) else None
 
 
 def readable(path: str) -> str:
@@ -103,7 +138,7 @@ def check_root(root: str | os.PathLike[str]) -> Path:
 
 
 def walk(root: Path, skipped: Skipped) -> Iterator[tuple[str, list[FoundFile]]]:
-    """Yield every directory that holds NetCDF files, with those files.
+    """Yield every directory that holds data, with its files; a Zarr store is one of them.
 
     Directory links are not followed, so that a version is met once; the root itself may be a link.
     Links to files are followed: publishing tools lay out versions that way.
@@ -145,19 +180,24 @@ def _sort(
     skipped: Skipped,
 ) -> None:
     path = f"{relative}/{entry.name}" if relative else entry.name
-    is_netcdf = entry.name.endswith((".nc", ".nc4"))
     try:
-        if entry.is_dir(follow_symlinks=False):
+        is_directory = entry.is_dir(follow_symlinks=False)
+        kind = format_of(entry.name, directory=is_directory)
+        if is_directory and kind is None:
             below.append(path)
             return
-        status = entry.stat() if is_netcdf or entry.is_symlink() else None
+        status = entry.stat() if kind is not None or entry.is_symlink() else None
     except OSError as problem:
         reason = "dangling link" if entry.is_symlink() else problem.strerror or str(problem)
         skipped.unreadable.append((readable(path), reason))
         return
     if status is not None and stat.S_ISDIR(status.st_mode):
-        skipped.links.append(readable(path))
-    elif status is not None and is_netcdf and stat.S_ISREG(status.st_mode):
-        found.append(FoundFile(entry.name, status.st_size, status.st_mtime_ns))
+        kind = format_of(entry.name, directory=True)
+        if kind is None:
+            skipped.links.append(readable(path))
+        else:
+            found.append(FoundFile(entry.name, None, status.st_mtime_ns, kind))
+    elif status is not None and kind is not None and stat.S_ISREG(status.st_mode):
+        found.append(FoundFile(entry.name, status.st_size, status.st_mtime_ns, kind))
     else:
         skipped.other += 1

@@ -30,14 +30,16 @@ for each in (history.log, history.diff, history.rollback, history.check):
     command.add_command(each)
 
 
-def size_of(count: float) -> str:
-    """Return a number of bytes as people write it.
+def size_of(count: float | None) -> str:
+    """Return a number of bytes as people write it, or ``-`` if nobody knows it.
 
     Examples
     --------
     >>> size_of(1234567)
     '1.2 MB'
     """
+    if count is None:
+        return "-"
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if count < 1000 or unit == "TB":
             break
@@ -83,7 +85,10 @@ def build(
     accept_loss: bool,
     as_json: bool,
 ) -> None:
-    """Catalogue the FAMILY's files under ROOT; no file is opened."""
+    """Catalogue the files under ROOT; no file is opened.
+
+    FAMILY is an archive family, or the path of a YAML file of one's own.
+    """
     from tqdm import tqdm
 
     from climeri_platform.catalog import build_catalog
@@ -127,7 +132,8 @@ def parse_facets(words: tuple[str, ...]) -> dict[str, list[str]]:
 
 def _span(row: dict[str, Any]) -> str:
     if row["start"] is None:
-        return "fixed"
+        # the name of a store does not say its period
+        return "fixed" if row.get("format") in (None, "netcdf") else "-"
     return f"{str(row['start']).zfill(12)[:6]}-{str(row['end']).zfill(12)[:6]}"
 
 

@@ -58,6 +58,7 @@ def test_columns_are_plain_strings(store):
         "time_range",
         "start",
         "end",
+        "format",
         "path",
     ]
     frame = opened(store / "export/local/CMIP6.json").df
@@ -82,7 +83,7 @@ def test_each_description_follows_the_esmcat_specification(store):
         grouping = control["groupby_attrs"]
         assert "version" in grouping
         assert control["variable_column_name"] not in grouping
-        assert card["assets"] == {"column_name": "path", "format": "netcdf"}
+        assert card["assets"] == {"column_name": "path", "format_column_name": "format"}
     assert len(list((store / "export" / "local").glob("*.json"))) == 4
 
 
@@ -108,7 +109,7 @@ def test_facets_that_a_tree_does_not_have_are_empty_words(plant, tmp_path):
     build_catalog("libIGCM", root, store=tmp_path / "store")
     table = open_snapshot(tmp_path / "store").folder / "export/local/libIGCM.parquet"
     assert pl.read_parquet(table)["version"].to_list() == ["", ""]
-    assert sorted(pl.read_parquet(table)["variable"]) == ["", "t2m"]
+    assert sorted(pl.read_parquet(table)["variable"]) == ["", "tas"]
     datastore = opened(tmp_path / "store/export/local/libIGCM.json")
     assert len(datastore.keys()) == 2
-    assert datastore.search(variable="t2m").df["path"][0].endswith("_t2m.nc")
+    assert datastore.search(variable="tas").df["path"][0].endswith("_t2m.nc")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from climeri_platform.catalog import family_names, load_family
 from climeri_platform.catalog.family import Rejected
@@ -23,7 +26,7 @@ CMIP6 = "activity_id institution_id source_id experiment_id member_id table_id v
 CMIP5 = "product institute model experiment frequency realm table ensemble variable version"
 CORDEX = "product domain institute driving_model experiment ensemble rcm_model rcm_version frequency variable version"
 OBS = "institution_id source_id frequency variable_id variant_label grid_label version"
-IGCM = "tag_name space_name experiment_name job_name component product product_frequency frequency"
+IGCM = "institution realm tag_name space_name experiment_name job_name component product product_frequency frequency"
 
 GOOD = [
     # CMIP6 DRS; the roots of ESPRI, TGCC and CERFACS above it
@@ -262,7 +265,7 @@ GOOD = [
         ),
         facets(
             IGCM + " stream",
-            "IPSLCM6 PROD piControl CM6.0.1-LR-pi_02 ATM Output MO mon histmth",
+            "IPSL atmos IPSLCM6 PROD piControl CM6.0.1-LR-pi_02 ATM Output MO mon histmth",
         ),
         "18500101_18500131",
     ),
@@ -273,8 +276,8 @@ GOOD = [
             "piControl2_18000101_27991231_1M_zomsfatl.nc"
         ),
         facets(
-            IGCM + " variable",
-            "IPSLCM5A PROD piControl piControl2 OCE Analyse TS_MO mon zomsfatl",
+            IGCM + " native_variable variable",
+            "IPSL ocean IPSLCM5A PROD piControl piControl2 OCE Analyse TS_MO mon zomsfatl zomsfatl",
         ),
         "18000101_27991231",
     ),
@@ -286,14 +289,17 @@ GOOD = [
         ),
         facets(
             IGCM + " stream",
-            "IPSLCM5A PROD midHolocene MH.run-1_SE_x ATM Analyse SE_100Y monClim histmth",
+            "IPSL atmos IPSLCM5A PROD midHolocene MH.run-1_SE_x ATM Analyse SE_100Y monClim histmth",
         ),
         "4750_4849",
     ),
     (
         "libIGCM",
         "IPSLCM6/DEVT/historical/run/SRF/Output/DA/run_19000101_19001231_1D_sechiba_history.nc",
-        facets(IGCM + " stream", "IPSLCM6 DEVT historical run SRF Output DA day sechiba_history"),
+        facets(
+            IGCM + " stream",
+            "IPSL land IPSLCM6 DEVT historical run SRF Output DA day sechiba_history",
+        ),
         "19000101_19001231",
     ),
     (
@@ -303,29 +309,36 @@ GOOD = [
             "DEC_19601231_r1_19610101_19701231_1D_t2m_max.nc"
         ),
         facets(
-            IGCM + " ensemble_name ensemble_date variable",
-            "IPSLCM5A PROD decadal DEC_19601231_r1 ATM Analyse TS_DA day DEC 19601231 t2m_max",
+            IGCM + " ensemble_name ensemble_date native_variable variable",
+            "IPSL atmos IPSLCM5A PROD decadal DEC_19601231_r1 ATM Analyse TS_DA day DEC 19601231 t2m_max tasmax",
         ),
         "19610101_19701231",
     ),
     (
         "libIGCM",
         "LMDZOR/TEST/clim/job/ATM/Output/HF/job_70000101_70001231_HF_histhfNMC.nc",
-        facets(IGCM + " stream", "LMDZOR TEST clim job ATM Output HF subday histhfNMC"),
+        facets(IGCM + " stream", "IPSL atmos LMDZOR TEST clim job ATM Output HF subday histhfNMC"),
         "70000101_70001231",
     ),
+]
+
+WRITTEN = yaml.safe_load(Path(__file__).with_name("paths.yaml").read_text(encoding="utf-8"))
+GOOD += [
+    (family, each["path"], each["is"], each.get("time"))
+    for family, paths in WRITTEN.items()
+    for each in paths
 ]
 
 
 @pytest.mark.parametrize(
     ("family", "path", "expected", "time_range"),
     GOOD,
-    ids=[f"{family}-{path.rsplit('/', 1)[1]}" for family, path, *_ in GOOD],
+    ids=[f"{family}-{path}" for family, path, *_ in GOOD],
 )
 def test_facets_of_published_paths(family, path, expected, time_range):
     found = parse(family, path)
-    extra = {"file_frequency"} & found.facets.keys()  # in the name only, and not a facet
-    assert {k: v for k, v in found.facets.items() if v is not None and k not in extra} == expected
+    columns = load_family(family).facets  # others only help to match
+    assert {k: v for k, v in found.facets.items() if v is not None and k in columns} == expected
     assert found.time_range == time_range
     assert (found.span is None) == (time_range is None)
 
@@ -492,6 +505,8 @@ def test_a_new_family_is_only_a_file():
     for name in family_names():
         rules = load_family(name)
         assert rules.family == name
-        assert rules.variable in rules.dataset
+        assert rules.variable in rules.facets
         assert set(rules.common.values()) <= set(rules.facets)
+        assert rules.shared["variable"] == rules.variable
+        assert rules.shared["frequency"] == "frequency"
         assert set(rules.optional) <= set(rules.facets)

@@ -47,6 +47,7 @@ def test_the_folder_is_laid_out_as_documented(store):
         "store.json",
         "CURRENT",
         f"{inside}/snapshot.json",
+        f"{inside}/CMIP6/family.json",
         *(f"{inside}/CMIP6/{table}.parquet" for table in ("files", "datasets", "rejected")),
         f"{inside}/export/local/CMIP6.parquet",
         f"{inside}/export/local/CMIP6.csv.gz",

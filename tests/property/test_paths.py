@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from climeri_platform.catalog import CatalogView, build_catalog, load_family
+from climeri_platform.catalog import CatalogView, build_catalog, family_names, load_family
 
 WORDS = {
     "CMIP6": {
@@ -52,47 +52,173 @@ WORDS = {
         "file_frequency": ["1M", "1D", "HF"],
     },
 }
+CMIP6_WORDS = WORDS["CMIP6"]
+WORDS |= {
+    "CMIP6Plus": {**CMIP6_WORDS, "mip_era": ["CMIP6Plus"], "table_id": ["APmon", "OPfx", "SIday"]},
+    "PMIP3": WORDS["CMIP5"],
+    "CMIP7": {
+        "drs_specs": ["MIP-DRS7"],
+        "mip_era": ["CMIP7"],
+        "variant_label": ["r1i1p1f1", "r10i1p1f3"],
+        "region": ["glb", "ata", "30s-90s"],
+        "frequency": ["mon", "fx", "3hr"],
+        "branding_suffix": ["tavg-h2m-hxy-u", "tpt-p19-hxy-air", "ti-u-hxy-u"],
+        "grid_label": ["g100", "g999"],
+        "version": ["v20260512", "latest"],
+    },
+    "CORDEX-CMIP6": {
+        "activity_id": ["DD", "ESD", "FPS-URB-RCC"],
+        "domain_id": ["EUR-12", "AUS-12i", "PARIS-3"],
+        "driving_variant_label": ["r1i1p1f1", "r1i1p1f2"],
+        "version_realization": ["v1-r1", "v2-r3-ACS"],
+        "frequency": ["mon", "fx", "1hr"],
+        "version": ["v20250116", "latest"],
+    },
+    "CORDEX-Adjust": {
+        "product": ["bias-adjusted-output"],
+        "domain": ["EUR-11", "AFR-44"],
+        "ensemble": ["r1i1p1", "r12i1p1"],
+        "bias_adjustment": ["v1-SMHI-DBS45-MESAN-1989-2010"],
+        "frequency": ["mon", "day"],
+        "variable": ["tasAdjust", "prAdjust"],
+        "version": ["v20160919", "latest"],
+    },
+    "input4MIPs": {
+        "activity_id": ["input4MIPs"],
+        "mip_era": ["CMIP6", "CMIP6Plus", "CMIP7"],
+        "frequency": ["mon", "fx", "yr"],
+        "variable_id": ["tos", "CO2_em_anthro", "mole-fraction-of-methane-in-air"],
+        "grid_label": ["gn", "gnz", "gr1-GMNHSH"],
+        "version": ["v20160830", "latest"],
+    },
+    "ReferenceDatasets": {
+        "period": ["mo", "day"],
+        "product": ["ERAI", "GPCP-1DD"],
+        "obs_type": ["reanalysis", "observations", None],
+    },
+    "ERA5": {
+        "product": ["ERA5", "ERA5-RT"],
+        "grid": ["GLOBAL_025"],
+        "step": ["hourly", "4xdaily", "monthly"],
+        "kind": ["AN_PL", "AN_SF"],
+        "native_variable": ["t2m", "ta", "u10"],
+        "code": ["as1e5", "aphe5"],
+    },
+    "E-OBS": {
+        "grid": ["0.25deg_reg", "0.1deg_reg", "0.22deg_rot"],
+        "native_variable": ["tg", "rr"],
+        "statistic": ["ens_mean", "ens_spread", None],
+        "version": ["v15.0", "v27.0e"],
+    },
+    "CNRM": {
+        "processing": ["Regu", "Origin"],
+        "step": ["Monthly", "Daily"],
+        "expid": ["C1P60", "AAD50_641", "PICTLWS2"],
+        "file_frequency": ["1m", "1d"],
+        "table_id": ["Amon", "Omon"],
+        "member_id": ["r1i1p1f2"],
+        "grid_label": ["gn", "gr"],
+    },
+}
+HELPING = {"ERA5": {"year": ["1979", "2022"]}}  # facets of a path that are not a row's
+CMIP = {"table_id", "source_id", "experiment_id", "member_id", "grid_label"}
+CNRM_REST = CMIP | {"group", "component", "processing", "step", "file_frequency", "stream"}
+CNRM_REST = CNRM_REST | {"native_variable", "version"}
 NAME = st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,6}", fullmatch=True)
 DASHED = st.from_regex(r"[A-Za-z0-9]{1,4}(-[A-Za-z0-9]{1,4}){0,2}", fullmatch=True)
 TIMES = st.sampled_from([None, "185001-201412", "19500101-19541231", "1850-1859", "000101-999912"])
 
 
+# families whose trees are of several kinds, or whose names want a time range: kind by kind
+KINDS = {
+    "obs4MIPs": [
+        ({}, {"realm", "processing_level", "product_version"}),
+        (
+            {"processing_level": ["L3", "L3B"], "product_version": ["V2-5-1", "Ed2-8"]},
+            {"variant_label"},
+        ),
+    ],
+    "ReferenceDatasets": [
+        ({"kind": ["ts"]}, {"version"}),
+        ({"kind": ["climatos"]}, {"version"}),
+    ],
+    "ERA5": [({}, {"version"})],
+    "CNRM": [
+        ({"component": ["A", "L"], "stream": ["PL", "SFX"]}, CNRM_REST - {"component", "stream"}),
+        ({"component": ["I"]}, CNRM_REST - {"component", "native_variable"}),
+        (
+            {"component": ["O"], "stream": ["T_table2.2", "U_table2.3"]},
+            CNRM_REST - {"component", "stream", "file_frequency"},
+        ),
+        (
+            {"component": ["Ocean"], "stream": ["scalar_table2.2"]},
+            {"native_variable", "table_id", "source_id", "experiment_id", "member_id"}
+            | {"grid_label", "version"},
+        ),
+        ({}, {*CNRM_REST} - {*CMIP, "native_variable"}),
+    ],
+}
+ALWAYS = {
+    "ERA5": st.sampled_from(["197901", "202212"]),
+    "CNRM": st.sampled_from(["1850", "185001-185912", "18500101_18591231"]),
+    "E-OBS": st.sampled_from([None, "1950-1964", "2011-2023"]),
+    "CMIP7": st.sampled_from([None, "185001-201412", "19500101-19541231"]),
+}
+
+
 @st.composite
 def facets_of(draw, family):
+    """Draw the facets of a path, and its time range."""
     rules = load_family(family)
+    words, without = draw(st.sampled_from(KINDS.get(family, [({}, set())])))
+    made = {*rules.derived, *rules.constants, *(["frequency"] if rules.frequency else [])}
     drawn = {}
-    for facet in [*rules.dataset, "version"]:
-        if facet in rules.optional:
+    for facet in dict.fromkeys([*rules.dataset, "version"]):
+        if facet in without or facet in made:
             continue
-        words = WORDS[family].get(facet)
-        simple = facet in (rules.variable, "table")
-        value = draw(st.sampled_from(words) if words else NAME if simple else DASHED)
+        some = {"realm": ["atmos", "ocean"], **WORDS.get(family, {}), **words}.get(facet)
+        simple = facet in ("variable", "variable_id", "native_variable", "table", "realm")
+        value = draw(st.sampled_from(some) if some else NAME if simple else DASHED)
         if value is not None:
             drawn[facet] = value
-    return drawn
+    for facet, some in HELPING.get(family, {}).items():
+        drawn[facet] = draw(st.sampled_from(some))
+    if family == "CNRM" and "table_id" in drawn:
+        drawn["prefix"] = "IOXDIR"
+        return drawn, draw(st.sampled_from([None, "185001-201412"]))
+    if drawn.get("kind") == "climatos":
+        return drawn, "198001-200512-clim"
+    if drawn.get("kind") == "ts":
+        return drawn, "197901-201412"
+    return drawn, draw(ALWAYS.get(family, TIMES))
 
 
-@pytest.mark.parametrize("family", ["CMIP6", "CMIP5", "CORDEX", "obs4MIPs"])
+def spelled(rules, facets):
+    """Return the facets as file names have them."""
+    return {
+        facet: re.sub(rules.spelled_in_files[facet], "-", value).strip("-")
+        if facet in rules.spelled_in_files
+        else value
+        for facet, value in facets.items()
+    }
+
+
+@pytest.mark.parametrize("family", [each for each in family_names() if each != "libIGCM"])
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_a_path_that_was_written_is_parsed_back(family, data):
     rules = load_family(family)
-    facets, time_range = data.draw(facets_of(family)), data.draw(TIMES)
-    if rules.frequency is not None:
-        facets = {**facets, "frequency": rules.frequency.of[facets["table_id"]]}
-    written = facets
-    if rules.spelled_in_files:
-        # a name in a file has dashes; the directory keeps the facet
-        (facet, pattern) = next(iter(rules.spelled_in_files.items()))
-        spelled = re.sub(pattern, "-", facets[facet]).strip("-")
-        directory = rules.path(facets, time_range).rsplit("/", 1)[0]
-        name = rules.path({**facets, facet: spelled}, time_range).rsplit("/", 1)[1]
-    else:
-        directory, name = rules.path(written, time_range).rsplit("/", 1)
+    facets, time_range = data.draw(facets_of(family))
+    # a name in a file has dashes; the directory keeps the facet
+    directory = rules.path(facets, time_range).rsplit("/", 1)[0]
+    name = rules.path(spelled(rules, facets), time_range).rsplit("/", 1)[1]
     above = data.draw(st.lists(DASHED, max_size=3))
     parsed = rules.parse_name(name, rules.parse_directory((*above, *directory.split("/"))))
-    assert {k: v for k, v in parsed.facets.items() if v is not None} == facets
+    made = {*rules.derived, *rules.constants, *(["frequency"] if rules.frequency else [])}
+    drawn = {k: v for k, v in parsed.facets.items() if v is not None and k not in made}
+    assert drawn == facets
     assert parsed.time_range == time_range
+    assert (parsed.span is None) == (time_range is None)
     assert rules.key(dict(parsed.facets)) == ".".join(
         facets[each] for each in rules.dataset if each in facets
     )
@@ -103,7 +229,7 @@ def test_a_path_that_was_written_is_parsed_back(family, data):
 def test_libigcm_paths_are_parsed_back(data):
     rules = load_family("libIGCM")
     facets = {name: data.draw(st.sampled_from(words)) for name, words in WORDS["libIGCM"].items()}
-    what = data.draw(st.sampled_from(["stream", "variable"]))
+    what = data.draw(st.sampled_from(["stream", "native_variable"]))
     facets[what] = data.draw(
         st.sampled_from(
             ["histmth", "grid_T", "sechiba_history"]
@@ -122,9 +248,13 @@ def test_libigcm_paths_are_parsed_back(data):
     parsed = rules.parse_name(name, rules.parse_directory(("IGCM_OUT", *parts)))
     long = name.removesuffix(written.rsplit("/", 1)[1]) + facets["job_name"]
     expected = {**facets, "job_name": long}
-    if frequency := rules.frequency.of.get(facets["product_frequency"]):
-        expected["frequency"] = frequency
-    assert {k: v for k, v in parsed.facets.items() if v is not None} == expected
+    made = {*rules.derived, *rules.constants, "frequency"}
+    assert {k: v for k, v in parsed.facets.items() if v and k not in made} == expected
+    assert parsed.facets.get("frequency") == rules.frequency.of.get(facets["product_frequency"])
+    assert parsed.facets["realm"] == rules.derived["realm"].of[facets["component"]]
+    if what == "native_variable" and facets["component"] == "ATM":
+        cmip = {"t2m": "tas", "t2m_max": "tasmax", "zomsfatl": "zomsfatl"}
+        assert parsed.facets["variable"] == cmip[facets[what]]
     assert parsed.span.start == 185001010000
 
 
