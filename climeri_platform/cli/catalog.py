@@ -111,7 +111,8 @@ def _span(row: dict[str, Any]) -> str:
 def _found(name: str, facets: tuple[str, ...], store: str | None) -> CatalogView:
     from climeri_platform.catalog import CatalogView
 
-    view = CatalogView.open(name, store).search(**parse_facets(facets))
+    asked: dict[str, Any] = parse_facets(facets)
+    view = CatalogView.open(name, store).search(**asked)
     if not len(view):
         raise NothingFound(view.why_empty())
     return view

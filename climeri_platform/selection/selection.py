@@ -7,24 +7,31 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from climeri_platform.catalog import CatalogView
-from climeri_platform.core.errors import NothingFound
+from climeri_platform.core.errors import NothingFound, UnknownValue, nearest
 from climeri_platform.core.extras import needs
 from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     import polars as pl
 
     from climeri_platform.access import DatasetFiles, Opened
+    from climeri_platform.catalog.asking import Item
 
 __all__ = ["Selection", "open_catalog"]
 
 _SHOWN = 8  # values of a facet in the HTML view
+_FEW = 20_000  # keys among which a wrong one is looked for
 
 
-def open_catalog(name: str, *, store: str | os.PathLike[str] | None = None) -> Selection:
+def open_catalog(
+    name: str,
+    *,
+    store: str | os.PathLike[str] | None = None,
+    snapshot: str | None = None,
+) -> Selection:
     """Open a catalog.
 
     Parameters
@@ -33,6 +40,8 @@ def open_catalog(name: str, *, store: str | os.PathLike[str] | None = None) -> S
         An archive family: ``CMIP6``, ``CMIP5``, ``CORDEX``, ``libIGCM``, ...
     store
         The folder of the catalogs; by default the setting ``store`` (``CLIMERI_STORE``).
+    snapshot
+        The name of an older snapshot that the store keeps; by default the published one.
 
     Returns
     -------
@@ -44,14 +53,14 @@ def open_catalog(name: str, *, store: str | os.PathLike[str] | None = None) -> S
     UnknownFamily
         If the store has no such catalog; the nearest is named.
     StoreError
-        If the store is missing, damaged, or written by a newer version.
+        If the store or the snapshot is missing, damaged, or written by a newer version.
 
     Examples
     --------
     >>> catalog = open_catalog("CMIP6", store="/data/store")  # doctest: +SKIP
     >>> catalog.search(variable_id="tas", experiment_id="historical").open()  # doctest: +SKIP
     """
-    return Selection(CatalogView.open(name, store))
+    return Selection(CatalogView.open(name, store, snapshot))
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,14 +72,33 @@ class Selection:
 
     view: CatalogView
 
-    def search(self, **facets: str | Iterable[str]) -> Selection:
+    def search(
+        self,
+        *,
+        period: str | None = None,
+        covers: str | None = None,
+        require_all_on: str | Sequence[str] | None = None,
+        **facets: Item | Iterable[Item],
+    ) -> Selection:
         """Return the datasets that also have these facets.
 
         Parameters
         ----------
+        period
+            ``"1980/2014"``, ``"1980-01/1980-06"``, ``"1980/"``, ``"1980"``: datasets of which at
+            least one file overlaps it. A dataset is never cut: its other files stay.
+        covers
+            The same form: datasets whose files hold all of it, without a hole. Both keep fixed
+            fields, which hold at any time.
+        require_all_on
+            A facet or several: only their groups that have every combination of the values asked
+            for in this search, as in intake-esm.
         **facets
-            A facet, by its own name (``source_id``) or the common one (``model``), and a value or
-            a list of values. ``version="all"`` or a version turns off the choice of the newest.
+            A facet, by its own name (``source_id``) or the common one (``model``), and a value, a
+            glob (``"ssp*"``), a compiled regular expression (``re.compile("^ua")``, which matches
+            anywhere in a value), or a list of them. A string is never a regular expression:
+            names hold dots and parentheses. ``version="all"`` or a version turns off the choice
+            of the newest.
 
         Returns
         -------
@@ -81,12 +109,46 @@ class Selection:
         ------
         UnknownFacet, UnknownValue
             If the catalog has no such facet or value at all; the nearest are named.
-        """
-        return Selection(self.view.search(**facets))
+        UsageError
+            If a value, a period or a group is none.
 
-    def facets(self) -> dict[str, dict[str, int]]:
-        """Return each facet's values, each with the number of datasets that have it."""
-        return self.view.facets()
+        Examples
+        --------
+        >>> catalog = open_catalog("CMIP6", store="/data/store")  # doctest: +SKIP
+        >>> catalog.search(  # doctest: +SKIP
+        ...     model="IPSL-*",
+        ...     experiment=["historical", "ssp585"],
+        ...     covers="1980/2000",
+        ... )
+        """
+        view = self.view.search(
+            period=period, covers=covers, require_all_on=require_all_on, **facets
+        )
+        return Selection(view)
+
+    def latest(self) -> Selection:
+        """Return the datasets in their newest versions, which is what a catalog begins with."""
+        return Selection(self.view.latest())
+
+    def __getitem__(self, key: str) -> Selection:
+        found = self.view.at(key)
+        if not found.datasets.height:
+            like = nearest(key, self.keys if len(self) < _FEW else [])
+            raise UnknownValue(
+                f"the selection has no dataset {key!r}",
+                hint=f"Did you mean {' or '.join(like)}?" if like else "Its keys are in `keys`.",
+            )
+        return Selection(found)
+
+    def facets(self, *names: str) -> dict[str, dict[str, int]]:
+        """Return each facet's values, each with the number of datasets that have it.
+
+        Parameters
+        ----------
+        *names
+            Which facets; by default all.
+        """
+        return self.view.facets(*names)
 
     def why_empty(self) -> str:
         """Return which facets empty the selection; "" if it is not empty."""
@@ -114,7 +176,7 @@ class Selection:
         return iter(self.view.keys)
 
     def __contains__(self, key: object) -> bool:
-        return key in self.view.keys
+        return isinstance(key, str) and self.view.at(key).datasets.height > 0
 
     def paths(self) -> list[str]:
         """Return the absolute paths of the files that `open` would open."""
@@ -174,7 +236,7 @@ class Selection:
         groups: dict[
             tuple[str, str | None], dict[str, list[tuple[str, int | None, int | None]]]
         ] = {}
-        rows = self.view.files().select("dataset", "version", "root", "path", "start", "end")
+        rows = self.view.files("dataset", "version", "root", "path", "start", "end")
         for dataset, version, root, path, start, end in rows.iter_rows():
             there = groups.setdefault((dataset, version), {})
             there.setdefault(root, []).append((f"{mounts[root]}/{path}", start, end))
@@ -197,7 +259,8 @@ class Selection:
         return wanted
 
     def __repr__(self) -> str:
-        asked = ", ".join(f"{name}={'|'.join(each)}" for name, each in self.view.asked.items())
+        words = [f"{name}={self.view.said(name)}" for name in self.view.asked]
+        asked = ", ".join([*words, *(each.said for each in self.view.also)])
         of = f" of {asked}" if asked else ""
         return f"<{self.view.family.family}: {len(self)} datasets{of}, snapshot {self.snapshot}>"
 
