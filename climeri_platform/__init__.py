@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from climeri_platform.compute import cluster, progress
     from climeri_platform.core.errors import ClimeriError
-    from climeri_platform.selection import Selection, open_catalog
+    from climeri_platform.selection import Selection, open_catalog, open_selection
 
-__all__ = ["ClimeriError", "Selection", "__version__", "cluster", "open_catalog", "progress"]
+__all__ = [
+    "ClimeriError",
+    "Selection",
+    "__version__",
+    "cluster",
+    "open_catalog",
+    "open_selection",
+    "progress",
+]
 
 __version__ = "0.1.0"
 
@@ -22,6 +30,7 @@ _ROOMS = {
     "Selection": "climeri_platform.selection",
     "cluster": "climeri_platform.compute",
     "open_catalog": "climeri_platform.selection",
+    "open_selection": "climeri_platform.selection",
     "progress": "climeri_platform.compute",
 }
 

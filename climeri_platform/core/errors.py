@@ -18,6 +18,7 @@
     ├── DataError                     6   a file or a dataset
     │   ├── FileUnreadable
     │   ├── DatasetInconsistent
+    │   ├── SelectionChanged
     │   └── UnitMismatch
     ├── ComputeError                  7   Dask
     ├── HubError                      8   JupyterHub
@@ -53,6 +54,7 @@ __all__ = [
     "PortBusy",
     "ProxyMissing",
     "RootUnusable",
+    "SelectionChanged",
     "StoreBusy",
     "StoreDamaged",
     "StoreError",
@@ -166,6 +168,10 @@ class FileUnreadable(DataError, OSError):
 
 class DatasetInconsistent(DataError, ValueError):
     """Files of one dataset that do not belong together."""
+
+
+class SelectionChanged(DataError):
+    """Files of a frozen selection that are gone, or no longer what they were."""
 
 
 class UnitMismatch(DataError, ValueError):

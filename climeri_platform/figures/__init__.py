@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from climeri_platform.core.errors import MissingExtra
 
 if TYPE_CHECKING:
+    from climeri_platform.figures.availability import availability
     from climeri_platform.figures.lines import series
     from climeri_platform.figures.maps import map_of
 
-__all__ = ["map_of", "series"]
+__all__ = ["availability", "map_of", "series"]
 
-_MODULES = {"map_of": "maps", "series": "lines"}
+_MODULES = {"availability": "availability", "map_of": "maps", "series": "lines"}
 
 
 def __getattr__(name: str) -> object:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from climeri_platform.catalog import CatalogView
-from climeri_platform.core.errors import NothingFound, UnknownValue, nearest
+from climeri_platform.core.errors import NothingFound, UnknownValue, UsageError, nearest
 from climeri_platform.core.extras import needs
+from climeri_platform.selection.frozen import Changes, compare, freeze
+from climeri_platform.selection.questions import Questions
 from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     import polars as pl
 
     from climeri_platform.access import DatasetFiles, Opened
     from climeri_platform.catalog.asking import Item
 
-__all__ = ["Selection", "open_catalog"]
+__all__ = ["FrozenSelection", "Selection", "open_catalog", "open_selection"]
 
 _SHOWN = 8  # values of a facet in the HTML view
 _FEW = 20_000  # keys among which a wrong one is looked for
@@ -63,14 +66,54 @@ def open_catalog(
     return Selection(CatalogView.open(name, store, snapshot))
 
 
-@dataclass(frozen=True, repr=False)
-class Selection:
+def open_selection(
+    path: str | os.PathLike[str],
+    *,
+    store: str | os.PathLike[str] | None = None,
+    on_change: Literal["raise", "report"] = "raise",
+) -> FrozenSelection:
+    """Open a selection that `Selection.freeze` wrote.
+
+    Its files are looked up in the catalog as it is published now, by root and path, or by dataset,
+    version and name at other roots; its snapshot need not be kept.
+
+    Parameters
+    ----------
+    path
+        The JSON file.
+    store
+        The folder of the catalogs; by default the setting ``store``.
+    on_change
+        ``"raise"`` refuses if files are gone or changed; ``"report"`` leaves them out.
+
+    Returns
+    -------
+    FrozenSelection
+        ``changes`` says what changed: also newer versions and added files, which are not taken.
+
+    Raises
+    ------
+    SelectionChanged
+        If files are gone, or have another size or tracking id.
+    UsageError
+        If the file is no frozen selection.
+
+    Examples
+    --------
+    >>> open_selection("paper.json", store="/data/store").changes  # doctest: +SKIP
+    """
+    if on_change not in ("raise", "report"):
+        raise UsageError(f"on_change={on_change!r}: it is 'raise' or 'report'")
+    view, changes = compare(path, store, refuse=on_change == "raise")
+    return FrozenSelection(view, changes)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Selection(Questions):
     """Datasets of a catalog; `search` narrows it, `open` gives the data.
 
     Its length is the number of datasets, and iterating gives their keys.
     """
-
-    view: CatalogView
 
     def search(
         self,
@@ -128,7 +171,7 @@ class Selection:
 
     def latest(self) -> Selection:
         """Return the datasets in their newest versions, which is what a catalog begins with."""
-        return Selection(self.view.latest())
+        return replace(self, view=self.view.latest())
 
     def __getitem__(self, key: str) -> Selection:
         found = self.view.at(key)
@@ -229,6 +272,43 @@ class Selection:
 
             return open_datasets(wanted, chunks=chunks, on_error=on_error, progress=follow)
 
+    def freeze(self, path: str | os.PathLike[str]) -> Path:
+        """Write exactly these files to a small JSON file; `open_selection` reads it.
+
+        Parameters
+        ----------
+        path
+            Where; the file is there whole, or not at all.
+
+        Returns
+        -------
+        pathlib.Path
+
+        Raises
+        ------
+        NothingFound
+            If the selection is empty.
+        UsageError
+            If it cannot be written there.
+        """
+        if not len(self):
+            raise NothingFound(self.why_empty())
+        return freeze(self.view, path)
+
+    def to_intake(self) -> Any:
+        """Return the selection as an ``intake_esm.esm_datastore``.
+
+        The version is one of its grouping facets, so that it never mixes two.
+
+        Raises
+        ------
+        MissingExtra
+            If intake-esm is not installed.
+        """
+        with needs("intake", "handing over to intake-esm"):
+            from climeri_platform.selection.handover import datastore
+        return datastore(self.view)
+
     def _wanted(self) -> list[DatasetFiles]:
         from climeri_platform.access import DatasetFiles
 
@@ -279,3 +359,16 @@ class Selection:
             f"<p><b>{escape(title)}</b><br><small>snapshot {escape(self.snapshot)}</small></p>"
             f"<table>{rows}</table>"
         )
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class FrozenSelection(Selection):
+    """A selection that was frozen.
+
+    Attributes
+    ----------
+    changes
+        What changed since.
+    """
+
+    changes: Changes = field(default_factory=Changes)
