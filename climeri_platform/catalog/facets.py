@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["FACETS_TABLE", "count_facets", "facet_table", "facet_values", "missing_values"]
 
 FACETS_TABLE = "facets.parquet"
-"""A table that a publish may put beside the others: `facet_table` of the newest datasets."""
+"""A table that a publish may put beside the others (`facet_table`); without it they are counted."""
 _FEW = 200_000  # rows whose facets fit in memory at once
 _KEPT: dict[tuple[str, str, str], list[str]] = {}
 _COUNTED: dict[tuple[str, str], dict[str, dict[str, int]]] = {}
@@ -57,7 +57,7 @@ def facet_table(datasets: pl.LazyFrame, facets: Sequence[str]) -> pl.DataFrame:
     facets
         The family's.
     """
-    counts = _count_each(datasets.filter("latest"), facets)
+    counts = _count_each(_once(datasets.filter("latest")), facets)
     return pl.DataFrame(
         [
             (facet, value, count)
@@ -91,6 +91,17 @@ def _count_each(datasets: pl.LazyFrame, facets: Sequence[str]) -> dict[str, dict
     return counts
 
 
+def _written(snapshot: Snapshot, family: str) -> dict[str, dict[str, int]]:
+    try:
+        rows = pl.read_parquet(snapshot.folder / family / FACETS_TABLE)
+        counts: dict[str, dict[str, int]] = {}
+        for facet, value, count in rows.iter_rows():
+            counts.setdefault(facet, {})[value] = count
+    except (OSError, ValueError, pl.exceptions.PolarsError):
+        return {}  # older stores have none; it holds nothing that the datasets do not
+    return counts
+
+
 def count_facets(
     snapshot: Snapshot,
     family: str,
@@ -115,13 +126,9 @@ def count_facets(
     place = _place(snapshot, family)
     if not narrowed and place in _COUNTED:
         return _COUNTED[place]
-    beside = snapshot.folder / family / FACETS_TABLE
-    if not narrowed and beside.exists():
-        counts: dict[str, dict[str, int]] = {}
-        for facet, value, count in pl.read_parquet(beside).iter_rows():
-            counts.setdefault(facet, {})[value] = count
-        _COUNTED[place] = counts
-        return counts
+    if not narrowed and (written := _written(snapshot, family)):
+        _COUNTED[place] = written
+        return written
     replicas = sum(root.family == family for root in snapshot.card.roots) > 1
     chosen = _once(datasets) if replicas else datasets
     size = snapshot.collect(datasets.select(pl.len()), family, "datasets").item()

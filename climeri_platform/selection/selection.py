@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FrozenSelection", "Selection", "open_catalog", "open_selection"]
 
+_Files = list[tuple[str, int | None, int | None]]  # path, start, end
 _SHOWN = 8  # values of a facet in the HTML view
 _FEW = 20_000  # keys among which a wrong one is looked for
 
@@ -223,7 +224,7 @@ class Selection(Questions):
 
     def paths(self) -> list[str]:
         """Return the absolute paths of the files that `open` would open."""
-        return [path for each in self._wanted() for path in each.paths]
+        return [path for *_, files, _ in self._chosen() for path, _, _ in files]
 
     def open(
         self,
@@ -309,32 +310,35 @@ class Selection(Questions):
             from climeri_platform.selection.handover import datastore
         return datastore(self.view)
 
-    def _wanted(self) -> list[DatasetFiles]:
-        from climeri_platform.access import DatasetFiles
-
+    def _chosen(self) -> Iterator[tuple[str, str | None, str, _Files, list[str]]]:
+        """Yield dataset, version, the root that is taken, its files, and the other roots."""
         mounts = {**self.view.snapshot.mounts, **load_site().mounts}
-        groups: dict[
-            tuple[str, str | None], dict[str, list[tuple[str, int | None, int | None]]]
-        ] = {}
+        groups: dict[tuple[str, str | None], dict[str, _Files]] = {}
         rows = self.view.files("dataset", "version", "root", "path", "start", "end")
         for dataset, version, root, path, start, end in rows.iter_rows():
             there = groups.setdefault((dataset, version), {})
             there.setdefault(root, []).append((f"{mounts[root]}/{path}", start, end))
-        versions: dict[str, int] = {}
-        for dataset, _ in groups:
-            versions[dataset] = versions.get(dataset, 0) + 1
-        wanted = []
         for (dataset, version), roots in groups.items():
             # the most complete replica; the first by name where several are
             root = min(roots, key=lambda name: (-len(roots[name]), name))
-            others = ", ".join(sorted(name for name in roots if name != root))
+            yield dataset, version, root, roots[root], sorted(roots.keys() - {root})
+
+    def _wanted(self) -> list[DatasetFiles]:
+        from climeri_platform.access import DatasetFiles
+
+        chosen = list(self._chosen())
+        versions: dict[str, int] = {}
+        for dataset, *_ in chosen:
+            versions[dataset] = versions.get(dataset, 0) + 1
+        wanted = []
+        for dataset, version, root, files, others in chosen:
             key = dataset if versions[dataset] == 1 else f"{dataset}.{version}"
             attributes = {"dataset": dataset, "snapshot": self.snapshot, "root": root}
             if version is not None:
                 attributes["version"] = version
-            notes = (f"taken from {root}; also at {others}",) if others else ()
-            paths = tuple(path for path, _, _ in roots[root])
-            spans = tuple((start, end) for _, start, end in roots[root] if start and end)
+            notes = (f"taken from {root}; also at {', '.join(others)}",) if others else ()
+            paths = tuple(path for path, _, _ in files)
+            spans = tuple((start, end) for _, start, end in files if start and end)
             wanted.append(DatasetFiles(key, paths, spans, attributes, notes))
         return wanted
 
