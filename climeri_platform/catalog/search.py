@@ -7,7 +7,8 @@ so that a question reads the few groups of rows that may answer it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import and_
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -99,7 +100,8 @@ class CatalogView:
         ]
         if "version" not in self.asked:
             parts.append(pl.col("latest"))
-        return pl.all_horizontal(parts) if parts else pl.lit(value=True)
+        # joined by &: polars skips groups of rows by their statistics only for what it can split
+        return reduce(and_, parts) if parts else pl.lit(value=True)
 
     @cached_property
     def rows(self) -> pl.LazyFrame:
@@ -171,7 +173,7 @@ class CatalogView:
         if len(parts) == len(names) and not set(names) & set(self.family.optional):
             # the table is sorted by the facets: nearly all of it is skipped
             by_facets = [pl.col(name) == part for name, part in zip(names, parts, strict=True)]
-            view = self.narrow(Narrowing(f"dataset={key}", pl.all_horizontal(by_facets)))
+            view = self.narrow(Narrowing(f"dataset={key}", reduce(and_, by_facets)))
             if view.datasets.height:
                 return view
         # a facet with a dot in its value, or one that is absent
