@@ -314,3 +314,13 @@ def test_a_selection_by_its_key(catalog):
     with pytest.raises(UnknownValue) as refused:
         catalog[key.upper()]
     assert key in refused.value.hint
+
+
+@pytest.mark.parametrize("family", ["CMIP6", "CORDEX", "libIGCM", "obs4MIPs"])
+def test_every_family_has_a_coverage_and_a_cost(demo_store, family):
+    selection = open_catalog(family, store=demo_store)
+    table = selection.coverage().table
+    assert table["files"].sum() == selection.cost().files == len(selection.paths())
+    assert table["size"].sum() == selection.cost().bytes
+    assert (table["whole"] <= table["members"]).all()
+    assert (table["holes"] == "").all() or family == "libIGCM"
