@@ -5,8 +5,9 @@ The door is lazy: importing it loads neither xarray nor dask nor polars until a 
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from climeri_platform.core.extras import lazy_door
 
 if TYPE_CHECKING:
     from climeri_platform.compute import cluster, progress
@@ -25,25 +26,13 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_ROOMS = {
-    "ClimeriError": "climeri_platform.core.errors",
-    "Selection": "climeri_platform.selection",
-    "cluster": "climeri_platform.compute",
-    "open_catalog": "climeri_platform.selection",
-    "open_selection": "climeri_platform.selection",
-    "progress": "climeri_platform.compute",
+_WHERE = {
+    "ClimeriError": "core.errors",
+    "Selection": "selection",
+    "cluster": "compute",
+    "open_catalog": "selection",
+    "open_selection": "selection",
+    "progress": "compute",
 }
 
-
-def __getattr__(name: str) -> object:
-    try:
-        room = _ROOMS[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value = getattr(import_module(room), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_door(__name__, _WHERE)

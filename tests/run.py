@@ -45,7 +45,7 @@ SUITES = (
         8,
         ("-m", "not (science or real_data or notebooks or hub or scale or wheel)"),
     ),
-    Suite("science and real files", 5, ("-m", "(science or real_data) and not (notebooks or hub)")),
+    Suite("science and real files", 6, ("-m", "(science or real_data) and not (notebooks or hub)")),
     Suite("notebooks and wheel", 10, ("-m", "(notebooks or wheel) and not hub")),
     Suite("hub and browser", 7, ("-m", "hub")),
     Suite("scale", 4, ("-m", "scale")),

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from dask.base import is_dask_collection
 
+from climeri_platform.access.files import TIME_NAMES
 from climeri_platform.core.errors import DatasetInconsistent
 
 if TYPE_CHECKING:
@@ -17,22 +18,22 @@ if TYPE_CHECKING:
 
 __all__ = ["holes", "join_in_time", "time_dimension"]
 
-_TIME_NAMES = ("time", "time_counter")
 # of a median step: months are 28 to 31 days, so 1.5 separates a hole from a long month
 _HOLE = 1.5
 # attributes that change what the numbers mean
 _MEANING = ("units", "positive")
 # of an encoding: how numbers are packed
 _PACKING = ("dtype", "scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
-# a coordinate with more values than this (bounds of a fine grid) is not compared: it would be slow
-_COMPARED = 4_000_000
+# a coordinate with more values than this is read from the first and the last file only, because
+# reading it from all would take longer than opening them; with more than that, from none
+_IN_ALL, _IN_TWO = 250_000, 4_000_000
 # of the smallest step of a coordinate: less than this is rounding, more is another grid
 _ROUNDING = 1e-3
 
 
 def time_dimension(dataset: xr.Dataset) -> str | None:
     """Return the name of the time dimension, or None for fixed fields."""
-    for known in _TIME_NAMES:
+    for known in TIME_NAMES:
         if known in dataset.dims:
             return known
     for name, coordinate in dataset.coords.items():
@@ -143,6 +144,11 @@ def _check_variables(files: Sequence[tuple[str, xr.Dataset]], time: str) -> list
         for common in first.variables.keys() & dataset.variables.keys():
             for word in _MEANING:
                 here, there = (each[common].attrs.get(word) for each in (first, dataset))
+                if word == "units" and (here is None) != (there is None) and common in along[0]:
+                    notes.append(
+                        f"{common} has units {here!r} in {first_path}, {there!r} in {path}; "
+                        "they are taken for the same"
+                    )
                 if None not in (here, there) and str(here).split() != str(there).split():
                     raise DatasetInconsistent(
                         f"{common} has {word} {here!r} in {first_path}, {there!r} in {path}",
@@ -156,10 +162,10 @@ def _check_places(files: Sequence[tuple[str, xr.Dataset]], time: str) -> list[st
     first_path, first = files[0]
     notes = []
     for name, coordinate in first.coords.items():
-        if name in first.indexes or time in coordinate.dims or coordinate.size > _COMPARED:
+        if name in first.indexes or time in coordinate.dims or coordinate.size > _IN_TWO:
             continue
         here = _read(coordinate)
-        for path, dataset in files[1:]:
+        for path, dataset in files[1:] if coordinate.size <= _IN_ALL else files[-1:]:
             if name not in dataset.coords or time in dataset[name].dims:
                 continue
             there = _read(dataset[name])

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
@@ -19,7 +20,9 @@ from climeri_platform.core.errors import FileUnreadable
 if TYPE_CHECKING:
     import os
 
-__all__ = ["engine_of", "open_file"]
+__all__ = ["TIME_NAMES", "engine_of", "open_file"]
+
+TIME_NAMES = ("time", "time_counter")  # of the dimension, where a file does not say it otherwise
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _CLASSIC = (b"CDF\x01", b"CDF\x02")
@@ -100,16 +103,32 @@ class _DecodedHere(BackendEntrypoint):
         raw = xr.open_dataset(
             filename_or_obj, engine=reader, decode_cf=False, drop_variables=drop_variables
         )
+        if not raw.variables:
+            raise ValueError("there is no variable at its top level; groups are not read")
+        empty = [name for name in TIME_NAMES if raw.sizes.get(name) == 0]
+        if empty:
+            raise ValueError(f"it holds no time step: {empty[0]} has length 0")
+        _fit_declared_fill(raw)
         _declare_default_fill(raw)
         coder = xr.coders.CFDatetimeCoder(use_cftime=use_cftime, time_unit="us")
         return xr.decode_cf(raw, decode_times=coder, decode_timedelta=False)
 
 
+def _fit_declared_fill(raw: xr.Dataset) -> None:
+    """Give declared fill values the precision of their variable: 1e20 as a double is no float32."""
+    for variable in raw.variables.values():
+        for word in ("_FillValue", "missing_value"):
+            value = np.asarray(variable.attrs.get(word))
+            if variable.dtype.kind == value.dtype.kind == "f" and value.dtype != variable.dtype:
+                with np.errstate(over="ignore"):
+                    variable.attrs[word] = value.astype(variable.dtype)[()]
+
+
 def _declare_default_fill(raw: xr.Dataset) -> None:
     """Make the NetCDF library's default fill value explicit where a file declares none.
 
-    What was never written reads as 9.97e36 (NetCDF Users' Guide, "Fill Values"); CMOR rewrites
-    missing values to it in some CMIP6 models, and a mean over them is silently wrong.
+    What was never written reads as 9.97e36 (NetCDF Users' Guide, "Fill Values"), and tools that
+    rewrite files put it, undeclared, where values were missing; a mean over it is silently wrong.
     """
     marginal = {each.attrs.get(name) for each in raw.variables.values() for name in _MARGINAL}
     for name, variable in raw.data_vars.items():
@@ -160,8 +179,15 @@ def open_file(
     except Exception as problem:  # a damaged file raises anything, and costs only itself
         raise FileUnreadable(
             f"{path}: {_deepest(problem)}",
-            hint=_NOT_DECODED if isinstance(problem, ValueError) else _TRUNCATED,
+            hint=_hint(problem, engine),
         ) from problem
+
+
+def _hint(problem: Exception, engine: str) -> str:
+    if not isinstance(problem, ValueError):
+        return _TRUNCATED
+    # scipy tells a truncated classic file by the same error as a header that makes no sense
+    return f"{_TRUNCATED} {_NOT_DECODED}" if engine == "scipy" else _NOT_DECODED
 
 
 def _deepest(problem: BaseException) -> str:

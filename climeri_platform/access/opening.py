@@ -5,14 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 from climeri_platform.access.combine import holes, join_in_time, time_dimension
 from climeri_platform.access.files import open_file
+from climeri_platform.access.periods import HOLE, holes_in_names, shorter_than_named
 from climeri_platform.access.report import IncompleteDataWarning, OpenReport
 from climeri_platform.core.errors import DataError, DatasetInconsistent, FileUnreadable, UsageError
-from climeri_platform.core.timespan import follows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["DatasetFiles", "Opened", "open_datasets"]
-
-_HOLE = "a hole in time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +142,7 @@ def open_datasets(
             f"{first.cause}",
             hint=first.remedy,
         )
-    if skipped or any(each.cause.startswith(_HOLE) for each in report.having("noted")):
+    if skipped or any(each.cause.startswith(HOLE) for each in report.having("noted")):
         warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=3)
     return Opened(datasets, report)
 
@@ -160,7 +157,7 @@ def _open_one(
         return None
     try:
         dataset, said = join_in_time(_one_kind_of_time(files, chunks))
-        missing = holes(dataset) or _holes_in_names(wanted)
+        _tell_periods(wanted, files, dataset, report)
     except DatasetInconsistent as problem:
         for _, opened in files:
             opened.close()
@@ -170,8 +167,6 @@ def _open_one(
         return None
     for note in said:
         report.add(wanted.key, "noted", cause=note)
-    for before, after in missing:
-        report.add(wanted.key, "noted", cause=f"{_HOLE} between {before} and {after}")
     for name, value in wanted.attributes.items():
         dataset.attrs[f"climeri_{name}"] = value
     return dataset
@@ -192,13 +187,19 @@ def _open_files(
     return files
 
 
-def _holes_in_names(wanted: DatasetFiles) -> list[tuple[str, str]]:
-    # an axis of one or two steps does not show its own step
-    return [
-        (str(before[1]), str(after[0]))
-        for before, after in pairwise(wanted.spans)
-        if not follows(before[1], after[0])
-    ]
+def _tell_periods(
+    wanted: DatasetFiles,
+    files: list[tuple[str, xr.Dataset]],
+    dataset: xr.Dataset,
+    report: OpenReport,
+) -> None:
+    for before, after in holes(dataset) or holes_in_names(wanted.spans):
+        report.add(wanted.key, "noted", cause=f"{HOLE} between {before} and {after}")
+    spans = dict(zip(wanted.paths, wanted.spans, strict=False))
+    if len(wanted.spans) == len(wanted.paths):
+        for path, its in files:
+            if cause := shorter_than_named(its, spans[path]):
+                report.add(wanted.key, "noted", path=path, cause=cause)
 
 
 def _one_kind_of_time(

@@ -6,10 +6,9 @@ the field itself.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from climeri_platform.core.errors import MissingExtra
+from climeri_platform.core.extras import lazy_door
 
 if TYPE_CHECKING:
     from climeri_platform.analysis.anomalies import anomaly
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EARTH_RADIUS", "annual_mean", "anomaly", "cell_area", "global_mean"]
 
-_MODULES = {
+_WHERE = {
     "EARTH_RADIUS": "area",
     "annual_mean": "years",
     "anomaly": "anomalies",
@@ -27,22 +26,4 @@ _MODULES = {
     "global_mean": "space",
 }
 
-
-def __getattr__(name: str) -> object:
-    try:
-        module = _MODULES[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    try:
-        value = getattr(import_module(f"{__name__}.{module}"), name)
-    except ModuleNotFoundError as missing:
-        raise MissingExtra(
-            f"climeri_platform.analysis.{name} needs the package {missing.name!r}",
-            hint="Install it with: pip install 'climeri-platform[analysis]'",
-        ) from missing
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_door(__name__, _WHERE, extra="analysis", doing="the analysis")

@@ -9,6 +9,7 @@ import xarray as xr
 
 from climeri_platform.analysis.area import cell_area, is_measure
 from climeri_platform.analysis.grid import TOLERANCE, horizontal_axes, label
+from climeri_platform.analysis.years import keep_periods
 from climeri_platform.core.errors import DatasetInconsistent, UnknownValue, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ def global_mean(
     Returns
     -------
     xarray.DataArray (...), units of the field, float64
-        Name, attributes and other coordinates are kept; ``cell_methods`` gains ``area: mean``
-        and ``climeri_area_weights`` says which areas were used.
+        Name, attributes and other coordinates are kept, but for ``cell_measures``;
+        ``cell_methods`` gains ``area: mean`` and ``climeri_area_weights`` says which areas were
+        used. Where a Dataset stamps its times at the end of what they cover (CESM), the
+        coordinates ``period_begin`` and ``period_end`` keep its bounds for `annual_mean`.
 
     Raises
     ------
@@ -85,8 +88,10 @@ def global_mean(
     weights = xr.DataArray(area.where(area > 0, 0.0).astype(np.float64).variable)
     mean = field.astype(np.float64).weighted(weights).mean(dims, keep_attrs=True)
     methods = f"{field.attrs.get('cell_methods', '')} area: mean".strip()
-    mean.attrs = {**field.attrs, "cell_methods": methods, "climeri_area_weights": origin}
-    return mean.rename(field.name)
+    # what is left has no cells on the globe whose area cell_measures could name
+    kept = {name: value for name, value in field.attrs.items() if name != "cell_measures"}
+    mean.attrs = {**kept, "cell_methods": methods, "climeri_area_weights": origin}
+    return keep_periods(mean.rename(field.name), data)
 
 
 def _field(data: xr.DataArray | xr.Dataset, variable: str | None) -> xr.DataArray:

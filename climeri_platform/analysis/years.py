@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -13,11 +13,12 @@ from climeri_platform.core.errors import DatasetInconsistent, UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["annual_mean"]
+__all__ = ["annual_mean", "keep_periods"]
 
 Data = TypeVar("Data", xr.DataArray, xr.Dataset)
 # Days. Bounds in float32 days since 1850 are exact to some minutes.
 _DAY_TOLERANCE = 0.05
+_PERIOD = ("period_begin", "period_end")
 
 
 def annual_mean(data: Data) -> Data:
@@ -28,7 +29,8 @@ def annual_mean(data: Data) -> Data:
     data : xarray.DataArray or xarray.Dataset (time, ...), any units
         Monthly values, cftime or datetime64, in any order; lazy ones stay lazy. A Dataset may
         hold time bounds, which then say what each value covers; without them the time stamp
-        tells the month. Variables of a Dataset without a time pass unchanged.
+        tells the month. Variables of a Dataset without a time pass unchanged. `global_mean` of a
+        Dataset whose stamps lie at the end of their months keeps the bounds that tell them.
 
     Returns
     -------
@@ -112,6 +114,38 @@ def _time_axis(data: xr.DataArray | xr.Dataset) -> xr.DataArray:
     )
 
 
+def keep_periods(result: xr.DataArray, data: xr.DataArray | xr.Dataset) -> xr.DataArray:
+    """Give a field the bounds of its times, where its stamps alone would tell another period.
+
+    Some models (CESM) stamp a mean at its very end: the mean of January bears the first of
+    February. A DataArray cannot hold bounds, which have a dimension of their own, so that they
+    become two coordinates along time, ``period_begin`` and ``period_end``.
+    """
+    try:
+        time = _time_axis(data)
+        name = _bounds_name(data, time)
+        if name is None or time.name not in result.dims:
+            return result
+        edges = _read_edges(data, time, name)
+    except (DatasetInconsistent, UsageError):
+        return result
+    if edges.dtype.kind in "iuf" or xr.DataArray(edges).isnull().any():
+        return result
+    begin, end = edges.T
+    if ((begin <= time.values) & (time.values < end)).all():
+        return result
+    return result.assign_coords(
+        {key: (time.name, side) for key, side in zip(_PERIOD, (begin, end), strict=True)}
+    )
+
+
+def _read_edges(data: xr.DataArray | xr.Dataset, time: xr.DataArray, name: str) -> NDArray[Any]:
+    bounds = data[name].transpose(time.name, ...)
+    if bounds.shape != (time.size, 2):
+        raise DatasetInconsistent(f"{label(data)}: {name!r} has sizes {dict(bounds.sizes)}")
+    return np.asarray(bounds.compute(scheduler="synchronous").values)  # small: not for a cluster
+
+
 def _bounds_name(data: xr.DataArray | xr.Dataset, time: xr.DataArray) -> str | None:
     if isinstance(data, xr.DataArray):
         return None
@@ -129,14 +163,15 @@ def _months(
     name = _bounds_name(data, time)
     if not time.size:
         raise DatasetInconsistent(f"{label(data)} has no complete year: its time axis is empty")
-    if name is None:
+    if name is None and not {*_PERIOD} <= {*data.coords}:
         stamps = 12 * time.dt.year + time.dt.month - 1
         days = np.asarray(time.dt.days_in_month.values, dtype=np.float64)
         return np.asarray(stamps.values, dtype=np.int64), days, "months from the time stamps"
-    bounds = data[name].transpose(time.name, ...)
-    if bounds.shape != (time.size, 2):
-        raise DatasetInconsistent(f"{label(data)}: {name!r} has sizes {dict(bounds.sizes)}")
-    edges = bounds.compute(scheduler="synchronous").values  # small: not sent to a cluster
+    if name is None:
+        name = " and ".join(_PERIOD)
+        edges = np.stack([data[each].values for each in _PERIOD], axis=1)
+    else:
+        edges = _read_edges(data, time, name)
     if edges.dtype.kind in "iuf":
         raise DatasetInconsistent(
             f"{label(data)}: {name!r} holds numbers, while the times are decoded",
@@ -154,7 +189,7 @@ def _months(
             f"{label(data)}: the bounds {name!r} of {time.values[step]} cover {days[step]:g} days, "
             f"not the {whole[step]} days of a month",
             hint="Only monthly data have annual means here. If the bounds are wrong, drop them: "
-            "the time stamps then tell the month.",
+            "the time stamps then tell the month, where they lie within it.",
         )
     covered = np.asarray((12 * middle.dt.year + middle.dt.month - 1).values, dtype=np.int64)
     return covered, whole.astype(np.float64), f"months from {name}"

@@ -8,23 +8,28 @@ import re
 import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from climeri_platform.catalog.family import Family, Rejected, load_family
+from climeri_platform.catalog.inventory import read_inventory
 from climeri_platform.catalog.layout import Root, store_path
 from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing
 from climeri_platform.catalog.tables import REJECTED, files_schema, mark_latest, sort_files
 from climeri_platform.catalog.walk import FoundFile, Skipped, check_root, readable, walk
-from climeri_platform.core.errors import RootUnusable, UsageError
+from climeri_platform.core.errors import RootShrunk, RootUnusable, StoreDamaged, UsageError
 from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterable
 
-__all__ = ["BuildReport", "build_catalog", "default_root_id"]
+    from climeri_platform.catalog.layout import Snapshot
+
+__all__ = ["LOSS_LIMIT", "BuildReport", "build_catalog", "default_root_id"]
+
+LOSS_LIMIT = 0.1  # of a root's files: more than a night of retractions, less than a mount
 
 _ROOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -101,6 +106,8 @@ def build_catalog(
     store: str | os.PathLike[str] | None = None,
     root_id: str | None = None,
     site: str = "local",
+    inventory: str | os.PathLike[str] | None = None,
+    accept_loss: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> BuildReport:
     """Catalogue one root of an archive family, and publish it.
@@ -120,6 +127,11 @@ def build_catalog(
         The name under which paths of this root are stored; by default from the root's path.
     site
         The site whose export is written.
+    inventory
+        A list of the root's files, taken in place of a walk (see `catalog.inventory`); the root
+        need not be mounted here then.
+    accept_loss
+        Publish even if more than a tenth of the root's catalogued files is gone.
     progress
         Is called with the number of files seen so far.
 
@@ -135,13 +147,15 @@ def build_catalog(
         If the root id is not one, or stands for another root already.
     RootUnusable
         If the root cannot be walked, or holds no file of the family. Nothing is published then.
+    RootShrunk
+        If too much of the root vanished since the last build. Nothing is published then.
     StoreError
         If the store cannot be written. What was published before stays.
     """
     began = time.perf_counter()
     rules = load_family(family)
     load_site(site)
-    place = check_root(root)
+    place = check_root(root) if inventory is None else Path(os.path.abspath(root))  # noqa: PTH100 - as there
     name = root_id or default_root_id(place)
     if not _ROOT_ID.fullmatch(name):
         raise UsageError(f"{name!r} is no root id: letters, digits, '.', '_' and '-' only")
@@ -149,13 +163,17 @@ def build_catalog(
     prepare_store(folder)
     skipped = Skipped()
     rows = _Rows({column: [] for column in files_schema(rules)})
-    _collect(rules, place, name, rows, skipped, progress)
+    listing = (
+        walk(place, skipped) if inventory is None else read_inventory(inventory, place, skipped)
+    )
+    _collect(rules, place, name, rows, listing, progress)
     catalogued = len(rows.files["path"])
     if catalogued == 0:
         raise _nothing(rules, place, rows, skipped)
+    limit = 1.0 if accept_loss else LOSS_LIMIT
     size = sum(rows.files["size"])
     with writing(folder):
-        snapshot, datasets = _publish(rules, place, name, rows, folder, site)
+        snapshot, datasets = _publish(rules, place, name, rows, folder, site, limit=limit)
     codes = rows.rejected["code"]
     return BuildReport(
         family=rules.family,
@@ -181,12 +199,12 @@ def _collect(
     place: Path,
     name: str,
     rows: _Rows,
-    skipped: Skipped,
+    listing: Iterable[tuple[str, list[FoundFile]]],
     progress: Callable[[int], None] | None,
 ) -> None:
     above = place.parts[1:]
     seen = 0
-    for relative, found in walk(place, skipped):
+    for relative, found in listing:
         parts = (*above, *relative.split("/")) if relative else above
         try:
             candidates = rules.parse_directory(parts)
@@ -263,8 +281,37 @@ def _nothing(rules: Family, place: Path, rows: _Rows, skipped: Skipped) -> RootU
     )
 
 
+def _guard(previous: Snapshot, files: pl.DataFrame, root: str, family: str, limit: float) -> None:
+    """Refuse when a mount that went away half would empty the catalog.
+
+    Raises
+    ------
+    RootShrunk
+        If more than ``limit`` of the root's catalogued files is gone.
+    """
+    try:
+        before = previous.read(family, "files", pl.col("root") == root).select("path")
+    except StoreDamaged:
+        return  # there is nothing to compare with, and this build mends it
+    gone = before.join(files.select("path"), on="path", how="anti").height
+    if before.height and gone > limit * before.height:
+        raise RootShrunk(
+            f"{gone} of the {before.height} {family} files of the root {root} are gone, "
+            f"more than {limit:.0%}",
+            hint="Nothing was published, the last catalog stays. Is the mount whole? "
+            "If they were meant to go: --accept-loss.",
+        )
+
+
 def _publish(
-    rules: Family, place: Path, name: str, rows: _Rows, folder: Path, site: str
+    rules: Family,
+    place: Path,
+    name: str,
+    rows: _Rows,
+    folder: Path,
+    site: str,
+    *,
+    limit: float,
 ) -> tuple[str, int]:
     files = pl.DataFrame(rows.files, schema=files_schema(rules))
     rejected = pl.DataFrame(rows.rejected, schema=REJECTED)
@@ -279,6 +326,8 @@ def _publish(
             f"the root id {name!r} stands for {taken.mount}, not for {place}",
             hint="Give another one with --root-id.",
         )
+    if previous is not None and limit < 1 and rules.family in previous.families:
+        _guard(previous, files, name, rules.family, limit)
     roots = [each for each in roots if (each.root_id, each.family) != (name, rules.family)]
     # only if there are any: a damaged table is mended by building its one root again
     if previous is not None and rules.family in {each.family for each in roots}:

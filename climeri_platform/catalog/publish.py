@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Root, Snapshot
 
-__all__ = ["KEPT_SNAPSHOTS", "prepare_store", "publish", "writing"]
+__all__ = ["KEPT_SNAPSHOTS", "prepare_store", "publish", "roll_back", "writing"]
 
 KEPT_SNAPSHOTS = 7  # a week of nights
 
@@ -220,6 +220,47 @@ def publish(
             hint="Check the space and the rights, then build again.",
         ) from problem
     _prune(store, keep=name)
+    return snapshot
+
+
+def roll_back(store: Path, name: str) -> Snapshot:
+    """Publish an older snapshot again; the newer ones stay, so that this can be undone.
+
+    Parameters
+    ----------
+    store
+        The folder of the catalogs.
+    name
+        A snapshot of it.
+
+    Returns
+    -------
+    Snapshot
+        The one that readers get from now on.
+
+    Raises
+    ------
+    StoreBusy
+        If another process writes to the store.
+    StoreDamaged
+        If that snapshot cannot be read as a whole; nothing is changed then.
+    StoreError
+        If the disk refuses.
+    """
+    check_format(store, to_write=True)
+    with writing(store):
+        snapshot = load_snapshot(store, name)
+        for family in snapshot.families:
+            for table in ("files", "datasets", "rejected"):
+                snapshot.scan(family, table)
+        try:
+            _replace(store / "CURRENT", name + "\n")
+            _describe(snapshot)
+        except OSError as problem:
+            raise StoreError(
+                f"the store {store} cannot be rolled back to {name}: {problem.strerror or problem}",
+                hint="Check the space and the rights, then run it again.",
+            ) from problem
     return snapshot
 
 

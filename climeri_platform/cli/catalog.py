@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from climeri_platform.cli import history
 from climeri_platform.cli.questions import COMMANDS, JSON, STORE, parse_facets, size_of
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def command() -> None:
     """Build, search and describe catalogs."""
 
 
-for _each in COMMANDS:
+for _each in (*COMMANDS, history.log, history.diff, history.rollback, history.check):
     command.add_command(_each)
 
 
@@ -50,8 +51,18 @@ def print_report(report: BuildReport) -> None:
 @click.argument("root")
 @STORE
 @click.option("--root-id", metavar="ID", help="The name of this root in the store.")
+@click.option("--inventory", metavar="FILE", help="A list of the files, in place of a walk.")
+@click.option("--accept-loss", is_flag=True, help="Publish even if much of the root is gone.")
 @JSON
-def build(family: str, root: str, store: str | None, root_id: str | None, as_json: bool) -> None:
+def build(
+    family: str,
+    root: str,
+    store: str | None,
+    root_id: str | None,
+    inventory: str | None,
+    accept_loss: bool,
+    as_json: bool,
+) -> None:
     """Catalogue the FAMILY's files under ROOT; no file is opened."""
     from tqdm import tqdm
 
@@ -62,7 +73,15 @@ def build(family: str, root: str, store: str | None, root_id: str | None, as_jso
         def follow(seen: int) -> None:
             bar.update(seen - bar.n)
 
-        report = build_catalog(family, root, store=store, root_id=root_id, progress=follow)
+        report = build_catalog(
+            family,
+            root,
+            store=store,
+            root_id=root_id,
+            inventory=inventory,
+            accept_loss=accept_loss,
+            progress=follow,
+        )
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2))
     else:

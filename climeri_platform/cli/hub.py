@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from climeri_platform.core.errors import UsageError
+from climeri_platform.core.errors import StoreMissing, UsageError
 from climeri_platform.core.settings import setting
 
 if TYPE_CHECKING:
@@ -143,6 +143,11 @@ def make_settings(
     from climeri_platform.hub import HubSettings, default_user, proxy_folder
     from climeri_platform.hub.state import StateFolder, default_state
 
+    if store is not None and not store.is_dir():
+        raise StoreMissing(
+            f"the store {store} is not a directory",
+            hint="`climeri catalog build FAMILY ROOT --store DIR` makes one.",
+        )
     place = StateFolder((state or default_state()).expanduser().absolute())
     if notebooks is None:
         from climeri_platform.delivery import deliver_notebooks

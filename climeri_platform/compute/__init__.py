@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from climeri_platform.core.extras import lazy_door
 
 if TYPE_CHECKING:
     from climeri_platform.compute.following import progress
@@ -19,8 +20,4 @@ _WHERE = {
     "progress": "following",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+__getattr__, __dir__ = lazy_door(__name__, _WHERE, extra="compute", doing="the compute room")

@@ -43,7 +43,8 @@ def cluster(
     Returns
     -------
     distributed.Client
-        On loopback, the dashboard included.
+        On loopback, the dashboard included; scheduler and workers speak TLS with certificates that
+        live as long as the client, so that nobody else on a shared machine can join.
 
     Raises
     ------
@@ -74,6 +75,9 @@ def cluster(
             processes=True,
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
+            # without it, anybody on a shared node may run code in these workers
+            protocol="tls://",
+            security=True,
             set_as_default=True,
         )
     except (OSError, RuntimeError, TimeoutError) as problem:

@@ -10,6 +10,7 @@
     │   └── UnknownSite
     ├── NothingFound                  3   understood, and there is nothing
     ├── RootUnusable                  4   an archive root cannot be read
+    │   └── RootShrunk                11  too much of it vanished since it was catalogued
     ├── StoreError                    5   the catalog store
     │   ├── StoreMissing
     │   ├── StoreDamaged
@@ -53,6 +54,7 @@ __all__ = [
     "NothingFound",
     "PortBusy",
     "ProxyMissing",
+    "RootShrunk",
     "RootUnusable",
     "SelectionChanged",
     "StoreBusy",
@@ -132,6 +134,12 @@ class RootUnusable(ClimeriError, OSError):
     """An archive root that is missing, empty, unreadable or not a directory."""
 
     exit_code = 4
+
+
+class RootShrunk(RootUnusable):
+    """More of a root vanished than may vanish unnoticed; its last rows stay."""
+
+    exit_code = 11
 
 
 class StoreError(ClimeriError):

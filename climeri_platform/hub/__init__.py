@@ -9,10 +9,9 @@ browser does. Ending: whatever was started is a descendant of the supervisor, an
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from climeri_platform.core.errors import MissingExtra
+from climeri_platform.core.extras import lazy_door
 
 if TYPE_CHECKING:
     from climeri_platform.hub.proxy import install_proxy, proxy_folder
@@ -31,7 +30,7 @@ __all__ = [
     "run_hub",
 ]
 
-_PLACES = {
+_WHERE = {
     "HubSettings": "settings",
     "Rehearsal": "rehearsal",
     "RunningHub": "supervise",
@@ -42,22 +41,4 @@ _PLACES = {
     "run_hub": "supervise",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
-    except ModuleNotFoundError as problem:
-        if (problem.name or "").startswith("climeri_platform"):
-            raise
-        raise MissingExtra(
-            f"the hub needs the package {problem.name!r}, which is not installed",
-            hint="pip install 'climeri-platform[hub]'",
-        ) from problem
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_door(__name__, _WHERE, extra="hub", doing="the hub")

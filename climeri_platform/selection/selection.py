@@ -311,17 +311,21 @@ class Selection(Questions):
         return datastore(self.view)
 
     def _chosen(self) -> Iterator[tuple[str, str | None, str, _Files, list[str]]]:
-        """Yield dataset, version, the root that is taken, its files, and the other roots."""
+        """Yield dataset, version, the root that is taken, its files, and notes on other roots."""
         mounts = {**self.view.snapshot.mounts, **load_site().mounts}
         groups: dict[tuple[str, str | None], dict[str, _Files]] = {}
-        rows = self.view.files("dataset", "version", "root", "path", "start", "end")
-        for dataset, version, root, path, start, end in rows.iter_rows():
+        columns = ("dataset", "version", "root", "path", "start", "end", "frequency")
+        for dataset, version, root, path, start, end, frequency in self.view.files(
+            *columns
+        ).iter_rows():
             there = groups.setdefault((dataset, version), {})
-            there.setdefault(root, []).append((f"{mounts[root]}/{path}", start, end))
+            # a climatology names the years that went into it, not those that it holds
+            span = (None, None) if frequency == "monClim" else (start, end)
+            there.setdefault(root, []).append((f"{mounts[root]}/{path}", *span))
         for (dataset, version), roots in groups.items():
-            # the most complete replica; the first by name where several are
-            root = min(roots, key=lambda name: (-len(roots[name]), name))
-            yield dataset, version, root, roots[root], sorted(roots.keys() - {root})
+            # what compares replicas belongs to the room that opens files, and takes its time to come
+            root, notes = _replica(roots) if len(roots) > 1 else (next(iter(roots)), [])
+            yield dataset, version, root, roots[root], notes
 
     def _wanted(self) -> list[DatasetFiles]:
         from climeri_platform.access import DatasetFiles
@@ -331,15 +335,14 @@ class Selection(Questions):
         for dataset, *_ in chosen:
             versions[dataset] = versions.get(dataset, 0) + 1
         wanted = []
-        for dataset, version, root, files, others in chosen:
+        for dataset, version, root, files, notes in chosen:
             key = dataset if versions[dataset] == 1 else f"{dataset}.{version}"
             attributes = {"dataset": dataset, "snapshot": self.snapshot, "root": root}
             if version is not None:
                 attributes["version"] = version
-            notes = (f"taken from {root}; also at {', '.join(others)}",) if others else ()
             paths = tuple(path for path, _, _ in files)
             spans = tuple((start, end) for _, start, end in files if start and end)
-            wanted.append(DatasetFiles(key, paths, spans, attributes, notes))
+            wanted.append(DatasetFiles(key, paths, spans, attributes, tuple(notes)))
         return wanted
 
     def __repr__(self) -> str:
@@ -363,6 +366,35 @@ class Selection(Questions):
             f"<p><b>{escape(title)}</b><br><small>snapshot {escape(self.snapshot)}</small></p>"
             f"<table>{rows}</table>"
         )
+
+
+def _replica(roots: dict[str, _Files]) -> tuple[str, list[str]]:
+    """Choose the root that covers most time, and say what another has beside."""
+    with needs("access", "choosing between replicas"):
+        from climeri_platform.access.periods import HOLE, not_covered
+
+    spans = {
+        name: [(start, end) for _, start, end in files if start and end]
+        for name, files in roots.items()
+    }
+    lacking = {
+        name: {
+            other: not_covered(spans[other], spans[name])
+            for other in sorted(roots)
+            if other != name
+        }
+        for name in roots
+    }
+    chosen = min(
+        roots,
+        key=lambda name: (sum(map(len, lacking[name].values())), -len(roots[name]), name),
+    )
+    notes = [f"taken from {chosen}; also at {', '.join(lacking[chosen])}"]
+    for other, missing in lacking[chosen].items():
+        if missing:
+            years = ", ".join(f"{start // 10**6} to {end // 10**6}" for start, end in missing)
+            notes.append(f"{HOLE}: {other} also has {years}, which {chosen} has not")
+    return chosen, notes
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -16,8 +16,9 @@ The door is lazy: importing it loads neither numpy nor netCDF4. Apart stand
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from climeri_platform.core.extras import lazy_door
 
 if TYPE_CHECKING:
     from climeri_platform.testing.build import ArchiveSummary, build_archive
@@ -26,23 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ARCHIVE_ROOTS", "ArchiveSummary", "build_archive", "read_truth"]
 
-_ROOMS = {
-    "ARCHIVE_ROOTS": "climeri_platform.testing.recipe",
-    "ArchiveSummary": "climeri_platform.testing.build",
-    "build_archive": "climeri_platform.testing.build",
-    "read_truth": "climeri_platform.testing.truth",
+_WHERE = {
+    "ARCHIVE_ROOTS": "recipe",
+    "ArchiveSummary": "build",
+    "build_archive": "build",
+    "read_truth": "truth",
 }
 
-
-def __getattr__(name: str) -> object:
-    try:
-        room = _ROOMS[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value = getattr(import_module(room), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_door(
+    __name__, _WHERE, extra="testing", doing="the demonstration archive"
+)

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -272,6 +273,11 @@ def _locked(directory: Path) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
+def _end_with_the_terminal() -> None:
+    """Let Ctrl-C end a worker at once; a pool would finish its job of some seconds, then another."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def _run(
     directory: Path, recipe: Recipe, workers: int, progress: Progress | None
 ) -> tuple[list[str], dict[str, Any]]:
@@ -280,7 +286,9 @@ def _run(
     told: dict[str, Any] = {}
     results: dict[Job, tuple[list[str], dict[str, Any]]] = {}
     try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=_end_with_the_terminal
+        ) as pool:
             pending = {pool.submit(run_job, directory, recipe, job): job for job in jobs}
             try:
                 for done, future in enumerate(as_completed(pending), start=1):

@@ -7,7 +7,7 @@ are written, see :mod:`climeri_platform.testing.fields`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["PATTERN", "Climate", "climate", "insolation", "warming_pattern"]
 
 Array = NDArray[np.float64]
+
+FREEZING = -1.8
+"""Of sea water, degC."""
 
 PATTERN: dict[str, Any] = {
     "formula": "P = p / area_mean(p), p = base + land * fraction_of_land + arctic * "
@@ -51,12 +54,15 @@ class Climate:
         (c,) size of the weather.
     positive
         If true, change and noise multiply the mean, and nothing falls below zero.
+    floor
+        Nothing that is not ``positive`` falls below this.
     """
 
     mean: Array
     change: Array
     noise: Array
     positive: bool
+    floor: float = -np.inf
 
 
 def _wave(peak: Array | float) -> Array:
@@ -109,12 +115,12 @@ def _tas(points: Points, land: Array) -> Climate:
 
 
 def _tos(points: Points, land: Array) -> Climate:
-    water = np.maximum(_temperature(points.lat, np.zeros_like(land)) - 273.15, -1.8)
+    water = np.maximum(_temperature(points.lat, np.zeros_like(land)) - 273.15, FREEZING)
     warm = np.exp(-(((points.lat - 2.0) / 18.0) ** 2)) * np.cos(np.deg2rad(points.lon - 150.0))
     change = 1.0 - 0.5 * np.exp(-(((points.lat + 60.0) / 15.0) ** 2))
     change = np.where(np.abs(points.lat) > 72.0, 0.3 * change, change)
     noise = 0.45 - 0.3 * np.abs(np.sin(np.deg2rad(points.lat))) ** 2
-    return Climate(water + 1.8 * warm, change, noise, positive=False)
+    return Climate(water + 1.8 * warm, change, noise, positive=False, floor=FREEZING)
 
 
 def _rain(points: Points, land: Array) -> Climate:
@@ -186,4 +192,4 @@ def climate(variable: str, points: Points) -> Climate:
     """
     made = _CLIMATES[variable](points, land_fraction(points.lat, points.lon))
     snap = 11 if variable == "pr" else 6
-    return Climate(snapped(made.mean, snap), snapped(made.change, 6), made.noise, made.positive)
+    return replace(made, mean=snapped(made.mean, snap), change=snapped(made.change, 6))

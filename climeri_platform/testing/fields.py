@@ -99,7 +99,19 @@ def raw_block(plan: FieldPlan, part: slice, weight: Array) -> Array:
     else:
         field = mean + anomaly
         field += (plan.target[part] - area_mean(field, weight))[:, None]
+        if made.floor > -np.inf:
+            _keep_above(field, made.floor, plan.target[part], weight)
     return field
+
+
+def _keep_above(field: Array, floor: float, target: Array, weight: Array) -> None:
+    """Lift what lies below a floor, and lower the rest by as much, in place."""
+    for _ in range(4):  # each round sinks a few more cells; mending takes what is left
+        np.maximum(field, floor, out=field)
+        above = (field > floor).astype(np.float64)
+        excess = area_mean(field, weight) - target
+        field -= above * (excess / area_mean(above, weight))[:, None]
+    np.maximum(field, floor, out=field)
 
 
 def _mending_row(points: Points, quantum: Array) -> NDArray[np.int64]:

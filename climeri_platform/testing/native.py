@@ -28,6 +28,9 @@ __all__ = ["ATMOSPHERE", "OCEAN", "Native", "native_plan", "native_target"]
 
 Array = NDArray[np.float64]
 
+STEFAN_BOLTZMANN = 5.670374e-8
+"""W m-2 K-4."""
+
 
 @dataclass(frozen=True)
 class Native:
@@ -66,11 +69,13 @@ def _surface(name: str, points: Points) -> Climate:
     land, warm = land_fraction(points.lat, points.lon), climate("tas", points).mean
     sine, sun = np.abs(np.sin(np.deg2rad(points.lat))), insolation(points.lat)
     shape = np.zeros_like(land)
+    emitted = STEFAN_BOLTZMANN * warm**4
     means = {
         "SWdnSFC": sun * (0.5 + 0.08 * land),
         "SWupSFC": sun * 0.55 * (0.07 + 0.1 * land + 0.4 * sine**6),
-        "LWdnSFC": 343.0 + 5.2 * (warm - 288.0),
-        "LWupSFC": 398.0 + 5.3 * (warm - 288.0),
+        # the colder the air, the drier, and the less it radiates for its temperature
+        "LWdnSFC": (0.86 + 0.0018 * (warm - 288.0)) * emitted,
+        "LWupSFC": emitted,
         "sens": -12.0 - 22.0 * land * (sun / 340.0),
         "flat": -105.0 * np.cos(np.deg2rad(points.lat)) ** 1.5 * (1.0 - 0.45 * land) + 0.0 * sun,
         "cldt": 0.62 + 0.15 * np.cos(6.0 * np.deg2rad(points.lat)) - 0.12 * land + 0.0 * sun,

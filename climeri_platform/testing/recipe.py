@@ -18,7 +18,7 @@ __all__ = [
     "Workflow",
 ]
 
-ARCHIVE_VERSION = "1"
+ARCHIVE_VERSION = "2"
 """Raised when what a reader of the archive relies on changes."""
 
 ARCHIVE_ROOTS = {

@@ -182,6 +182,27 @@ def test_a_curvilinear_grid_that_is_the_same_is_one(write):
     assert joined["nav_lat"].dims == ("lat", "x")
 
 
+def test_a_fine_grid_is_compared_at_both_ends_of_the_series(write):
+    def fine(offset):
+        def more(file):
+            file.createDimension("y", 600)
+            file.createDimension("x", 600)
+            there = file.createVariable("nav_lat", "f4", ("y", "x"))
+            there[...] = np.linspace(0, 90, 360_000).reshape(600, 600) + offset
+            field = file.createVariable("tos", "f4", ("time", "y", "x"))
+            field.coordinates = "nav_lat"
+
+        return more
+
+    paths = [
+        write("a.nc", more=fine(0)),
+        write("b.nc", LATER, more=fine(0)),
+        write("c.nc", (6.5, 7.5), more=fine(1)),
+    ]
+    assert "nav_lat differs" in refused(*paths)
+    assert join(*paths[:2])[1] == []
+
+
 def test_another_height_is_noted(write):
     paths = (
         write("a.nc", more=grid(2.0, (), "height")),

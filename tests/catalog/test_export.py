@@ -93,3 +93,22 @@ def test_a_description_whose_table_is_gone_goes_too(store, plant, tas):
     build_catalog("CMIP6", plant([tas()]), store=store)
     assert not stale.exists()
     assert opened(store / "export/local/obs4MIPs.json").df["path"][0].endswith(".nc")
+
+
+def test_facets_that_a_tree_does_not_have_are_empty_words(plant, tmp_path):
+    # intake-esm drops groups with nulls in them
+    job = "IPSLCM6/PROD/piControl/run1/ATM"
+    root = plant(
+        [
+            f"{job}/Output/MO/run1_18500101_18500131_1M_histmth.nc",
+            f"{job}/Analyse/TS_MO/run1_18500101_18591231_1M_t2m.nc",
+        ],
+        root="IGCM_OUT",
+    )
+    build_catalog("libIGCM", root, store=tmp_path / "store")
+    table = open_snapshot(tmp_path / "store").folder / "export/local/libIGCM.parquet"
+    assert pl.read_parquet(table)["version"].to_list() == ["", ""]
+    assert sorted(pl.read_parquet(table)["variable"]) == ["", "t2m"]
+    datastore = opened(tmp_path / "store/export/local/libIGCM.json")
+    assert len(datastore.keys()) == 2
+    assert datastore.search(variable="t2m").df["path"][0].endswith("_t2m.nc")

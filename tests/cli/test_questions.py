@@ -147,7 +147,7 @@ def test_freeze_and_thaw(run, root, tmp_path):
     code, out, _ = run("thaw", paper)
     assert (code, out) == (0, "5 datasets: nothing changed\n")
     next(root.rglob("*ssp585*.nc")).unlink()
-    build_catalog("CMIP6", root, store=tmp_path / "store", root_id="main")
+    build_catalog("CMIP6", root, store=tmp_path / "store", root_id="main", accept_loss=True)
     code, out, err = run("thaw", paper, "--json")
     assert code == 6
     assert len(json.loads(out)["changes"]["gone"]) == 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import dask
 import dask.array as da
@@ -93,7 +95,7 @@ def test_one_cluster_from_start_to_end(capfd):
     try:
         assert cluster(workers=1, threads_per_worker=1) is client
         (address,) = client.scheduler_info()["workers"]
-        assert address.startswith("tcp://127.0.0.1:")
+        assert address.startswith("tls://127.0.0.1:")
         assert client.dashboard_link.startswith("http://127.0.0.1:")
         (pid,) = client.run(os.getpid).values()
         assert pid in processes() - before
@@ -132,3 +134,28 @@ def _a_worker_that_dies(client):
 
 def _no_second_chance(dask_scheduler):
     dask_scheduler.allowed_failures = 0
+
+
+def test_nobody_else_on_the_machine_can_join(tmp_path):
+    """Without the certificates, a stranger who finds the port gets no further than the handshake."""
+    with cluster(workers=1) as client:
+        address = client.scheduler.address
+        assert address.startswith("tls://127.0.0.1:")
+        stranger = (
+            "import sys\n"
+            "from distributed import Client\n"
+            "try:\n"
+            "    Client(sys.argv[1], timeout=3).submit(sum, [1, 2]).result(3)\n"
+            "except (OSError, TypeError, ValueError) as refused:\n"
+            "    print('refused')\n"
+        )
+        for way in (address, address.replace("tls", "tcp")):
+            done = subprocess.run(
+                [sys.executable, "-c", stranger, way],
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            assert done.stdout.strip() == "refused", done.stderr
+        assert client.submit(sum, [1, 2]).result() == 3

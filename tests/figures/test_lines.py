@@ -114,9 +114,9 @@ def test_the_door_says_which_package_is_missing(monkeypatch):
     def lost(name):
         raise ModuleNotFoundError(name="cartopy")
 
-    monkeypatch.setattr(room, "import_module", lost)
+    monkeypatch.setattr("climeri_platform.core.extras.import_module", lost)
     monkeypatch.delitem(vars(room), "map_of", raising=False)
-    with pytest.raises(MissingExtra, match="map_of needs the package 'cartopy'"):
+    with pytest.raises(MissingExtra, match="drawing needs the package 'cartopy'"):
         _ = room.map_of
     with pytest.raises(AttributeError, match="no attribute 'plume'"):
         _ = room.plume

@@ -26,13 +26,13 @@ def refusal(hub, code=8):
 
 
 def test_a_busy_port(start, busy_port):
-    said = refusal(start("--port", busy_port, "--store", "/any", ready=False))
+    said = refusal(start("--port", busy_port, "--store", "/", ready=False))
     assert f"port {busy_port} of 127.0.0.1 is taken by process" in said
     assert "--port 8001" in said
 
 
 def test_a_missing_proxy(start, tmp_path):
-    said = refusal(start("--proxy", tmp_path / "nothing", "--store", "/any", ready=False))
+    said = refusal(start("--proxy", tmp_path / "nothing", "--store", "/", ready=False))
     assert f"the hub's proxy is not installed in {tmp_path / 'nothing'}" in said
     assert "climeri hub install-proxy" in said
 
@@ -41,7 +41,7 @@ def test_a_missing_proxy(start, tmp_path):
 def test_a_folder_that_cannot_be_written(start, tmp_path, place):
     (tmp_path / "file").write_text("")
     folder = {"below a file": tmp_path / "file" / "state", "proc": "/proc/climeri"}[place]
-    said = refusal(start("--state", folder, "--store", "/any", ready=False))
+    said = refusal(start("--state", folder, "--store", "/", ready=False))
     assert re.search(rf"the hub cannot write its folder {re.escape(str(folder))}: \w+", said)
     assert "--state DIR" in said
 
@@ -49,18 +49,18 @@ def test_a_folder_that_cannot_be_written(start, tmp_path, place):
 def test_a_folder_that_an_ordinary_user_may_not_write(start, tmp_path, ordinary):
     folder = tmp_path / "closed"
     folder.mkdir(mode=0o555)
-    hub = start("--state", folder / "state", "--store", "/any", ready=False, prefix=ordinary)
+    hub = start("--state", folder / "state", "--store", "/", ready=False, prefix=ordinary)
     assert f"the hub cannot write its folder {folder / 'state'}: Permission denied" in refusal(hub)
 
 
 def test_a_second_hub_on_the_same_folder(hub, start):
-    said = refusal(start("--state", hub.state, "--store", "/any", ready=False))
+    said = refusal(start("--state", hub.state, "--store", "/", ready=False))
     assert f"a hub runs already on {hub.state}: process {hub.pid} at {hub.address}" in said
     assert hub.visitor().page("hub/login").status == 200
 
 
 def test_notebooks_that_are_not_there(start, tmp_path):
-    said = refusal(start("--notebooks", tmp_path / "none", "--store", "/any", ready=False))
+    said = refusal(start("--notebooks", tmp_path / "none", "--store", "/", ready=False))
     assert f"curated notebooks does not exist: {tmp_path / 'none'}" in said
 
 
@@ -73,4 +73,9 @@ def test_notebooks_that_are_not_there(start, tmp_path):
     ],
 )
 def test_values_that_are_not_possible(start, words, told):
-    assert told in refusal(start(*words, "--store", "/any", ready=False), code=2)
+    assert told in refusal(start(*words, "--store", "/", ready=False), code=2)
+
+
+def test_a_store_that_is_not_there(start, tmp_path):
+    said = refusal(start("--store", tmp_path / "nowhere", ready=False), code=5)
+    assert "is not a directory" in said

@@ -40,7 +40,7 @@ def store(tmp_path, root):
 
 
 def rebuild(tmp_path, root, root_id="main", store="store"):
-    build_catalog("CMIP6", root, store=tmp_path / store, root_id=root_id)
+    build_catalog("CMIP6", root, store=tmp_path / store, root_id=root_id, accept_loss=True)
     return tmp_path / store
 
 

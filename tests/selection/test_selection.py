@@ -194,3 +194,18 @@ def test_opening_a_good_selection_warns_of_nothing(catalog):
         opened = catalog.open()
     assert opened.report.summary() == "2 datasets opened, 0 notes, 0 skipped"
     assert climeri_platform.open_catalog is open_catalog
+
+
+def test_a_version_that_is_split_over_two_roots_is_told(top):
+    """Neither root holds all of it: what the other one has is named, and a warning is given."""
+    for root, year in (("first", "2002"), ("second", "2003")):
+        monthly(top / root / "CMIP6", "ssp370", year=year, level=280.0)
+        build_catalog("CMIP6", top / root / "CMIP6", store=top / "store", root_id=root)
+    found = open_catalog("CMIP6", store=top / "store").search(experiment="ssp370")
+    with pytest.warns(
+        IncompleteDataWarning, match="a hole in time: second also has 200301 to 200312"
+    ):
+        opened = found.open()
+    (dataset,) = opened.values()
+    assert dataset.attrs["climeri_root"] == "first"
+    assert dataset.sizes["time"] == 12

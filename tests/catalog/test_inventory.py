@@ -1,0 +1,141 @@
+"""Inventories in place of a walk: the same catalog, whatever the form."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+from climeri_platform.catalog import CatalogView, build_catalog
+from climeri_platform.catalog.inventory import FIND_FORMAT, read_inventory
+from climeri_platform.catalog.walk import Skipped, walk
+from climeri_platform.core.errors import RootUnusable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DATASET = "CMIP6/CMIP/IPSL/IPSL-CM6A-LR/historical/r1i1p1f1/Amon/tas/gr"
+NAME = "tas_Amon_IPSL-CM6A-LR_historical_r1i1p1f1_gr_{}.nc"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A dataset with two files, laid out by links as publishing tools do, and what else lies about."""
+    root = tmp_path / "root"
+    kept = root / DATASET / "files" / "d20180803"
+    kept.mkdir(parents=True)
+    version = root / DATASET / "v20180803"
+    version.mkdir()
+    for part in ("185001-194912", "195001-201412"):
+        (kept / NAME.format(part)).write_bytes(b"x" * int(part[:4]))
+        (version / NAME.format(part)).symlink_to(f"../files/d20180803/{NAME.format(part)}")
+    (root / DATASET / "latest").symlink_to("v20180803")
+    (version / "README").write_text("text")
+    (version / NAME.format("201501-201512")).symlink_to("../nowhere.nc")
+    return root
+
+
+def find(root: Path, to: Path) -> Path:
+    command = ["find", root, "-mindepth", "1", "-printf", FIND_FORMAT]
+    to.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
+    return to
+
+
+def rows(store: Path) -> pl.DataFrame:
+    return CatalogView.open("CMIP6", store).search(version="all").files().drop("root")
+
+
+def test_the_long_form_gives_the_catalog_of_a_walk(tree, tmp_path):
+    inventory = find(tree, tmp_path / "inventory")
+    walked = build_catalog("CMIP6", tree, store=tmp_path / "walked")
+    listed = build_catalog("CMIP6", tree, store=tmp_path / "listed", inventory=inventory)
+    assert rows(tmp_path / "walked").equals(rows(tmp_path / "listed"))
+    for name in ("found", "catalogued", "rejected", "links", "other", "datasets", "size"):
+        assert getattr(walked, name) == getattr(listed, name), name
+    assert walked.catalogued == 2
+    assert [path for path, _ in listed.unreadable] == [path for path, _ in walked.unreadable]
+    assert "not in the inventory" in listed.unreadable[0][1]
+
+
+def test_any_name_survives_the_long_form(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    names = ["a\tb.nc", "c\nd.nc", "é.nc", " e .nc", os.fsdecode(b"\xff.nc")]
+    for name in names:
+        (root / name).write_bytes(b"x")
+    inventory = find(root, tmp_path / "inventory")
+    ((folder, listed),) = read_inventory(inventory, root, Skipped())
+    ((_, walked),) = walk(root, Skipped())
+    assert folder == ""
+    assert listed == walked
+    assert {each.name for each in listed} == set(names)
+
+
+@pytest.mark.parametrize("form", ["short", "csv", "parquet", "absolute"])
+def test_the_other_forms(form, tree, tmp_path):
+    folder = tree / DATASET / "files" / "d20180803"
+    frame = pl.DataFrame(
+        {
+            "path": [f"{DATASET}/v20180803/{each.name}" for each in sorted(folder.iterdir())],
+            "size": [each.stat().st_size for each in sorted(folder.iterdir())],
+            "mtime": [1_600_000_000.5, 1_600_000_001.0],
+            "owner": ["somebody", "else"],
+        }
+    )
+    if form == "absolute":
+        frame = frame.with_columns(path=f"{tree}/" + pl.col("path"))
+    file = tmp_path / f"inventory.{form}"
+    if form == "csv":
+        frame.write_csv(file)
+    elif form == "parquet":
+        frame.write_parquet(file)
+    else:
+        file.write_text("".join(f"{p}\t{s}\t{m}\n" for p, s, m, _ in frame.iter_rows()))
+    build_catalog("CMIP6", tree, store=tmp_path / "store", inventory=file)
+    found = rows(tmp_path / "store")
+    assert found["size"].to_list() == [1850, 1950]
+    assert found["mtime"].to_list() == [1_600_000_000_500_000_000, 1_600_000_001_000_000_000]
+
+
+def test_an_inventory_of_another_centre_needs_no_mount(tree, tmp_path):
+    inventory = find(tree, tmp_path / "inventory")
+    report = build_catalog("CMIP6", "/ccc/elsewhere", store=tmp_path / "s", inventory=inventory)
+    assert (report.root, report.catalogued) == ("/ccc/elsewhere", 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"no tabs at all\n", "record 1"),
+        (b"a.nc\t1\t2\nb.nc\tmany\t2\n", "record 2"),
+        (b"f\t1\t2\t3\t4\t5\t6\t7\0", "record 1"),
+        (b"f\tmany\t2\t3\t4\t5\t6\tg\ta.nc\t\0", "record 1"),
+        (b"/somewhere/else/a.nc\t1\t2\n", "not below"),
+    ],
+)
+def test_a_list_in_no_form_is_refused_whole(text, said, tmp_path):
+    file = tmp_path / "inventory"
+    file.write_bytes(text)
+    with pytest.raises(RootUnusable, match=said):
+        list(read_inventory(file, "/root", Skipped()))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_tables_without_the_columns_are_refused(suffix, tmp_path):
+    file = tmp_path / f"inventory{suffix}"
+    frame = pl.DataFrame({"path": ["a.nc"], "size": [1]})
+    frame.write_csv(file) if suffix == ".csv" else frame.write_parquet(file)
+    with pytest.raises(RootUnusable, match="no usable columns"):
+        list(read_inventory(file, "/root", Skipped()))
+    holes = pl.DataFrame({"path": ["a.nc", "b.nc"], "size": [1, None], "mtime": [1.0, 2.0]})
+    holes.write_csv(file) if suffix == ".csv" else holes.write_parquet(file)
+    with pytest.raises(RootUnusable, match="rows without"):
+        list(read_inventory(file, "/root", Skipped()))
+
+
+def test_a_missing_inventory(tmp_path):
+    with pytest.raises(RootUnusable, match="cannot be read"):
+        list(read_inventory(tmp_path / "none", "/root", Skipped()))
