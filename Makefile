@@ -34,6 +34,7 @@ format: setup
 
 bench: setup
 	@$(BIN)/python benchmarks/first_minute.py
+	@$(BIN)/python benchmarks/search.py
 
 lock: setup
 	@$(BIN)/python deploy/environments/lock.py

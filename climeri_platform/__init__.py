@@ -12,9 +12,17 @@ from climeri_platform.core.extras import lazy_door
 if TYPE_CHECKING:
     from climeri_platform.compute import cluster, progress
     from climeri_platform.core.errors import ClimeriError
-    from climeri_platform.selection import Selection, open_catalog
+    from climeri_platform.selection import Selection, open_catalog, open_selection
 
-__all__ = ["ClimeriError", "Selection", "__version__", "cluster", "open_catalog", "progress"]
+__all__ = [
+    "ClimeriError",
+    "Selection",
+    "__version__",
+    "cluster",
+    "open_catalog",
+    "open_selection",
+    "progress",
+]
 
 __version__ = "0.1.0"
 
@@ -23,6 +31,7 @@ _WHERE = {
     "Selection": "selection",
     "cluster": "compute",
     "open_catalog": "selection",
+    "open_selection": "selection",
     "progress": "compute",
 }
 

@@ -19,11 +19,36 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
 
-__all__ = ["export_description", "export_tables"]
+__all__ = ["export_description", "export_frame", "export_tables"]
 
 
 def _columns(family: Family) -> list[str]:
     return [*family.facets, "latest", "time_range", "start", "end", "format", "path"]
+
+
+def export_frame(files: pl.DataFrame, family: Family, mounts: dict[str, str]) -> pl.DataFrame:
+    """Return rows of a family's `files` table as intake-esm wants them: plain strings, whole paths.
+
+    Parameters
+    ----------
+    files
+        The rows.
+    family
+        Its rules.
+    mounts
+        Root id to the absolute path of its mount.
+    """
+    mount = pl.col("root").replace_strict(mounts, return_dtype=pl.String)
+    table = files.with_columns(
+        path=mount + "/" + pl.col("path"),
+        latest=pl.col("latest").cast(pl.String),
+        start=pl.col("start").cast(pl.String),
+        end=pl.col("end").cast(pl.String),
+        # intake-esm's words; rows of older stores were all NetCDF
+        format=pl.col("format").fill_null("netcdf").replace("kerchunk", "reference"),
+    ).select(_columns(family))
+    # intake-esm drops, or refuses, groups with nulls in a grouping column
+    return table.with_columns(pl.col(name).fill_null("") for name in family.facets)
 
 
 def export_tables(
@@ -43,17 +68,7 @@ def export_tables(
         Where to write ``<family>.parquet`` and ``<family>.csv.gz``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    mount = pl.col("root").replace_strict(mounts, return_dtype=pl.String)
-    table = files.with_columns(
-        path=mount + "/" + pl.col("path"),
-        latest=pl.col("latest").cast(pl.String),
-        start=pl.col("start").cast(pl.String),
-        end=pl.col("end").cast(pl.String),
-        # intake-esm's words; rows of older stores were all NetCDF
-        format=pl.col("format").fill_null("netcdf").replace("kerchunk", "reference"),
-    ).select(_columns(family))
-    # intake-esm drops, or refuses, groups with nulls in a grouping column
-    table = table.with_columns(pl.col(name).fill_null("") for name in family.facets)
+    table = export_frame(files, family, mounts)
     table.write_parquet(folder / f"{family.family}.parquet", compression="zstd")
     text = table.write_csv().encode()
     (folder / f"{family.family}.csv.gz").write_bytes(gzip.compress(text, 6, mtime=0))

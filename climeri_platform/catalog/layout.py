@@ -185,8 +185,18 @@ class Snapshot:
             If the table is missing, damaged, or lacks a column.
         """
         frame = self.scan(family, table)
+        return self.collect(frame if where is None else frame.filter(where), family, table)
+
+    def collect(self, frame: pl.LazyFrame, family: str, table: Table) -> pl.DataFrame:
+        """Return the rows of a question that was put to a scanned table.
+
+        Raises
+        ------
+        StoreDamaged
+            If the table is damaged or lacks a column, or if the snapshot was pruned since.
+        """
         try:
-            return (frame if where is None else frame.filter(where)).collect()
+            return frame.collect()
         except (OSError, pl.exceptions.PolarsError) as problem:
             path = self.folder / family / f"{table}.parquet"
             raise self._damaged(family, path, problem) from problem
@@ -266,13 +276,17 @@ def check_format(store: Path, *, to_write: bool = False) -> None:
         )
 
 
-def open_snapshot(store: str | os.PathLike[str] | None = None) -> Snapshot:
-    """Return the published snapshot of a store.
+def open_snapshot(
+    store: str | os.PathLike[str] | None = None, snapshot: str | None = None
+) -> Snapshot:
+    """Return the published snapshot of a store, or an older one.
 
     Parameters
     ----------
     store
         Its folder; by default the setting ``store``.
+    snapshot
+        The name of one that is kept; by default the published one.
 
     Returns
     -------
@@ -281,7 +295,7 @@ def open_snapshot(store: str | os.PathLike[str] | None = None) -> Snapshot:
     Raises
     ------
     StoreMissing
-        If there is no store, or nothing was published in it.
+        If there is no store, if nothing was published in it, or if it keeps no such snapshot.
     StoreDamaged
         If part of it is missing or unreadable.
     StoreTooNew
@@ -289,6 +303,15 @@ def open_snapshot(store: str | os.PathLike[str] | None = None) -> Snapshot:
     """
     folder = store_path(store)
     check_format(folder)
+    if snapshot is not None:
+        kept = snapshot_names(folder)
+        if snapshot not in kept:
+            raise StoreMissing(
+                f"the store {folder} keeps no snapshot {snapshot!r}",
+                hint=f"It keeps {', '.join(kept) or 'none'}; older ones are pruned. "
+                "A frozen selection outlives its snapshot.",
+            )
+        return load_snapshot(folder, snapshot)
     try:
         name = (folder / "CURRENT").read_text(encoding="utf-8").strip()
     except FileNotFoundError:

@@ -1,37 +1,47 @@
-"""Searching a catalog by facets."""
+"""Searching a catalog by facets and periods.
+
+The `datasets` table is scanned for each question and never loaded whole: it is sorted by facets,
+so that a question reads the few groups of rows that may answer it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
+from operator import and_
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from climeri_platform.catalog.asking import Period, items_of, pattern_of, show, values_of
+from climeri_platform.catalog.explain import unknown_facet, unknown_value, why_empty
+from climeri_platform.catalog.facets import count_facets, facet_values, missing_values
 from climeri_platform.catalog.layout import open_snapshot
-from climeri_platform.catalog.vocabulary import in_order
-from climeri_platform.core.errors import (
-    UnknownFacet,
-    UnknownFamily,
-    UnknownValue,
-    UsageError,
-    nearest,
+from climeri_platform.catalog.narrowing import (
+    ROW,
+    Narrowing,
+    covering,
+    groups_with_all,
+    overlapping,
 )
+from climeri_platform.catalog.vocabulary import in_order
+from climeri_platform.core.errors import UnknownFamily, UsageError, nearest
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable, Sequence
 
+    from climeri_platform.catalog.asking import Item
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
 
 __all__ = ["CatalogView"]
 
-_SHOWN = 6
 _ALL = ("all",)  # of version: every one, instead of the newest
+_SAID = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CatalogView:
     """The datasets of one catalog that answer some questions; immutable.
 
@@ -42,75 +52,157 @@ class CatalogView:
     family
         The archive family.
     asked
-        Facet to the values asked for.
+        Facet to the values asked for; globs and regular expressions stand as the values that
+        they match.
+    also
+        What else narrows it.
+    typed
+        Facet to what was typed, where that differs from ``asked``.
     """
 
     snapshot: Snapshot
     family: Family
     asked: dict[str, tuple[str, ...]]
+    also: tuple[Narrowing, ...] = ()
+    typed: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, name: str, store: str | os.PathLike[str] | None = None) -> CatalogView:
-        """Open the catalog ``name`` of a store.
+    def open(
+        cls, name: str, store: str | os.PathLike[str] | None = None, snapshot: str | None = None
+    ) -> CatalogView:
+        """Open the catalog ``name`` of a store, as published or as an older snapshot has it.
 
         Raises
         ------
         UnknownFamily
             If the store has no such catalog.
         StoreError
-            If the store is missing, damaged, or of a newer format.
+            If the store or the snapshot is missing, damaged, or of a newer format.
         """
-        snapshot = open_snapshot(store)
-        known = {each.lower(): each for each in snapshot.families}
+        state = open_snapshot(store, snapshot)
+        known = {each.lower(): each for each in state.families}
         if name.lower() not in known:
             like = nearest(name, known.values())
-            has = ", ".join(snapshot.families) or "none"
+            has = ", ".join(state.families) or "none"
             raise UnknownFamily(
-                f"the store {snapshot.store} has no catalog {name!r}",
+                f"the store {state.store} has no catalog {name!r}",
                 hint=f"Did you mean {like[0]}?" if like else f"It has: {has}.",
             )
-        view = cls(snapshot, snapshot.rules(known[name.lower()]), {})
-        snapshot.scan(view.family.family, "files")  # a damaged table is told here, not later
+        view = cls(state, state.rules(known[name.lower()]), {})
+        state.scan(view.family.family, "files")  # a damaged table is told here, not later
         return view
 
+    def _condition(self) -> pl.Expr:
+        parts = [
+            pl.col(facet).is_in(list(values)) if len(values) != 1 else pl.col(facet) == values[0]
+            for facet, values in self.asked.items()
+            if (facet, values) != ("version", _ALL)
+        ]
+        if "version" not in self.asked:
+            parts.append(pl.col("latest"))
+        # joined by &: polars skips groups of rows by their statistics only for what it can split
+        return reduce(and_, parts) if parts else pl.lit(value=True)
+
     @cached_property
-    def _all(self) -> pl.DataFrame:
-        return self.snapshot.read(self.family.family, "datasets")
+    def rows(self) -> pl.LazyFrame:
+        """The rows of `datasets`, not yet read."""
+        rows = self.snapshot.scan(self.family.family, "datasets").filter(self._condition())
+        for each in self.also:
+            rows = each.apply(rows)
+        return rows
+
+    def _collect(self, rows: pl.LazyFrame) -> pl.DataFrame:
+        return self.snapshot.collect(rows, self.family.family, "datasets")
 
     @cached_property
     def datasets(self) -> pl.DataFrame:
         """One row for each dataset, version and root that answers; newest versions by default."""
-        return self._all.filter(self._condition(self.asked))
+        return self._collect(self.rows)
 
-    def _condition(self, asked: dict[str, tuple[str, ...]]) -> pl.Expr:
-        condition = pl.lit(value=True)
-        for facet, values in asked.items():
-            if facet == "version" and values == _ALL:
-                continue
-            condition = condition & pl.col(facet).is_in(list(values))
-        return condition if "version" in asked else condition & pl.col("latest")
+    def select(self, *columns: str) -> pl.DataFrame:
+        """Return some columns of `datasets`, reading no others."""
+        if "datasets" in self.__dict__:
+            return self.datasets.select(columns)
+        return self._collect(self.rows.select(columns))
 
-    def files(self) -> pl.DataFrame:
-        """Return the files of the datasets, in the order of datasets, roots and time."""
-        return self.snapshot.read(self.family.family, "files", self._condition(self.asked))
+    def files(self, *columns: str) -> pl.DataFrame:
+        """Return the files of the datasets, in the order of datasets, roots and time.
+
+        Parameters
+        ----------
+        *columns
+            Which to read; by default all.
+        """
+        name = self.family.family
+        rows = self.file_rows
+        if self.also:
+            chosen = self.select(*ROW).lazy()
+            rows = rows.join(chosen, on=ROW, how="semi", nulls_equal=True, maintain_order="left")
+        for each in self.also:
+            if each.files is not None:
+                rows = rows.join(
+                    each.files.lazy(), on=each.files.columns, how="semi", maintain_order="left"
+                )
+        return self.snapshot.collect(rows.select(columns) if columns else rows, name, "files")
+
+    @cached_property
+    def file_rows(self) -> pl.LazyFrame:
+        """The rows of the `files` table that have the facets asked for, not yet read."""
+        return self.snapshot.scan(self.family.family, "files").filter(self._condition())
+
+    @cached_property
+    def _count(self) -> int:
+        if sum(root.family == self.family.family for root in self.snapshot.card.roots) == 1:
+            rows: int = self._collect(self.rows.select(pl.len())).item()
+            return rows
+        return self.select("dataset", "version").n_unique() if self.select("root").height else 0
 
     def __len__(self) -> int:
         """Return the number of datasets; replicas at several roots count once."""
-        return self.datasets.select("dataset", "version").n_unique() if self.datasets.height else 0
+        return self._count
 
     @cached_property
     def keys(self) -> list[str]:
         """The keys of the datasets, in order."""
-        return self.datasets["dataset"].unique(maintain_order=True).to_list()
+        return self.select("dataset")["dataset"].unique(maintain_order=True).to_list()
 
-    def search(self, **facets: str | Iterable[str]) -> CatalogView:
+    def at(self, key: str) -> CatalogView:
+        """Return the view of one dataset, by its key; empty if the view does not hold it."""
+        parts, names = key.split("."), self.family.dataset
+        where = pl.col("dataset") == key
+        if len(parts) == len(names) and not set(names) & set(self.family.optional):
+            # the table is sorted by the facets: nearly all of it is skipped
+            by_facets = [pl.col(name) == part for name, part in zip(names, parts, strict=True)]
+            view = self.narrow(Narrowing(f"dataset={key}", reduce(and_, by_facets)))
+            if view.datasets.height:
+                return view
+        # a facet with a dot in its value, or one that is absent
+        return self.narrow(Narrowing(f"dataset={key}", where))
+
+    def search(
+        self,
+        *,
+        period: str | None = None,
+        covers: str | None = None,
+        require_all_on: str | Sequence[str] | None = None,
+        **facets: Item | Iterable[Item],
+    ) -> CatalogView:
         """Narrow the view.
 
         Parameters
         ----------
+        period
+            Such as ``"1980/2014"``: datasets of which at least one file overlaps it.
+        covers
+            The same form: datasets whose files hold all of it, without a hole. Fixed fields, and
+            files whose names say no time, are kept by both.
+        require_all_on
+            A facet or several: only their groups that have every combination of the values asked
+            for in this search.
         **facets
-            A facet, by its own or by its common name, and a value or several. Asking for
-            ``version`` (a version, or ``"all"``) turns off the choice of the newest one.
+            A facet, by its own or by its common name, and a value, a glob (``ssp*``), a compiled
+            regular expression (it matches anywhere in a value), or several. Asking for ``version``
+            (a version, or ``"all"``) turns off the choice of the newest one.
 
         Returns
         -------
@@ -121,89 +213,121 @@ class CatalogView:
         ------
         UnknownFacet, UnknownValue
             If no row of the whole catalog has that facet or value; the nearest are named.
+        UsageError
+            If a value, a period or a group is none.
         """
-        asked = dict(self.asked)
-        for typed, given in facets.items():
-            facet = self._facet(typed)
-            values = self._values(typed, given)
-            if facet == "version" and values == _ALL:
+        asked, typed = dict(self.asked), dict(self.typed)
+        meant: dict[str, list[tuple[Item, list[str]]]] = {}
+        for name, given in facets.items():
+            facet = self.facet(name)
+            items = items_of(name, given)
+            if facet == "version" and items == _ALL:
                 asked.setdefault(facet, _ALL)
                 continue
-            self._check(facet, values)
+            meant[facet] = self._meant(facet, items)
+            values = tuple(dict.fromkeys(value for _, found in meant[facet] for value in found))
             if asked.get(facet, _ALL) != _ALL:
                 values = tuple(each for each in asked[facet] if each in values)
+                typed.pop(facet, None)
+            elif list(items) != list(values):
+                typed[facet] = ",".join(map(show, items))
             asked[facet] = values
-        return replace(self, asked=asked)
+        narrower = replace(self, asked=asked, typed=typed)
+        for text, rule in ((period, overlapping), (covers, covering)):
+            if text is not None:
+                time = rule(Period.parse(text), narrower.rows, narrower.file_rows)
+                narrower = narrower.narrow(time)
+        if require_all_on is None:
+            return narrower
+        groups = [require_all_on] if isinstance(require_all_on, str) else list(require_all_on)
+        if not groups:
+            raise UsageError("require_all_on names no facet")
+        groups = [self.facet(each) for each in groups]
+        return narrower.narrow(groups_with_all(groups, meant, narrower.rows))
 
-    def _facet(self, typed: str) -> str:
-        names = self.family.names
-        if typed in names:
-            return names[typed]
-        like = nearest(typed, names)
-        raise UnknownFacet(
-            f"{self.family.family} has no facet {typed!r}",
-            hint=f"Did you mean {' or '.join(like)}?" if like else f"It has: {', '.join(names)}.",
+    def narrow(self, how: Narrowing) -> CatalogView:
+        """Return the view, narrowed in one more way."""
+        return replace(self, also=(*self.also, how))
+
+    def without(self, *parts: str | int) -> CatalogView:
+        """Return the view without what was asked of some facets, or without some of ``also``."""
+        return replace(
+            self,
+            asked={name: values for name, values in self.asked.items() if name not in parts},
+            also=tuple(each for n, each in enumerate(self.also) if n not in parts),
         )
 
-    @staticmethod
-    def _values(typed: str, given: object) -> tuple[str, ...]:
-        if isinstance(given, str):
-            return (given,)
-        if isinstance(given, Iterable):
-            values = tuple(given)
-            if values and all(isinstance(each, str) for each in values):
-                return tuple(dict.fromkeys(values))
-        raise UsageError(f"{typed}={given!r}: a facet takes a word, or a list of words")
+    def latest(self) -> CatalogView:
+        """Return the view with each dataset in its newest version, whatever was asked."""
+        return self.without("version")
 
-    def _check(self, facet: str, values: tuple[str, ...]) -> None:
-        known = self._all[facet].drop_nulls().unique()
-        missing = [each for each in values if each not in known]
-        if not missing:
-            return
-        like = [found for each in missing for found in nearest(each, sorted(known))]
-        has = sorted(known, key=in_order)[:_SHOWN]
-        more = f" and {known.len() - _SHOWN} more" if known.len() > _SHOWN else ""
-        hint = f"It has: {', '.join(has)}{more}."
-        if like:
-            hint = f"Did you mean {' or '.join(dict.fromkeys(like))}?"
-        if facet == "version" and "latest" in missing:
-            hint = "The newest version is what a search gives: leave the version out."
-        raise UnknownValue(
-            f"no dataset of {self.family.family} has {facet}={', '.join(map(repr, missing))}",
-            hint=hint,
+    def facet(self, typed: str) -> str:
+        """Return the facet that a name stands for.
+
+        Raises
+        ------
+        UnknownFacet
+            If the family has none of that name; the nearest, and other families', are named.
+        """
+        if typed not in self.family.names:
+            raise unknown_facet(self.family, typed)
+        return self.family.names[typed]
+
+    def _meant(self, facet: str, items: tuple[Item, ...]) -> list[tuple[Item, list[str]]]:
+        name = self.family.family
+        words = [each for each in items if isinstance(each, str)]
+        unknown = missing_values(self.snapshot, name, facet, words) if words else []
+        meant: list[tuple[Item, list[str]]] = []
+        missing: list[Item] = []
+        for each in items:
+            if isinstance(each, str) and each not in unknown:
+                found = [each]
+            elif pattern_of(each) is None:
+                found = []
+            else:
+                found = values_of(each, facet_values(self.snapshot, name, facet))
+            if not found:
+                missing.append(each)
+            meant.append((each, found))
+        if missing:
+            raise unknown_value(self.snapshot, self.family, facet, missing)
+        return meant
+
+    def values(self, facet: str) -> list[str]:
+        """Return the values of a facet within the view, numbers in them in order."""
+        rows = self._collect(self.rows.select(facet).unique())
+        return sorted(rows[facet].drop_nulls(), key=in_order)
+
+    def facets(self, *names: str) -> dict[str, dict[str, int]]:
+        """Return each facet's values and how many datasets have them, within the view.
+
+        Parameters
+        ----------
+        *names
+            Which facets, by default all.
+        """
+        wanted = [self.facet(each) for each in names] or self.family.facets
+        narrowed = bool(self.asked or self.also)
+        counts = count_facets(
+            self.snapshot,
+            self.family.family,
+            self.rows,
+            self.family.facets if not narrowed else wanted,
+            narrowed=narrowed,
         )
+        return {name: dict(counts[name]) for name in wanted if name in counts}
 
-    def facets(self) -> dict[str, dict[str, int]]:
-        """Return each facet's values and how many datasets have them, within the view."""
-        one = self.datasets.unique(["dataset", "version"], maintain_order=True)
-        return {
-            facet: dict(sorted(counts.iter_rows(), key=lambda each: in_order(each[0])))
-            for facet in self.family.facets
-            if (counts := one[facet].drop_nulls().value_counts()).height
-        }
+    def said(self, facet: str) -> str:
+        """Return what was asked of a facet, as it was typed."""
+        if facet in self.typed:
+            return self.typed[facet]
+        values = self.asked[facet]
+        more = f",… {len(values) - _SAID} more" if len(values) > _SAID else ""
+        return ", ".join(values[:_SAID]) + more
 
     def why_empty(self) -> str:
         """Return one sentence that says which facets empty the view; "" if it is not empty."""
-        if len(self):
-            return ""
-        culprits = []
-        for facet in self.asked:
-            rest = {name: values for name, values in self.asked.items() if name != facet}
-            left = self._all.filter(self._condition(rest))
-            if left.height:
-                has = sorted(left[facet].drop_nulls().unique(), key=in_order)
-                more = f" and {len(has) - _SHOWN} more" if len(has) > _SHOWN else ""
-                there = f"there is {', '.join(has[:_SHOWN])}{more}"
-                if wanted := ", ".join(self.asked[facet]):
-                    culprits.append(f"without {facet}={wanted} {there}")
-                else:
-                    culprits.append(
-                        f"{facet} was asked for twice, with no value in common; {there}"
-                    )
-        if culprits:
-            return f"no dataset of {self.family.family} has all of this: {'; '.join(culprits)}"
-        words = ", ".join(f"{name}={','.join(values)}" for name, values in self.asked.items())
-        return f"no dataset of {self.family.family} has all of {words}, nor all but one of them"
+        return "" if len(self) else why_empty(self)
 
     def describe(self) -> list[dict[str, Any]]:
         """Return the datasets as plain values, for JSON."""

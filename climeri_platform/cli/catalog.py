@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from climeri_platform.cli import history
-from climeri_platform.core.errors import NothingFound, UsageError
+from climeri_platform.cli.questions import COMMANDS, JSON, STORE, parse_facets, size_of
 
 if TYPE_CHECKING:
-    from climeri_platform.catalog import BuildReport, CatalogView
+    from climeri_platform.catalog import BuildReport
 
-__all__ = ["command"]
-
-_STORE = click.option(
-    "--store", metavar="DIR", help="The folder of the catalogs [default: the setting `store`]."
-)
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+__all__ = ["command", "parse_facets", "size_of"]
 
 
 @click.group("catalog")
@@ -26,25 +21,8 @@ def command() -> None:
     """Build, search and describe catalogs."""
 
 
-for each in (history.log, history.diff, history.rollback, history.check):
-    command.add_command(each)
-
-
-def size_of(count: float | None) -> str:
-    """Return a number of bytes as people write it, or ``-`` if nobody knows it.
-
-    Examples
-    --------
-    >>> size_of(1234567)
-    '1.2 MB'
-    """
-    if count is None:
-        return "-"
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if count < 1000 or unit == "TB":
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+for _each in (*COMMANDS, history.log, history.diff, history.rollback, history.check):
+    command.add_command(_each)
 
 
 def print_report(report: BuildReport) -> None:
@@ -71,11 +49,11 @@ def print_report(report: BuildReport) -> None:
 @command.command("build")
 @click.argument("family")
 @click.argument("root")
-@_STORE
+@STORE
 @click.option("--root-id", metavar="ID", help="The name of this root in the store.")
 @click.option("--inventory", metavar="FILE", help="A list of the files, in place of a walk.")
 @click.option("--accept-loss", is_flag=True, help="Publish even if much of the root is gone.")
-@_JSON
+@JSON
 def build(
     family: str,
     root: str,
@@ -113,98 +91,9 @@ def build(
         print_report(report)
 
 
-def parse_facets(words: tuple[str, ...]) -> dict[str, list[str]]:
-    """Return ``facet=value[,value]`` words as a dictionary.
-
-    Raises
-    ------
-    UsageError
-        If a word has no ``=``.
-    """
-    facets: dict[str, list[str]] = {}
-    for word in words:
-        name, equals, values = word.partition("=")
-        if not (name and equals and values):
-            raise UsageError(f"{word!r} is no facet=value", hint="Such as variable_id=tas,pr")
-        facets.setdefault(name, []).extend(each for each in values.split(",") if each)
-    return facets
-
-
-def _span(row: dict[str, Any]) -> str:
-    if row["start"] is None:
-        # the name of a store does not say its period
-        return "fixed" if row.get("format") in (None, "netcdf") else "-"
-    return f"{str(row['start']).zfill(12)[:6]}-{str(row['end']).zfill(12)[:6]}"
-
-
-def _found(name: str, facets: tuple[str, ...], store: str | None) -> CatalogView:
-    from climeri_platform.catalog import CatalogView
-
-    view = CatalogView.open(name, store).search(**parse_facets(facets))
-    if not len(view):
-        raise NothingFound(view.why_empty())
-    return view
-
-
-@command.command("search")
-@click.argument("name")
-@click.argument("facets", nargs=-1, metavar="[FACET=VALUE[,VALUE]]...")
-@_STORE
-@_JSON
-def search(name: str, facets: tuple[str, ...], store: str | None, as_json: bool) -> None:
-    """List the datasets of the catalog NAME that have these facets."""
-    view = _found(name, facets, store)
-    if as_json:
-        paths: dict[tuple[str, str | None, str], list[str]] = {}
-        mounts = view.snapshot.mounts
-        for row in view.files().iter_rows(named=True):
-            place = (row["dataset"], row["version"], row["root"])
-            paths.setdefault(place, []).append(f"{mounts[row['root']]}/{row['path']}")
-        datasets = [
-            {**row, "paths": paths[row["dataset"], row["version"], row["root"]]}
-            for row in view.describe()
-        ]
-        click.echo(
-            json.dumps(
-                {
-                    "catalog": view.family.family,
-                    "snapshot": view.snapshot.name,
-                    "datasets": datasets,
-                },
-                indent=2,
-            )
-        )
-        return
-    rows = view.describe()
-    width = max(len(row["dataset"]) for row in rows)
-    for row in rows:
-        version = row["version"] or "-"
-        click.echo(
-            f"{row['dataset']:{width}}  {version:10} {_span(row):13} "
-            f"{row['files']:4} files {size_of(row['size']):>9}"
-        )
-    click.echo(f"{len(view)} datasets, snapshot {view.snapshot.name}", err=True)
-
-
-@command.command("facets")
-@click.argument("name")
-@click.argument("facets", nargs=-1, metavar="[FACET=VALUE[,VALUE]]...")
-@_STORE
-@_JSON
-def facets_(name: str, facets: tuple[str, ...], store: str | None, as_json: bool) -> None:
-    """Count the values of each facet, within a search."""
-    counts = _found(name, facets, store).facets()
-    if as_json:
-        click.echo(json.dumps(counts, indent=2))
-        return
-    for facet, values in counts.items():
-        shown = ", ".join(f"{value} ({count})" for value, count in values.items())
-        click.echo(f"{facet}: {shown}")
-
-
 @command.command("list")
-@_STORE
-@_JSON
+@STORE
+@JSON
 def list_(store: str | None, as_json: bool) -> None:
     """List the catalogs of the store and the roots they cover."""
     from climeri_platform.catalog import open_snapshot
@@ -223,8 +112,8 @@ def list_(store: str | None, as_json: bool) -> None:
 
 @command.command("rejected")
 @click.argument("name")
-@_STORE
-@_JSON
+@STORE
+@JSON
 def rejected(name: str, store: str | None, as_json: bool) -> None:
     """List the files that do not follow the rules of the catalog NAME, each with its reason."""
     from climeri_platform.catalog import CatalogView

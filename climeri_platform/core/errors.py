@@ -19,6 +19,7 @@
     ├── DataError                     6   a file or a dataset
     │   ├── FileUnreadable
     │   ├── DatasetInconsistent
+    │   ├── SelectionChanged
     │   └── UnitMismatch
     ├── ComputeError                  7   Dask
     ├── HubError                      8   JupyterHub
@@ -55,6 +56,7 @@ __all__ = [
     "ProxyMissing",
     "RootShrunk",
     "RootUnusable",
+    "SelectionChanged",
     "StoreBusy",
     "StoreDamaged",
     "StoreError",
@@ -174,6 +176,10 @@ class FileUnreadable(DataError, OSError):
 
 class DatasetInconsistent(DataError, ValueError):
     """Files of one dataset that do not belong together."""
+
+
+class SelectionChanged(DataError):
+    """Files of a frozen selection that are gone, or no longer what they were."""
 
 
 class UnitMismatch(DataError, ValueError):

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from climeri_platform.core.extras import lazy_door
 
 if TYPE_CHECKING:
+    from climeri_platform.figures.availability import availability
     from climeri_platform.figures.lines import series
     from climeri_platform.figures.maps import map_of
 
-__all__ = ["map_of", "series"]
+__all__ = ["availability", "map_of", "series"]
 
-_WHERE = {"map_of": "maps", "series": "lines"}
+_WHERE = {"availability": "availability", "map_of": "maps", "series": "lines"}
 
 __getattr__, __dir__ = lazy_door(__name__, _WHERE, extra="figures", doing="drawing")

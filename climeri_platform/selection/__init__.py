@@ -1,7 +1,24 @@
-"""What the user holds: `open_catalog` and `Selection`."""
+"""What the user holds: `open_catalog`, `open_selection` and `Selection`."""
 
 from __future__ import annotations
 
-from climeri_platform.selection.selection import Selection, open_catalog
+from climeri_platform.selection.cost import Cost
+from climeri_platform.selection.frozen import Changes
+from climeri_platform.selection.results import Coverage, Pairs
+from climeri_platform.selection.selection import (
+    FrozenSelection,
+    Selection,
+    open_catalog,
+    open_selection,
+)
 
-__all__ = ["Selection", "open_catalog"]
+__all__ = [
+    "Changes",
+    "Cost",
+    "Coverage",
+    "FrozenSelection",
+    "Pairs",
+    "Selection",
+    "open_catalog",
+    "open_selection",
+]

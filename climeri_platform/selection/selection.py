@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from climeri_platform.catalog import CatalogView
-from climeri_platform.core.errors import NothingFound
+from climeri_platform.core.errors import NothingFound, UnknownValue, UsageError, nearest
 from climeri_platform.core.extras import needs
+from climeri_platform.selection.frozen import Changes, compare, freeze
+from climeri_platform.selection.questions import Questions
 from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     import polars as pl
 
     from climeri_platform.access import DatasetFiles, Opened
+    from climeri_platform.catalog.asking import Item
 
-__all__ = ["Selection", "open_catalog"]
+__all__ = ["FrozenSelection", "Selection", "open_catalog", "open_selection"]
 
+_Files = list[tuple[str, int | None, int | None]]  # path, start, end
 _SHOWN = 8  # values of a facet in the HTML view
+_FEW = 20_000  # keys among which a wrong one is looked for
 
 
-def open_catalog(name: str, *, store: str | os.PathLike[str] | None = None) -> Selection:
+def open_catalog(
+    name: str,
+    *,
+    store: str | os.PathLike[str] | None = None,
+    snapshot: str | None = None,
+) -> Selection:
     """Open a catalog.
 
     Parameters
@@ -33,6 +44,8 @@ def open_catalog(name: str, *, store: str | os.PathLike[str] | None = None) -> S
         An archive family: ``CMIP6``, ``CMIP5``, ``CORDEX``, ``libIGCM``, ...
     store
         The folder of the catalogs; by default the setting ``store`` (``CLIMERI_STORE``).
+    snapshot
+        The name of an older snapshot that the store keeps; by default the published one.
 
     Returns
     -------
@@ -44,33 +57,92 @@ def open_catalog(name: str, *, store: str | os.PathLike[str] | None = None) -> S
     UnknownFamily
         If the store has no such catalog; the nearest is named.
     StoreError
-        If the store is missing, damaged, or written by a newer version.
+        If the store or the snapshot is missing, damaged, or written by a newer version.
 
     Examples
     --------
     >>> catalog = open_catalog("CMIP6", store="/data/store")  # doctest: +SKIP
     >>> catalog.search(variable_id="tas", experiment_id="historical").open()  # doctest: +SKIP
     """
-    return Selection(CatalogView.open(name, store))
+    return Selection(CatalogView.open(name, store, snapshot))
 
 
-@dataclass(frozen=True, repr=False)
-class Selection:
+def open_selection(
+    path: str | os.PathLike[str],
+    *,
+    store: str | os.PathLike[str] | None = None,
+    on_change: Literal["raise", "report"] = "raise",
+) -> FrozenSelection:
+    """Open a selection that `Selection.freeze` wrote.
+
+    Its files are looked up in the catalog as it is published now, by root and path, or by dataset,
+    version and name at other roots; its snapshot need not be kept.
+
+    Parameters
+    ----------
+    path
+        The JSON file.
+    store
+        The folder of the catalogs; by default the setting ``store``.
+    on_change
+        ``"raise"`` refuses if files are gone or changed; ``"report"`` leaves them out.
+
+    Returns
+    -------
+    FrozenSelection
+        ``changes`` says what changed: also newer versions and added files, which are not taken.
+
+    Raises
+    ------
+    SelectionChanged
+        If files are gone, or have another size or tracking id.
+    UsageError
+        If the file is no frozen selection.
+
+    Examples
+    --------
+    >>> open_selection("paper.json", store="/data/store").changes  # doctest: +SKIP
+    """
+    if on_change not in ("raise", "report"):
+        raise UsageError(f"on_change={on_change!r}: it is 'raise' or 'report'")
+    view, changes = compare(path, store, refuse=on_change == "raise")
+    return FrozenSelection(view, changes)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Selection(Questions):
     """Datasets of a catalog; `search` narrows it, `open` gives the data.
 
     Its length is the number of datasets, and iterating gives their keys.
     """
 
-    view: CatalogView
-
-    def search(self, **facets: str | Iterable[str]) -> Selection:
+    def search(
+        self,
+        *,
+        period: str | None = None,
+        covers: str | None = None,
+        require_all_on: str | Sequence[str] | None = None,
+        **facets: Item | Iterable[Item],
+    ) -> Selection:
         """Return the datasets that also have these facets.
 
         Parameters
         ----------
+        period
+            ``"1980/2014"``, ``"1980-01/1980-06"``, ``"1980/"``, ``"1980"``: datasets of which at
+            least one file overlaps it. A dataset is never cut: its other files stay.
+        covers
+            The same form: datasets whose files hold all of it, without a hole. Both keep fixed
+            fields, which hold at any time.
+        require_all_on
+            A facet or several: only their groups that have every combination of the values asked
+            for in this search, as in intake-esm.
         **facets
-            A facet, by its own name (``source_id``) or the common one (``model``), and a value or
-            a list of values. ``version="all"`` or a version turns off the choice of the newest.
+            A facet, by its own name (``source_id``) or the common one (``model``), and a value, a
+            glob (``"ssp*"``), a compiled regular expression (``re.compile("^ua")``, which matches
+            anywhere in a value), or a list of them. A string is never a regular expression:
+            names hold dots and parentheses. ``version="all"`` or a version turns off the choice
+            of the newest.
 
         Returns
         -------
@@ -81,12 +153,46 @@ class Selection:
         ------
         UnknownFacet, UnknownValue
             If the catalog has no such facet or value at all; the nearest are named.
-        """
-        return Selection(self.view.search(**facets))
+        UsageError
+            If a value, a period or a group is none.
 
-    def facets(self) -> dict[str, dict[str, int]]:
-        """Return each facet's values, each with the number of datasets that have it."""
-        return self.view.facets()
+        Examples
+        --------
+        >>> catalog = open_catalog("CMIP6", store="/data/store")  # doctest: +SKIP
+        >>> catalog.search(  # doctest: +SKIP
+        ...     model="IPSL-*",
+        ...     experiment=["historical", "ssp585"],
+        ...     covers="1980/2000",
+        ... )
+        """
+        view = self.view.search(
+            period=period, covers=covers, require_all_on=require_all_on, **facets
+        )
+        return Selection(view)
+
+    def latest(self) -> Selection:
+        """Return the datasets in their newest versions, which is what a catalog begins with."""
+        return replace(self, view=self.view.latest())
+
+    def __getitem__(self, key: str) -> Selection:
+        found = self.view.at(key)
+        if not found.datasets.height:
+            like = nearest(key, self.keys if len(self) < _FEW else [])
+            raise UnknownValue(
+                f"the selection has no dataset {key!r}",
+                hint=f"Did you mean {' or '.join(like)}?" if like else "Its keys are in `keys`.",
+            )
+        return Selection(found)
+
+    def facets(self, *names: str) -> dict[str, dict[str, int]]:
+        """Return each facet's values, each with the number of datasets that have it.
+
+        Parameters
+        ----------
+        *names
+            Which facets; by default all.
+        """
+        return self.view.facets(*names)
 
     def why_empty(self) -> str:
         """Return which facets empty the selection; "" if it is not empty."""
@@ -114,11 +220,11 @@ class Selection:
         return iter(self.view.keys)
 
     def __contains__(self, key: object) -> bool:
-        return key in self.view.keys
+        return isinstance(key, str) and self.view.at(key).datasets.height > 0
 
     def paths(self) -> list[str]:
         """Return the absolute paths of the files that `open` would open."""
-        return [path for each in self._wanted() for path in each.paths]
+        return [path for *_, files, _ in self._chosen() for path, _, _ in files]
 
     def open(
         self,
@@ -167,38 +273,81 @@ class Selection:
 
             return open_datasets(wanted, chunks=chunks, on_error=on_error, progress=follow)
 
-    def _wanted(self) -> list[DatasetFiles]:
-        from climeri_platform.access import DatasetFiles
+    def freeze(self, path: str | os.PathLike[str]) -> Path:
+        """Write exactly these files to a small JSON file; `open_selection` reads it.
 
+        Parameters
+        ----------
+        path
+            Where; the file is there whole, or not at all.
+
+        Returns
+        -------
+        pathlib.Path
+
+        Raises
+        ------
+        NothingFound
+            If the selection is empty.
+        UsageError
+            If it cannot be written there.
+        """
+        if not len(self):
+            raise NothingFound(self.why_empty())
+        return freeze(self.view, path)
+
+    def to_intake(self) -> Any:
+        """Return the selection as an ``intake_esm.esm_datastore``.
+
+        The version is one of its grouping facets, so that it never mixes two.
+
+        Raises
+        ------
+        MissingExtra
+            If intake-esm is not installed.
+        """
+        with needs("intake", "handing over to intake-esm"):
+            from climeri_platform.selection.handover import datastore
+        return datastore(self.view)
+
+    def _chosen(self) -> Iterator[tuple[str, str | None, str, _Files, list[str]]]:
+        """Yield dataset, version, the root that is taken, its files, and notes on other roots."""
         mounts = {**self.view.snapshot.mounts, **load_site().mounts}
-        groups: dict[
-            tuple[str, str | None], dict[str, list[tuple[str, int | None, int | None]]]
-        ] = {}
-        rows = self.view.files().select(
-            "dataset", "version", "root", "path", "start", "end", "frequency"
-        )
-        for dataset, version, root, path, start, end, frequency in rows.iter_rows():
+        groups: dict[tuple[str, str | None], dict[str, _Files]] = {}
+        columns = ("dataset", "version", "root", "path", "start", "end", "frequency")
+        for dataset, version, root, path, start, end, frequency in self.view.files(
+            *columns
+        ).iter_rows():
             there = groups.setdefault((dataset, version), {})
             # a climatology names the years that went into it, not those that it holds
             span = (None, None) if frequency == "monClim" else (start, end)
             there.setdefault(root, []).append((f"{mounts[root]}/{path}", *span))
+        for (dataset, version), roots in groups.items():
+            # what compares replicas belongs to the room that opens files, and takes its time to come
+            root, notes = _replica(roots) if len(roots) > 1 else (next(iter(roots)), [])
+            yield dataset, version, root, roots[root], notes
+
+    def _wanted(self) -> list[DatasetFiles]:
+        from climeri_platform.access import DatasetFiles
+
+        chosen = list(self._chosen())
         versions: dict[str, int] = {}
-        for dataset, _ in groups:
+        for dataset, *_ in chosen:
             versions[dataset] = versions.get(dataset, 0) + 1
         wanted = []
-        for (dataset, version), roots in groups.items():
-            root, notes = _replica(roots)
+        for dataset, version, root, files, notes in chosen:
             key = dataset if versions[dataset] == 1 else f"{dataset}.{version}"
             attributes = {"dataset": dataset, "snapshot": self.snapshot, "root": root}
             if version is not None:
                 attributes["version"] = version
-            paths = tuple(path for path, _, _ in roots[root])
-            spans = tuple((start, end) for _, start, end in roots[root] if start and end)
+            paths = tuple(path for path, _, _ in files)
+            spans = tuple((start, end) for _, start, end in files if start and end)
             wanted.append(DatasetFiles(key, paths, spans, attributes, tuple(notes)))
         return wanted
 
     def __repr__(self) -> str:
-        asked = ", ".join(f"{name}={'|'.join(each)}" for name, each in self.view.asked.items())
+        words = [f"{name}={self.view.said(name)}" for name in self.view.asked]
+        asked = ", ".join([*words, *(each.said for each in self.view.also)])
         of = f" of {asked}" if asked else ""
         return f"<{self.view.family.family}: {len(self)} datasets{of}, snapshot {self.snapshot}>"
 
@@ -219,9 +368,10 @@ class Selection:
         )
 
 
-def _replica(roots: dict[str, list[tuple[str, int | None, int | None]]]) -> tuple[str, list[str]]:
+def _replica(roots: dict[str, _Files]) -> tuple[str, list[str]]:
     """Choose the root that covers most time, and say what another has beside."""
-    from climeri_platform.access.periods import HOLE, not_covered
+    with needs("access", "choosing between replicas"):
+        from climeri_platform.access.periods import HOLE, not_covered
 
     spans = {
         name: [(start, end) for _, start, end in files if start and end]
@@ -239,9 +389,22 @@ def _replica(roots: dict[str, list[tuple[str, int | None, int | None]]]) -> tupl
         roots,
         key=lambda name: (sum(map(len, lacking[name].values())), -len(roots[name]), name),
     )
-    notes = [f"taken from {chosen}; also at {', '.join(lacking[chosen])}"] if len(roots) > 1 else []
+    notes = [f"taken from {chosen}; also at {', '.join(lacking[chosen])}"]
     for other, missing in lacking[chosen].items():
         if missing:
             years = ", ".join(f"{start // 10**6} to {end // 10**6}" for start, end in missing)
             notes.append(f"{HOLE}: {other} also has {years}, which {chosen} has not")
     return chosen, notes
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class FrozenSelection(Selection):
+    """A selection that was frozen.
+
+    Attributes
+    ----------
+    changes
+        What changed since.
+    """
+
+    changes: Changes = field(default_factory=Changes)

@@ -10,7 +10,7 @@ import pytest
 from climeri_platform.catalog import CatalogView, build_catalog
 from climeri_platform.catalog.inventory import FIND_FORMAT, read_inventory
 from climeri_platform.catalog.walk import Skipped, format_of, walk
-from climeri_platform.cli.catalog import _span, size_of
+from climeri_platform.cli.questions import _span, size_of
 
 PLACE = "CMIP/IPSL/IPSL-CM6A-LR/historical/r1i1p1f1/Amon/{var}/gr/v20180803"
 STEM = "{var}_Amon_IPSL-CM6A-LR_historical_r1i1p1f1_gr"

@@ -7,13 +7,10 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-import polars as pl
 import pytest
 
-from climeri_platform.catalog import load_family
-from climeri_platform.catalog.layout import Root
-from climeri_platform.catalog.publish import prepare_store, publish, writing
-from climeri_platform.catalog.tables import REJECTED, files_schema, mark_latest, sort_files
+from climeri_platform.testing.scale import FILES_OF_A_DATASET as FILES
+from climeri_platform.testing.scale import scale_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.scale
 
 ROWS = 1_000_000
-FILES = 4  # of a dataset
 OURS = """
 import json, sys, time
 began = time.perf_counter()
@@ -51,72 +47,9 @@ print(json.dumps({"first": first, "rss": rss, "files": files}))
 """
 
 
-def rows() -> pl.DataFrame:
-    """A CMIP6 table: 50 models, 8 experiments, 25 members, 25 variables, 4 files each."""
-    index = pl.DataFrame({"i": range(ROWS)}, schema={"i": pl.Int64})
-    dataset = pl.col("i") // FILES
-    part = pl.col("i") % FILES
-
-    def pick(values: list[str], stride: int) -> pl.Expr:
-        return (dataset // stride % len(values)).replace_strict(
-            range(len(values)), values, return_dtype=pl.String
-        )
-
-    variables = ["tas", "pr", "psl", *[f"var{n}" for n in range(22)]]
-    experiments = [
-        "historical",
-        "ssp126",
-        "ssp585",
-        "piControl",
-        "abrupt-4xCO2",
-        "1pctCO2",
-        "amip",
-        "ssp245",
-    ]
-    start = 1850 + part * 40
-    table = index.with_columns(
-        variable_id=pick(variables, 1),
-        member_id=pick([f"r{n}i1p1f1" for n in range(1, 26)], 25),
-        experiment_id=pick(experiments, 625),
-        source_id=pick([f"MODEL-{n:02}" for n in range(50)], 5000),
-        activity_id=pl.lit("CMIP"),
-        institution_id=pl.lit("DEMO"),
-        table_id=pl.lit("Amon"),
-        grid_label=pl.lit("gn"),
-        version=pl.lit("v20200101"),
-        frequency=pl.lit("mon"),
-        time_range=pl.format("{}01-{}12", start, start + 39),
-        start=start * 100_000_000 + 1_010_000,
-        end=(start + 39) * 100_000_000 + 12_312_359,
-        calendar=pl.lit(None, dtype=pl.String),
-        root=pl.lit("CMIP6"),
-        size=pl.lit(10_000_000),
-        mtime=pl.lit(0),
-        latest=pl.lit(value=True),
-    )
-    family = load_family("CMIP6")
-    key = pl.concat_str(family.dataset, separator=".")
-    folder = pl.concat_str([*family.dataset, "version"], separator="/")
-    return table.with_columns(
-        dataset=key, path=pl.concat_str(folder, pl.format("tas_{}.nc", "time_range"), separator="/")
-    ).select([pl.col(name).cast(kind) for name, kind in files_schema(family).items()])
-
-
 @pytest.fixture(scope="module")
 def million(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    store = tmp_path_factory.mktemp("scale") / "store"
-    family = load_family("CMIP6")
-    prepare_store(store)
-    root = Root(
-        root_id="CMIP6", mount="/bdd/CMIP6", family="CMIP6", walked="2026-01-01",
-        found=ROWS, catalogued=ROWS, rejected=0,
-    )  # fmt: skip
-    files = sort_files(mark_latest(rows()), family)
-    with writing(store):
-        publish(
-            store, family, files, pl.DataFrame(schema=REJECTED), [root], site="local", previous=None
-        )
-    return store
+    return scale_store(tmp_path_factory.mktemp("scale") / "store", ROWS)
 
 
 def measure(script: str, store: Path) -> dict[str, float]:

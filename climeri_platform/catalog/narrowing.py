@@ -1,0 +1,154 @@
+"""Ways to narrow a view that are no facet's values: periods, groups that have it all, lists of rows.
+
+Each becomes a condition on rows of the `datasets` table, or a small table of which rows stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from climeri_platform.catalog.asking import Item, Period
+
+__all__ = ["ROW", "Narrowing", "covering", "follows_expr", "groups_with_all", "overlapping"]
+
+ROW = ("dataset", "version", "root")
+"""What names a row of the `datasets` table."""
+
+
+@dataclass(frozen=True, eq=False)
+class Narrowing:
+    """One way in which a view is narrowed.
+
+    Attributes
+    ----------
+    said
+        What was asked, for people.
+    where
+        A condition on rows of the `datasets` table.
+    within, without
+        The rows that agree with one of these stay, or go.
+    files
+        The only files that belong to the view: root and path.
+    """
+
+    said: str
+    where: pl.Expr | None = None
+    within: pl.DataFrame | None = None
+    without: pl.DataFrame | None = None
+    files: pl.DataFrame | None = None
+
+    def apply(self, datasets: pl.LazyFrame) -> pl.LazyFrame:
+        """Return the rows of the `datasets` table that stay, in their order."""
+        if self.where is not None:
+            datasets = datasets.filter(self.where)
+        for table, how in ((self.within, "semi"), (self.without, "anti")):
+            if table is not None:
+                datasets = datasets.join(
+                    table.lazy(),
+                    on=table.columns,
+                    how=how,  # type: ignore[arg-type] # the two are among polars' words
+                    nulls_equal=True,
+                    maintain_order="left",
+                )
+        return datasets
+
+
+def follows_expr(end: pl.Expr, start: pl.Expr) -> pl.Expr:
+    """Return `core.timespan.follows` for columns: whether nothing is missing in between."""
+    last, first = end // 10_000, start // 10_000
+    month_end = last // 100 % 100 == 12
+    next_month = pl.when(month_end).then((last // 10_000 + 1) * 10_000 + 101)
+    next_month = next_month.otherwise(last // 100 * 100 + 101)  # type: ignore[assignment]
+    return (first <= last + 1) | ((last % 100 >= 28) & (first <= next_month))
+
+
+def overlapping(period: Period, datasets: pl.LazyFrame, files: pl.LazyFrame) -> Narrowing:
+    """Return what keeps the datasets of which at least one file overlaps a period.
+
+    Rows without a period are kept: fixed fields hold at any time.
+
+    Parameters
+    ----------
+    period
+        What was asked.
+    datasets, files
+        The rows so far, of both tables.
+    """
+    where = pl.col("start").is_null() | (
+        (pl.col("start") <= period.end) & (pl.col("end") >= period.start)
+    )
+    # a dataset that is there before and after may still have a hole where it is asked for
+    around = datasets.filter(
+        (pl.col("start") < period.start) & (pl.col("end") > period.end)
+    ).select(ROW)
+    there = files.filter((pl.col("start") <= period.end) & (pl.col("end") >= period.start))
+    without = around.join(there.select(ROW), on=ROW, how="anti", nulls_equal=True).collect()
+    return Narrowing(f"period={period.text}", where, without=without if without.height else None)
+
+
+def covering(period: Period, datasets: pl.LazyFrame, files: pl.LazyFrame) -> Narrowing:
+    """Return what keeps the datasets whose files hold the whole of a period, without a hole.
+
+    Parameters
+    ----------
+    period
+        What was asked.
+    datasets, files
+        The rows so far, of both tables.
+    """
+    first_day_over = period.start // 10_000 * 10_000 + 2359
+    where = pl.col("start").is_null() | (
+        (pl.col("start") <= first_day_over) & (pl.col("end") >= period.least_end)
+    )
+    inside = files.filter((pl.col("start") <= period.end) & (pl.col("end") >= period.start))
+    before = pl.col("end").cum_max().shift(1).over(ROW)
+    holes = (
+        inside.join(datasets.filter(where).select(ROW), on=ROW, how="semi", nulls_equal=True)
+        .select(*ROW, "start", "end")
+        .sort(*ROW, "start")
+        .filter(~follows_expr(before, pl.col("start")))
+    )
+    reaches = inside.group_by(ROW).agg(pl.col("start").min(), pl.col("end").max())
+    late = datasets.filter(where & pl.col("start").is_not_null()).select(ROW)
+    good = reaches.filter(
+        (pl.col("start") <= first_day_over) & (pl.col("end") >= period.least_end)
+    ).select(ROW)
+    never = late.join(good, on=ROW, how="anti", nulls_equal=True)
+    without = pl.concat([holes.select(ROW), never.select(ROW)]).unique().collect()
+    return Narrowing(f"covers={period.text}", where, without=without if without.height else None)
+
+
+def groups_with_all(
+    groups: list[str], asked: dict[str, list[tuple[Item, list[str]]]], datasets: pl.LazyFrame
+) -> Narrowing:
+    """Return what keeps the groups that have every combination of what was asked.
+
+    Parameters
+    ----------
+    groups
+        The facets that together make a group.
+    asked
+        Of every other facet, each item with the values that it stands for; a glob or a regular
+        expression is met by any one of them.
+    datasets
+        The rows so far.
+    """
+    facets = [name for name in asked if name not in groups]
+    rows = datasets.select(list(dict.fromkeys([*groups, *facets]))).unique()
+    combinations = 1
+    for facet in facets:
+        pairs = [
+            (number, value) for number, (_, values) in enumerate(asked[facet]) for value in values
+        ]
+        numbered = pl.LazyFrame(
+            pairs, schema={f"#{facet}": pl.Int64, facet: pl.String}, orient="row"
+        )
+        rows = rows.join(numbered, on=facet)
+        combinations *= len(asked[facet])
+    has = rows.select(*groups, *[f"#{name}" for name in facets]).unique().group_by(groups).len()
+    within = has.filter(pl.col("len") == combinations).select(groups).drop_nulls().collect()
+    return Narrowing(f"all of it on {', '.join(groups)}", within=within)

@@ -1,0 +1,271 @@
+"""What ``climeri catalog`` answers: search, facets, coverage, complete, cost, freeze."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from climeri_platform.core.errors import NothingFound, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from climeri_platform.selection import Selection
+
+__all__ = ["COMMANDS", "JSON", "STORE", "parse_facets", "size_of"]
+
+STORE = click.option(
+    "--store", metavar="DIR", help="The folder of the catalogs [default: the setting `store`]."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_NAME = click.argument("name")
+_FACETS = click.argument("facets", nargs=-1, metavar="[FACET=VALUE[,VALUE]]...")
+_NARROWING = (
+    click.option("--period", metavar="Y/Y", help="Datasets of which a file overlaps 1980/2014."),
+    click.option("--covers", metavar="Y/Y", help="Datasets that hold all of 1980/2014, no hole."),
+    click.option(
+        "--require-all-on",
+        metavar="FACET[,FACET]",
+        help="Only groups of these facets that have all values asked for.",
+    ),
+    click.option("--snapshot", metavar="NAME", help="An older snapshot [default: the published]."),
+)
+
+
+def size_of(count: float | None) -> str:
+    """Return a number of bytes as people write it, or ``-`` if nobody knows it.
+
+    Examples
+    --------
+    >>> size_of(1234567)
+    '1.2 MB'
+    """
+    from climeri_platform.selection.cost import size_text
+
+    return "-" if count is None else size_text(count)
+
+
+def parse_facets(words: tuple[str, ...]) -> dict[str, list[Any]]:
+    """Return ``facet=value[,value]`` words as a dictionary; ``facet=~regex`` is one expression.
+
+    Raises
+    ------
+    UsageError
+        If a word has no ``=``, or a regular expression is none.
+    """
+    facets: dict[str, list[Any]] = {}
+    for word in words:
+        name, equals, values = word.partition("=")
+        if not (name and equals and values):
+            raise UsageError(f"{word!r} is no facet=value", hint="Such as variable_id=tas,pr")
+        if values.startswith("~"):
+            from climeri_platform.catalog.asking import regex_of
+
+            # commas belong to the expression: a{1,2}
+            facets.setdefault(name, []).append(regex_of(values[1:]))
+        else:
+            facets.setdefault(name, []).extend(each for each in values.split(",") if each)
+    return facets
+
+
+def _narrowed(function: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed((_NAME, _FACETS, STORE, *_NARROWING, JSON)):
+        function = option(function)
+    return function
+
+
+def _found(
+    name: str,
+    facets: tuple[str, ...],
+    *,
+    store: str | None,
+    snapshot: str | None,
+    period: str | None,
+    covers: str | None,
+    require_all_on: str | None,
+) -> Selection:
+    from climeri_platform.selection import open_catalog
+
+    asked = parse_facets(facets)
+    groups = require_all_on.split(",") if require_all_on is not None else None
+    found = open_catalog(name, store=store, snapshot=snapshot).search(
+        period=period, covers=covers, require_all_on=groups, **asked
+    )
+    if not len(found):
+        raise NothingFound(found.why_empty())
+    return found
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2))
+
+
+def _span(row: dict[str, Any]) -> str:
+    if row["start"] is None:
+        # the name of a store does not say its period
+        return "fixed" if row.get("format") in (None, "netcdf") else "-"
+    return f"{str(row['start']).zfill(12)[:6]}-{str(row['end']).zfill(12)[:6]}"
+
+
+@click.command("search")
+@_narrowed
+def search(name: str, facets: tuple[str, ...], *, as_json: bool, **how: Any) -> None:
+    """List the datasets of the catalog NAME that have these facets.
+
+    A value may be a glob (experiment='ssp*') or, after ~, a regular expression
+    (variable='~^ua|^va') that matches anywhere in a value.
+    """
+    view = _found(name, facets, **how).view
+    if as_json:
+        paths: dict[tuple[str, str | None, str], list[str]] = {}
+        mounts = view.snapshot.mounts
+        files = view.files("dataset", "version", "root", "path")
+        for dataset, version, root, path in files.iter_rows():
+            paths.setdefault((dataset, version, root), []).append(f"{mounts[root]}/{path}")
+        datasets = [
+            {**row, "paths": paths[row["dataset"], row["version"], row["root"]]}
+            for row in view.describe()
+        ]
+        _print_json(
+            {
+                "catalog": view.family.family,
+                "snapshot": view.snapshot.name,
+                "datasets": datasets,
+            }
+        )
+        return
+    rows = view.describe()
+    width = max(len(row["dataset"]) for row in rows)
+    for row in rows:
+        version = row["version"] or "-"
+        click.echo(
+            f"{row['dataset']:{width}}  {version:10} {_span(row):13} "
+            f"{row['files']:4} files {size_of(row['size']):>9}"
+        )
+    click.echo(f"{len(view)} datasets, snapshot {view.snapshot.name}", err=True)
+
+
+@click.command("facets")
+@_narrowed
+def facets_(name: str, facets: tuple[str, ...], *, as_json: bool, **how: Any) -> None:
+    """Count the values of each facet, within a search."""
+    counts = _found(name, facets, **how).facets()
+    if as_json:
+        _print_json(counts)
+        return
+    for facet, values in counts.items():
+        shown = ", ".join(f"{value} ({count})" for value, count in values.items())
+        click.echo(f"{facet}: {shown}")
+
+
+@click.command("coverage")
+@click.option("--picture", metavar="FILE", help="Draw the matrix into a PNG, SVG or PDF.")
+@_narrowed
+def coverage(
+    name: str, facets: tuple[str, ...], *, picture: str | None, as_json: bool, **how: Any
+) -> None:
+    """Tell which model has which variable of which experiment: years, holes, members."""
+    found = _found(name, facets, **how).coverage()
+    if picture is not None:
+        figure: Any = found.picture().figure
+        try:
+            figure.savefig(picture)
+        except (OSError, ValueError) as problem:
+            raise UsageError(f"the picture {picture} cannot be written: {problem}") from problem
+    if as_json:
+        _print_json(found.table.to_dicts())
+        return
+    rows = found.table.to_dicts()
+    width = max(len(str(row["model"])) for row in rows)
+    for row in rows:
+        years = "fixed" if row["years"] is None else f"{row['years']} years"
+        span = "" if row["first"] is None else f"{row['first']}-{row['last']}"
+        holes = f"  holes: {row['holes']}" if row["holes"] else ""
+        what = f"{row['experiment'] or '-'} {row['table'] or '-'} {row['variable'] or '-'}"
+        click.echo(
+            f"{row['model']!s:{width}}  {what:30}  {span:9}  {years:>10}  "
+            f"{row['members']:3} members{holes}"
+        )
+
+
+@click.command("complete")
+@click.option("--experiments", required=True, metavar="A,B", help="All of them are wanted.")
+@click.option("--variables", required=True, metavar="A,B", help="All of them are wanted.")
+@click.option("--members", default=1, show_default=True, help="The least number of members.")
+@click.option("--same-members", is_flag=True, help="The same members in every experiment.")
+@_narrowed
+def complete(
+    name: str,
+    facets: tuple[str, ...],
+    *,
+    experiments: str,
+    variables: str,
+    members: int,
+    same_members: bool,
+    as_json: bool,
+    **how: Any,
+) -> None:
+    """Tell which models have all of these variables in all of these experiments."""
+    told = _found(name, facets, **how).completeness(
+        experiments.split(","), variables.split(","), members, same_members=same_members
+    )
+    if as_json:
+        _print_json(told.to_dicts())
+    else:
+        for row in told.iter_rows(named=True):
+            said = f"{row['members']} members" if row["complete"] else f"no: {row['missing']}"
+            click.echo(f"{row['model']}: {said}")
+    if not told["complete"].any():
+        raise NothingFound(f"none of the {told.height} models has all of it")
+
+
+@click.command("cost")
+@_narrowed
+def cost(name: str, facets: tuple[str, ...], *, as_json: bool, **how: Any) -> None:
+    """Tell files and bytes of a search, and estimate chunks and memory."""
+    found = _found(name, facets, **how).cost()
+    if as_json:
+        _print_json(found.as_dict())
+        return
+    click.echo(str(found))
+    click.echo(f"({found.how})", err=True)
+
+
+@click.command("freeze")
+@click.option("--to", required=True, metavar="FILE", help="The JSON file to write.")
+@_narrowed
+def freeze(name: str, facets: tuple[str, ...], *, to: str, as_json: bool, **how: Any) -> None:
+    """Write exactly the files of a search into a small JSON file."""
+    found = _found(name, facets, **how)
+    path = found.freeze(to)
+    price = found.cost()
+    if as_json:
+        _print_json({"frozen": str(path), "datasets": price.datasets, "snapshot": found.snapshot})
+        return
+    click.echo(f"{path}: {price.datasets} datasets, {price.files} files")
+
+
+@click.command("thaw")
+@click.argument("path")
+@STORE
+@JSON
+def thaw(path: str, store: str | None, as_json: bool) -> None:
+    """Tell what became of the frozen selection PATH."""
+    from climeri_platform.core.errors import SelectionChanged
+    from climeri_platform.selection import open_selection
+
+    found = open_selection(path, store=store, on_change="report")
+    if as_json:
+        _print_json({"datasets": found.keys, "changes": found.changes.as_dict()})
+    else:
+        click.echo(f"{len(found)} datasets: {found.changes}")
+    if found.changes.fatal:
+        raise SelectionChanged(
+            f"{len(found.changes.gone)} files are gone and {len(found.changes.changed)} changed"
+        )
+
+
+COMMANDS = (search, facets_, coverage, complete, cost, freeze, thaw)
+"""The commands that `climeri catalog` adds to its own."""

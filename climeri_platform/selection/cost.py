@@ -1,0 +1,99 @@
+"""What a selection costs before it is opened."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from climeri_platform.catalog import CatalogView
+
+__all__ = ["Cost", "cost_of", "size_text"]
+
+_INFLATION = 2.0  # deflated float32 fields of climate models shrink to about half
+_CHUNK = 128 * 2**20  # dask's array.chunk-size, which chunks="auto" aims at
+_HOW = (
+    "files and bytes are the catalog's, the most complete replica of each dataset; decoded arrays "
+    "are taken as twice the bytes on disk (compressed 32-bit fields), chunks as pieces of 128 MiB "
+    "and at least one for each file; no file was opened"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a selection costs; ``str()`` says it in a line.
+
+    Attributes
+    ----------
+    datasets, files, bytes
+        As the catalog counts them, replicas once.
+    memory
+        Estimated bytes of the decoded arrays, if all of it were loaded.
+    chunks
+        Estimated number of chunks.
+    how
+        How the estimates are made.
+    """
+
+    datasets: int
+    files: int
+    bytes: int
+    memory: int
+    chunks: int
+    how: str = _HOW
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values, for JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.datasets} datasets, {self.files} files, {size_text(self.bytes)} on disk; about "
+            f"{size_text(self.memory)} in memory if loaded whole, in about {self.chunks} chunks"
+        )
+
+
+def size_text(count: float) -> str:
+    """Return a number of bytes as people write it.
+
+    Examples
+    --------
+    >>> size_text(1234567)
+    '1.2 MB'
+    """
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if count < 1000 or unit == "TB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+
+
+def one_replica(files: pl.DataFrame) -> pl.DataFrame:
+    """Return the files of the most complete replica of each dataset and version."""
+    place = ["dataset", "version", "root"]
+    counts = files.group_by(place).len().sort(["len", "root"], descending=[True, False])
+    chosen = counts.unique(["dataset", "version"], keep="first", maintain_order=True)
+    return files.join(chosen.select(place), on=place, how="semi", nulls_equal=True)
+
+
+def cost_of(view: CatalogView) -> Cost:
+    """Return the cost of the datasets of a view.
+
+    Parameters
+    ----------
+    view
+        What would be opened.
+    """
+    import polars as pl
+
+    files = one_replica(view.files("dataset", "version", "root", "size"))
+    decoded = pl.col("size") * _INFLATION
+    sums = files.select(
+        bytes=pl.col("size").sum(),
+        memory=decoded.sum().cast(pl.Int64),
+        chunks=(decoded / _CHUNK).ceil().clip(lower_bound=1).sum().cast(pl.Int64),
+    ).row(0)
+    size, memory, chunks = (int(each) for each in sums)
+    return Cost(len(view), files.height, size, memory, chunks)

@@ -1,0 +1,291 @@
+"""Frozen selections: exactly these files, in a small JSON file that a paper can cite.
+
+The file outlives its snapshot. Opening it looks each file up in the catalog as it is published now,
+by root and path, or by dataset, version and name at another centre's root.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from climeri_platform import __version__
+from climeri_platform.catalog import CatalogView
+from climeri_platform.catalog.narrowing import ROW, Narrowing
+from climeri_platform.core.errors import SelectionChanged, UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Changes", "compare", "freeze", "read_frozen"]
+
+FORMAT = 1
+_TOLD = 20  # changes in the text of an error
+_FILE = ("path", "size", "mtime", "tracking_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What became of a frozen selection.
+
+    Attributes
+    ----------
+    gone
+        Files that no root has any more.
+    changed
+        Files of another size, or with another tracking id, as ``path: before -> now``.
+    rewritten
+        Files of the same size that were written at another time.
+    added
+        Files that the same version has besides.
+    newer
+        Datasets of which there is a newer version, as ``dataset: frozen -> newest``.
+    moved
+        Files that are found at another root.
+    """
+
+    gone: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    rewritten: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    newer: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any(asdict(self).values())
+
+    @property
+    def fatal(self) -> bool:
+        """Whether some of the frozen files cannot be had as they were."""
+        return bool(self.gone or self.changed)
+
+    def __str__(self) -> str:
+        lines = [f"{what}: {each}" for what, several in asdict(self).items() for each in several]
+        more = [f"... and {len(lines) - _TOLD} more"] if len(lines) > _TOLD else []
+        return "\n".join([*lines[:_TOLD], *more]) or "nothing changed"
+
+    def as_dict(self) -> dict[str, list[str]]:
+        """Return it as plain values, for JSON."""
+        return {name: list(values) for name, values in asdict(self).items()}
+
+
+def freeze(view: CatalogView, path: str | os.PathLike[str]) -> Path:
+    """Write the files of a view to a JSON file; whole, or not at all.
+
+    Parameters
+    ----------
+    view
+        What to freeze.
+    path
+        The file; one that is there is replaced.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    UsageError
+        If it cannot be written there.
+    """
+    datasets: dict[tuple[str, str | None, str], list[dict[str, Any]]] = {}
+    for row in view.files().iter_rows(named=True):
+        place = (row["dataset"], row["version"], row["root"])
+        datasets.setdefault(place, []).append(
+            {name: row[name] for name in _FILE if row.get(name) is not None}
+        )
+    content = {
+        "format": FORMAT,
+        "kind": "climeri selection",
+        "written_by": f"climeri-platform {__version__}",
+        "frozen": datetime.now(UTC).isoformat(timespec="seconds"),
+        "catalog": view.family.family,
+        "snapshot": view.snapshot.name,
+        "asked": {
+            facet: view.typed.get(facet, list(values)) for facet, values in view.asked.items()
+        },
+        "also": [each.said for each in view.also],
+        "datasets": [
+            {"dataset": dataset, "version": version, "root": root, "files": files}
+            for (dataset, version, root), files in datasets.items()
+        ],
+    }
+    return _write(Path(path), json.dumps(content, indent=1) + "\n")
+
+
+def _write(path: Path, text: str) -> Path:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as problem:
+        beside.unlink(missing_ok=True)
+        raise UsageError(f"{path} cannot be written: {problem.strerror or problem}") from problem
+    return path
+
+
+def read_frozen(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the content of a frozen selection.
+
+    Raises
+    ------
+    UsageError
+        If it is missing, or is none, or a newer version wrote it.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise UsageError(f"the frozen selection {path} cannot be read: {reason}") from problem
+    if not isinstance(content, dict) or content.get("kind") != "climeri selection":
+        raise UsageError(f"{path} is no frozen selection")
+    if content.get("format", 0) > FORMAT:
+        raise UsageError(
+            f"{path} has format {content['format']} of {content.get('written_by')}, and this "
+            f"version reads up to {FORMAT}",
+            hint="Upgrade climeri-platform.",
+        )
+    wanted = {"catalog": str, "snapshot": str, "datasets": list}
+    for name, kind in wanted.items():
+        if not isinstance(content.get(name), kind):
+            raise UsageError(f"{path} is no frozen selection: {name} is missing")
+    return content
+
+
+def _table(content: dict[str, Any], path: str | os.PathLike[str]) -> pl.DataFrame:
+    import polars as pl
+
+    try:
+        rows = [
+            (
+                each["dataset"],
+                each["version"],
+                each["root"],
+                file["path"],
+                file["path"].rsplit("/", 1)[-1],
+                file["size"],
+                file.get("mtime"),
+                file.get("tracking_id"),
+            )
+            for each in content["datasets"]
+            for file in each["files"]
+        ]
+        text, number = pl.String, pl.Int64
+        names = [*ROW, "path", "name", "size", "mtime", "tracking_id"]
+        kinds = [text, text, text, text, text, number, number, text]
+        return pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
+    except (KeyError, TypeError, AttributeError, pl.exceptions.PolarsError) as problem:
+        raise UsageError(f"{path} is no frozen selection: {problem!r}") from problem
+
+
+def compare(
+    path: str | os.PathLike[str], store: str | os.PathLike[str] | None, *, refuse: bool
+) -> tuple[CatalogView, Changes]:
+    """Return the view of a frozen selection as the store has it now, and what changed.
+
+    Parameters
+    ----------
+    path
+        The frozen selection.
+    store
+        The folder of the catalogs.
+    refuse
+        Whether files that are gone or changed are an error.
+
+    Raises
+    ------
+    UsageError
+        If the file is no frozen selection.
+    SelectionChanged
+        If files are gone or changed, and ``refuse`` is true.
+    """
+    import polars as pl
+
+    content = read_frozen(path)
+    frozen = _table(content, path)
+    view = CatalogView.open(content["catalog"], store).search(version="all")
+    keys = frozen["dataset"].unique().sort()
+    between = pl.lit(value=False)
+    if keys.len():
+        # the bounds let most groups of rows be skipped; the join alone reads them all
+        between = pl.col("dataset").is_between(pl.lit(keys[0]), pl.lit(keys[-1]))
+    wanted = pl.LazyFrame({"dataset": keys}, schema={"dataset": pl.String})
+    there = view.file_rows.filter(between).join(wanted, on="dataset", how="semi")
+    now = view.snapshot.collect(there, view.family.family, "files").with_columns(
+        name=pl.col("path").str.split("/").list.last()
+    )
+    if "tracking_id" not in now.columns:
+        now = now.with_columns(tracking_id=pl.lit(None, dtype=pl.String))
+    kept, changes = _judge(frozen, now)
+    if refuse and changes.fatal:
+        lost = len(changes.gone) + len(changes.changed)
+        raise SelectionChanged(
+            f"{lost} of the {frozen.height} files of {path} are not what they were on "
+            f"{content.get('frozen', '?')}:\n{changes}",
+            hint='open_selection(..., on_change="report") opens what is left; its `changes` tell.',
+        )
+    said = f"frozen in {Path(path).name}"
+    how = Narrowing(said, within=kept.select(ROW).unique(), files=kept.select("root", "path"))
+    return view.narrow(how), changes
+
+
+def _judge(frozen: pl.DataFrame, now: pl.DataFrame) -> tuple[pl.DataFrame, Changes]:
+    import polars as pl
+
+    here = {(row["root"], row["path"]): row for row in now.iter_rows(named=True)}
+    by_name: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in now.iter_rows(named=True):
+        by_name.setdefault((row["dataset"], row["version"], row["name"]), []).append(row)
+    told: dict[str, list[str]] = {name: [] for name in asdict(Changes())}
+    kept: list[tuple[Any, ...]] = []
+    for row in frozen.iter_rows(named=True):
+        place = f"{row['root']}:{row['path']}"
+        found = here.get((row["root"], row["path"]))
+        if found is None:
+            others = by_name.get((row["dataset"], row["version"], row["name"]), [])
+            same = [each for each in others if not _difference(row, each)]
+            if not same:
+                told["gone"].append(place)
+                continue
+            found = same[0]
+            told["moved"].append(f"{place} -> {found['root']}:{found['path']}")
+        elif difference := _difference(row, found):
+            told["changed"].append(f"{place}: {difference}")
+        elif row["mtime"] is not None and row["mtime"] != found["mtime"]:
+            told["rewritten"].append(place)
+        if not _difference(row, found):
+            kept.append(tuple(found[name] for name in (*ROW, "path")))
+    schema = dict.fromkeys((*ROW, "path"), pl.String)
+    table = pl.DataFrame(kept, schema=schema, orient="row")
+    frozen_rows = frozen.select(ROW).unique()
+    added = now.join(frozen_rows, on=ROW, how="semi", nulls_equal=True).join(
+        frozen, on=["root", "path"], how="anti"
+    )
+    told["added"] = [f"{root}:{path}" for root, path in added.select("root", "path").rows()]
+    told["newer"] = _newer(frozen_rows, now)
+    return table, Changes(**{name: tuple(values) for name, values in told.items()})
+
+
+def _difference(frozen: dict[str, Any], found: dict[str, Any]) -> str:
+    if frozen["size"] != found["size"]:
+        return f"{frozen['size']} -> {found['size']} bytes"
+    ids = frozen["tracking_id"], found["tracking_id"]
+    if None not in ids and ids[0] != ids[1]:
+        return f"tracking id {ids[0]} -> {ids[1]}"
+    return ""
+
+
+def _newer(frozen: pl.DataFrame, now: pl.DataFrame) -> list[str]:
+    newest = dict(now.filter("latest").select("dataset", "version").unique().iter_rows())
+    return [
+        f"{dataset}: {version} -> {newest[dataset]}"
+        for dataset, version in sorted(set(frozen.select("dataset", "version").rows()), key=str)
+        if newest.get(dataset) not in (None, version)
+    ]

@@ -1,0 +1,165 @@
+"""Frozen selections: exactly the files of then, or exactly what changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import pytest
+
+from climeri_platform import open_catalog, open_selection
+from climeri_platform.catalog import build_catalog, publish
+from climeri_platform.core.errors import NothingFound, SelectionChanged, UsageError
+
+PATH = (
+    "CMIP/IPSL/IPSL-CM6A-LR/historical/{member}/Amon/tas/gr/{version}/"
+    "tas_Amon_IPSL-CM6A-LR_historical_{member}_gr_{span}.nc"
+)
+
+
+def put(root, member="r1i1p1f1", version="v1", span="185001-189912", content=b"xx"):
+    path = root / PATH.format(member=member, version=version, span=span)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.fixture
+def root(tmp_path):
+    root = tmp_path / "CMIP6"
+    for span in ("185001-189912", "190001-194912"):
+        put(root, span=span)
+    put(root, "r2i1p1f1")
+    return root
+
+
+@pytest.fixture
+def store(tmp_path, root):
+    return rebuild(tmp_path, root)
+
+
+def rebuild(tmp_path, root, root_id="main", store="store"):
+    build_catalog("CMIP6", root, store=tmp_path / store, root_id=root_id, accept_loss=True)
+    return tmp_path / store
+
+
+@pytest.fixture
+def paper(tmp_path, store):
+    return open_catalog("CMIP6", store=store).search(member="r1*").freeze(tmp_path / "paper.json")
+
+
+def test_what_was_frozen_comes_back(paper, store):
+    then = open_catalog("CMIP6", store=store).search(member="r1*")
+    now = open_selection(paper, store=store)
+    assert now.paths() == then.paths()
+    assert now.keys == then.keys
+    assert not now.changes
+    assert str(now.changes) == "nothing changed"
+    assert "frozen in paper.json" in repr(now)
+    content = json.loads(paper.read_text())
+    (dataset,) = content["datasets"]
+    assert dataset["version"] == "v1"
+    assert {"path", "size", "mtime"} == set(dataset["files"][0])
+    assert not dataset["files"][0]["path"].startswith("/")
+    assert content["asked"] == {"member_id": "r1*"}
+
+
+def test_it_outlives_its_snapshot(paper, tmp_path, root, store, monkeypatch):
+    monkeypatch.setattr(publish, "KEPT_SNAPSHOTS", 1)
+    for _ in range(2):
+        rebuild(tmp_path, root)
+    frozen = json.loads(paper.read_text())["snapshot"]
+    assert not (store / "snapshots" / frozen).exists()
+    assert len(open_selection(paper, store=store).paths()) == 2
+
+
+def test_a_file_that_is_gone_or_changed_is_named(paper, tmp_path, root, store):
+    first = put(root, content=b"longer")
+    second = put(root, span="190001-194912")
+    second.unlink()
+    rebuild(tmp_path, root)
+    with pytest.raises(SelectionChanged) as refused:
+        open_selection(paper, store=store)
+    said = refused.value.message
+    assert said.startswith("2 of the 2 files")
+    assert f"gone: main:{second.relative_to(root)}" in said
+    assert f"changed: main:{first.relative_to(root)}: 2 -> 6 bytes" in said
+    left = open_selection(paper, store=store, on_change="report")
+    assert left.paths() == []
+    assert len(left.changes.gone) == len(left.changes.changed) == 1
+    assert left.changes.as_dict()["gone"] == list(left.changes.gone)
+
+
+def test_newer_versions_and_added_files_are_told_and_not_taken(paper, tmp_path, root, store):
+    put(root, version="v2")
+    put(root, span="195001-199912")
+    old = put(root)
+    os.utime(old, (1, 1))
+    rebuild(tmp_path, root)
+    now = open_selection(paper, store=store)
+    assert len(now.paths()) == 2
+    assert all("/v1/" in each for each in now.paths())
+    (newer,) = now.changes.newer
+    assert newer.endswith("tas.gr: v1 -> v2")
+    (added,) = now.changes.added
+    assert "195001-199912" in added
+    (rewritten,) = now.changes.rewritten
+    assert "185001-189912" in rewritten
+    assert not now.changes.fatal
+
+
+def test_at_another_centre(paper, tmp_path, root):
+    shutil.move(root, tmp_path / "bdd" / "CMIP6")
+    there = rebuild(tmp_path, tmp_path / "bdd" / "CMIP6", root_id="their", store="theirs")
+    now = open_selection(paper, store=there)
+    assert len(now.paths()) == len(now.changes.moved) == 2
+    assert all(each.startswith(str(tmp_path / "bdd")) for each in now.paths())
+
+
+def test_a_root_that_lost_it_all(paper, tmp_path, root, store):
+    put(root, "r3i1p1f1")
+    for each in ("r1i1p1f1", "r2i1p1f1"):
+        shutil.rmtree(root / f"CMIP/IPSL/IPSL-CM6A-LR/historical/{each}")
+    rebuild(tmp_path, root)
+    with pytest.raises(SelectionChanged, match="2 of the 2 files"):
+        open_selection(paper, store=store)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "{}", '{"kind": "climeri selection"}', '{"kind": "climeri selection", "format": 99}',
+     '{"kind": "climeri selection", "format": 1, "catalog": "CMIP6", "snapshot": "x", "datasets": [{}]}',
+     '{"kind": "climeri selection", "format": 1, "catalog": "CMIP6", "snapshot": "x", "datasets": [3]}'],
+    ids=range(8),
+)  # fmt: skip
+def test_what_is_no_frozen_selection(text, tmp_path, store):
+    (tmp_path / "other.json").write_text(text)
+    with pytest.raises(UsageError, match=r"other\.json"):
+        open_selection(tmp_path / "other.json", store=store)
+
+
+def test_wrong_questions(paper, tmp_path, store):
+    with pytest.raises(UsageError, match="on_change='ignore'"):
+        open_selection(paper, store=store, on_change="ignore")
+    with pytest.raises(UsageError, match=r"none\.json"):
+        open_selection(tmp_path / "none.json", store=store)
+    catalog = open_catalog("CMIP6", store=store)
+    with pytest.raises(UsageError, match="cannot be written"):
+        catalog.freeze(tmp_path / "no" / "folder.json")
+    nothing = catalog.search(member="r1i1p1f1").search(member="r2i1p1f1")
+    with pytest.raises(NothingFound):
+        nothing.freeze(tmp_path / "empty.json")
+
+
+def test_freezing_is_whole_or_nothing(paper, tmp_path, store, monkeypatch):
+    before = paper.read_bytes()
+
+    def refuse(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(UsageError, match="No space left"):
+        open_catalog("CMIP6", store=store).freeze(paper)
+    assert paper.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".paper")] == []
