@@ -79,6 +79,12 @@ class Root(BaseModel):
         When, in UTC, ISO 8601.
     found, catalogued, rejected
         Numbers of files.
+    carried
+        How many of them the last walk could not look at: they are as they were before.
+    stale
+        Since when the root as a whole is carried forward; None if it was walked.
+    pending
+        Directories that the time did not allow, with which the next walk begins.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -89,6 +95,9 @@ class Root(BaseModel):
     found: int
     catalogued: int
     rejected: int
+    carried: int = 0
+    stale: str | None = None
+    pending: list[str] = []
 
 
 class SnapshotCard(BaseModel):

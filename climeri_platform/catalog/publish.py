@@ -30,11 +30,11 @@ from climeri_platform.catalog.tables import datasets_of
 from climeri_platform.core.errors import StoreBusy, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Root, Snapshot
+    from climeri_platform.catalog.renewal import FamilyTables
 
 __all__ = ["KEPT_SNAPSHOTS", "prepare_store", "publish", "roll_back", "writing"]
 
@@ -143,22 +143,20 @@ def _new_name(store: Path, now: datetime) -> str:
 
 def publish(
     store: Path,
-    family: Family,
-    files: pl.DataFrame,
-    rejected: pl.DataFrame,
+    tables: Sequence[FamilyTables],
     roots: list[Root],
     *,
     site: str,
     previous: Snapshot | None,
 ) -> Snapshot:
-    """Publish a family's tables, keeping every other family as it was.
+    """Publish the tables of some families, keeping every other family as it was.
 
     Parameters
     ----------
     store
         A prepared store, held by `writing`.
-    family, files, rejected
-        The family, and all its rows from all its roots, sorted.
+    tables
+        Families, each with all its rows from all its roots, sorted.
     roots
         Every root of the store after this.
     site
@@ -186,19 +184,14 @@ def publish(
     try:
         finished.parent.mkdir(exist_ok=True)
         _sweep(store)
-        _carry_over(building, previous, without=family.family)
-        folder = building / family.family
-        folder.mkdir(parents=True)
-        _write(files, folder / "files.parquet")
-        _write(datasets_of(files, family), folder / "datasets.parquet")
-        _write(rejected, folder / "rejected.parquet")
-        rules = family.model_dump_json(indent=2, exclude_defaults=True)
-        (folder / "family.json").write_text(rules, encoding="utf-8")
+        _carry_over(building, previous, without={each.family.family for each in tables})
         mounts = {root.root_id: root.mount for root in roots}
-        export_tables(files, family, mounts, building / "export" / site)
+        for each in tables:
+            _write_family(building, each)
+            export_tables(each.files, each.family, mounts, building / "export" / site)
         (building / "snapshot.json").write_text(card.model_dump_json(indent=2), encoding="utf-8")
-        for each in [*building.rglob("*"), building]:
-            _sync(each)
+        for path in [*building.rglob("*"), building]:
+            _sync(path)
         building.replace(finished)
         _sync(store / "snapshots")
     except (OSError, pl.exceptions.PolarsError) as problem:
@@ -290,11 +283,21 @@ def _sweep(store: Path) -> None:
             left.unlink(missing_ok=True)
 
 
+def _write_family(building: Path, tables: FamilyTables) -> None:
+    folder = building / tables.family.family
+    folder.mkdir(parents=True)
+    _write(tables.files, folder / "files.parquet")
+    _write(datasets_of(tables.files, tables.family), folder / "datasets.parquet")
+    _write(tables.rejected, folder / "rejected.parquet")
+    rules = tables.family.model_dump_json(indent=2, exclude_defaults=True)
+    (folder / "family.json").write_text(rules, encoding="utf-8")
+
+
 def _write(frame: pl.DataFrame, path: Path) -> None:
     frame.write_parquet(path, compression="zstd", row_group_size=100_000, statistics=True)
 
 
-def _carry_over(building: Path, previous: Snapshot | None, *, without: str) -> None:
+def _carry_over(building: Path, previous: Snapshot | None, *, without: set[str]) -> None:
     building.mkdir()
     if previous is None:
         return
@@ -302,7 +305,9 @@ def _carry_over(building: Path, previous: Snapshot | None, *, without: str) -> N
         relative = old.relative_to(previous.folder)
         if old.is_dir() or relative.name == "snapshot.json":
             continue
-        if relative.parts[0] == without or relative.name.split(".")[0] == without:
+        # a name may hold dots: the export's files are NAME.parquet and NAME.csv.gz
+        name = relative.name.removesuffix(".gz").rpartition(".")[0]
+        if relative.parts[0] in without or name in without:
             continue
         new = building / relative
         new.parent.mkdir(parents=True, exist_ok=True)
