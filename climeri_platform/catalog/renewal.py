@@ -19,7 +19,8 @@ from climeri_platform.catalog.tables import (
     mark_latest,
     sort_files,
 )
-from climeri_platform.core.errors import RootShrunk, StoreBusy, StoreDamaged, UsageError
+from climeri_platform.catalog.walk import readable
+from climeri_platform.core.errors import RootShrunk, StoreBusy, StoreDamaged, StoreError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,16 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.layout import Snapshot
     from climeri_platform.catalog.scan import Scan
 
-__all__ = ["LOSS_LIMIT", "FamilyTables", "Renewal", "assemble", "carry_root", "renew", "rows_of"]
+__all__ = [
+    "LOSS_LIMIT",
+    "FamilyTables",
+    "Renewal",
+    "assemble",
+    "carry_root",
+    "renew",
+    "rows_of",
+    "unchanged",
+]
 
 LOSS_LIMIT = 0.1  # of a root's files: more than a night of retractions, less than a mount
 SAME = ("path", "size", "mtime", "ctime", "inode")
@@ -177,7 +187,8 @@ def renew(
         catalogued=files.height,
         rejected=rejected.height,
         carried=kept.height,
-        pending=scan.skipped.pending,
+        # a name that is not UTF-8 cannot stand in a card: its turn comes without this
+        pending=[each for each in scan.skipped.pending if readable(each) == each],
     )
     return Renewal(family, files, rejected, root, before)
 
@@ -204,6 +215,35 @@ def carry_root(previous: Snapshot, family: Family, root_id: str) -> Renewal | No
     )
 
 
+def unchanged(previous: Snapshot | None, tables: FamilyTables, renewals: Sequence[Renewal]) -> bool:
+    """Tell whether a family is row for row what a snapshot holds, so that its files can be shared.
+
+    Parameters
+    ----------
+    previous
+        The snapshot.
+    tables
+        What would be published.
+    renewals
+        Of all families; a root that was not there before is a change.
+    """
+    name = tables.family.family
+    if previous is None or name not in previous.families:
+        return False
+    known = {each.root_id for each in previous.card.roots if each.family == name}
+    if not known.issuperset(each.root.root_id for each in renewals if each.root.family == name):
+        return False
+    try:
+        return (
+            previous.rules(name) == tables.family
+            and tables.files.equals(previous.read(name, "files"))
+            and tables.rejected.equals(previous.read(name, "rejected"))
+            and previous.scan(name, "datasets").collect_schema().len() > 0
+        )
+    except StoreError:
+        return False  # what is damaged is written again
+
+
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
@@ -212,7 +252,7 @@ def _unseen(before: pl.DataFrame, now: pl.DataFrame, unseen: Sequence[str]) -> p
     """Return the rows at or below paths that nobody could look at, and that are not there now."""
     if not unseen or not before.height:
         return before.clear()
-    places = set(unseen)
+    places = {*unseen, *map(readable, unseen)}
     if "" in places:
         kept = before
     else:

@@ -56,6 +56,7 @@ __all__ = [
     "ProxyMissing",
     "RootShrunk",
     "RootUnusable",
+    "RootsStale",
     "SelectionChanged",
     "StoreBusy",
     "StoreDamaged",
@@ -140,6 +141,12 @@ class RootShrunk(RootUnusable):
     """More of a root vanished than may vanish unnoticed; its last rows stay."""
 
     exit_code = 11
+
+
+class RootsStale(RootUnusable):
+    """A refresh was published, and some roots are carried forward as they were."""
+
+    exit_code = 12
 
 
 class StoreError(ClimeriError):
