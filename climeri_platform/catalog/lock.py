@@ -138,6 +138,7 @@ def holding(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with holding(Path(folder), "writing", purpose="a test") as held:
     ...         held.check()

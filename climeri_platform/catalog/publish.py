@@ -188,7 +188,8 @@ def publish(
         for each in [*building.rglob("*"), building]:
             _sync(each)
         building.replace(finished)
-        _sync(store / "snapshots")
+        _sync(finished.parent)
+        _sync(store)  # CURRENT must not outlive a power cut that the folder of snapshots did not
     except (OSError, pl.exceptions.PolarsError) as problem:
         shutil.rmtree(building, ignore_errors=True)
         shutil.rmtree(finished, ignore_errors=True)

@@ -156,7 +156,7 @@ def test_eight_processes_never_hold_it_at_once(store, tmp_path):
 
 def test_many_takers_of_the_same_dead_holder(store, tmp_path):
     # every holder dies by SIGKILL: each turn is a takeover, for which the others race
-    said = contend(store, tmp_path / "log", processes=4, turns=120, deadly=True)
+    said = contend(store, tmp_path / "log", processes=4, turns=80, deadly=True)
     words = [word for _, word in said]
     assert words == ["enter", "leave"] * (len(said) // 2)
     assert all(one == other for (one, _), (other, _) in pairwise(said[:2]))
@@ -290,6 +290,17 @@ def test_what_came_too_late_means_nothing(store):
         held.check()
         with pytest.raises(StoreBusy, match=f"pid {os.getpid()} on"):
             take(store)
+    take(store)
+    assert list(store.iterdir()) == []
+
+
+def test_what_was_left_before_it_had_a_name_goes_when_it_is_old(store):
+    left = store / f".writing.by-{'2' * 16}"
+    left.touch()
+    take(store)
+    assert left.exists()  # it may be a process that is about to write it
+    then = time.time() - 1000
+    os.utime(left, (then, then))
     take(store)
     assert list(store.iterdir()) == []
 
