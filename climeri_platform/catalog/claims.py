@@ -90,7 +90,12 @@ def read_claim(path: Path) -> Claim | None:
 def last_claim(lock: Path) -> Claim | None:
     """Return the end of the chain, which holds the lock; None if nobody does."""
     last = read_claim(lock)
-    while last is not None and (following := read_claim(claim_after(lock, last.token))) is not None:
+    seen: set[str] = set()
+    while last is not None and last.token not in seen:  # a circle, made by hand, is an end too
+        seen.add(last.token)
+        following = read_claim(claim_after(lock, last.token))
+        if following is None:
+            break
         if following.token == last.token:  # it lets go: who comes now follows that
             following = replace(following, token=f"{last.token}-released")
         last = following

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from climeri_platform.catalog.claims import (
@@ -160,12 +160,13 @@ def holding(
             ) from problem
         held.taken = True
         beat = threading.Thread(target=_beat, args=(held, stop), name="lock", daemon=True)
-        beat.start()
         try:
+            beat.start()
             yield held
         finally:
             stop.set()
-            beat.join(timeout=5)  # a mount that hangs may keep it
+            if beat.is_alive():
+                beat.join(timeout=5)  # a mount that hangs may keep it
             _let_go(held)
     finally:
         del _MINE[held.owner.token]
@@ -191,8 +192,12 @@ def _take(held: Held, stale_after: float) -> None:
                 if last is not None:
                     told = last.owner or "an unknown process"
                     _LOG.warning("the lock %s of %s is taken over: %s", lock, told, reason)
-                if not same_file(private, lock):
-                    private.replace(lock)
+                try:
+                    if not same_file(private, lock):
+                        private.replace(lock)
+                except OSError:
+                    place.unlink(missing_ok=True)  # not ours to replace: the lock stays theirs
+                    raise
                 _clear(held, stale_after)
                 return
         raise StoreBusy(
@@ -214,7 +219,8 @@ def _stale(last: Claim, age: float, stale_after: float) -> str | None:
             return reason
         if owner.is_visible():
             return None
-    return f"its last heartbeat is {age:.0f} s old" if age > stale_after else None
+    # a time to come is no heartbeat either, and must not block for ever
+    return f"its last heartbeat is {age:.0f} s old" if abs(age) > stale_after else None
 
 
 def _busy(store: Path, last: Claim, age: float, stale_after: float) -> StoreBusy:
@@ -236,8 +242,13 @@ def _is_mine(held: Held) -> bool:
 def _clear(held: Held, stale_after: float) -> None:
     """Remove what those before, and those who died waiting, have left."""
     lock, mine = held.file, claim_after(held.file, held.owner.token)
+    with suppress(OSError):  # of other users, perhaps: they mean nothing, and may stay
+        _remove_left(lock, mine, held.owner.token, stale_after)
+
+
+def _remove_left(lock: Path, mine: Path, token: str, stale_after: float) -> None:
     followed = [each for each in lock.parent.glob(f"{lock.name}.after-*") if each != mine]
-    if not _same_token(lock, held.owner.token):
+    if not _starts_with(lock, token):
         return  # what was seen before is out of the chain for ever only if we are its start
     for each in followed:
         each.unlink(missing_ok=True)
@@ -248,8 +259,8 @@ def _clear(held: Held, stale_after: float) -> None:
             each.unlink(missing_ok=True)
 
 
-def _same_token(path: Path, token: str) -> bool:
-    found = read_claim(path)
+def _starts_with(lock: Path, token: str) -> bool:
+    found = read_claim(lock)
     return found is not None and found.token == token
 
 
@@ -270,8 +281,8 @@ def _let_go(held: Held) -> None:
         return  # a fork of the holder: the lock is not its own
     lock, mine = held.file, claim_after(held.file, held.owner.token)
     try:
-        if not _is_mine(held):
-            return
+        if not (_starts_with(lock, held.owner.token) and _is_mine(held)):
+            return  # it was taken over
         try:
             free = make_claim(lock, mine)  # nobody may follow us from here on
         except OSError:

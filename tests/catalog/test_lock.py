@@ -221,6 +221,11 @@ def test_another_host_is_heard_of_or_dead(store, caplog):
     assert "its last heartbeat is 91" in caplog.text
 
 
+def test_a_heartbeat_of_the_future_is_none(store):
+    left_by(store, age=-1000, host="node7")
+    take(store)
+
+
 def test_another_container_is_another_host(store):
     # its process numbers mean nothing here
     left_by(store, namespace="pid:[1]", pid=ended())
@@ -278,6 +283,31 @@ def test_a_holder_that_died_while_it_let_go(store, alive):
     else:
         take(store)
         assert list(store.iterdir()) == []
+
+
+def test_a_circle_made_by_hand_is_told(store):
+    one = left_by(store, token="1" * 16, pid=os.getppid(), started=None)
+    other = one.model_copy(update={"token": "2" * 16})
+    (store / f".writing.after-{one.token}").write_text(other.model_dump_json())
+    (store / f".writing.after-{other.token}").write_text(one.model_dump_json())
+    with pytest.raises(StoreBusy):
+        take(store)
+
+
+def test_a_lock_that_may_not_be_replaced_stays(store, monkeypatch):
+    # in a folder where each may remove only what is their own
+    owner = left_by(store, pid=ended())
+
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", refuse)
+        with pytest.raises(StoreError, match="cannot be locked for writing: Operation not"):
+            take(store)
+    assert list(store.iterdir()) == [store / ".writing"]
+    assert json.loads((store / ".writing").read_text())["token"] == owner.token
+    take(store)
 
 
 def test_what_came_too_late_means_nothing(store):
