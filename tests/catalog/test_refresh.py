@@ -16,8 +16,9 @@ import yaml
 
 from climeri_platform.catalog import CatalogView, build_catalog, open_snapshot
 from climeri_platform.catalog.history import check_store
+from climeri_platform.catalog.lock import holding
 from climeri_platform.catalog.refresh import refresh
-from climeri_platform.core.errors import RootUnusable, UsageError
+from climeri_platform.core.errors import RootUnusable, StoreBusy, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -371,3 +372,28 @@ def test_on_the_command_line(night, tmp_path, capsys):
     assert json.loads(out)["problems"]
     assert "carried forward as they were: a (CMIP6): the root" in err
     assert "Traceback" not in err
+
+
+def test_a_second_refresh_says_who_has_the_store_and_leaves(night):
+    night.run()
+    with (
+        holding(night.store, "refreshing", purpose="the refresh of the site elsewhere"),
+        pytest.raises(StoreBusy, match="the refresh of the site elsewhere"),
+    ):
+        night.run()
+    assert night.run().problems == []
+
+
+def test_others_may_publish_while_a_night_walks(night, tmp_path, faults):
+    night.run()
+    model(tmp_path / "c", "C-0")
+    faults(places={str(tmp_path / "a"): 0.5})
+
+    def build_c(root, _):
+        if root == "b" and not (tmp_path / "done").exists():
+            (tmp_path / "done").touch()
+            build_catalog("CMIP6", tmp_path / "c", store=night.store, root_id="c")
+
+    night.run(progress=build_c)
+    assert (tmp_path / "done").exists()
+    assert set(night.files()["root"]) == {"a", "b", "c"}
