@@ -75,8 +75,11 @@ def _attributes(dataset: Any, _: str | None, names: Iterable[str], found: dict[s
 
 def _time(dataset: Any, _: str | None, __: Iterable[str], found: dict[str, Any]) -> None:
     main = dataset.variables.get(found.get("variable_in_file"))
-    dimensions = dataset.dimensions if main is None else main.dimensions
-    told = read_time(dataset, dimensions)
+    if main is None:  # the dimensions of any variable; a file may declare others
+        used = dict.fromkeys(
+            name for each in dataset.variables.values() for name in each.dimensions
+        )
+    told = read_time(dataset, used if main is None else main.dimensions)
     if "problem" in found:
         told.pop("problem", None)
     found.update(told)

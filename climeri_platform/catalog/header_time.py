@@ -124,7 +124,8 @@ def read_time(dataset: Any, dimensions: Iterable[str]) -> dict[str, Any]:
         return found | {"problem": f"time: it holds no time step, {dimension} has length 0"}
     units = text_of(variable, "units")
     if " since " not in units:
-        return found | {"problem": f"time: its units {units!r} name no date"}
+        said = f"its units {units!r} name no date" if units else "it has no units"
+        return found | {"problem": f"time: {said}"}
     try:
         return found | _span(dataset, variable, units, found)
     except (ValueError, OverflowError, TypeError) as problem:
