@@ -6,7 +6,8 @@ text                                                      grid
 ``latlon 96x95 0..356.25 -90..90``                        equal steps in both directions
 ``rectilinear 192x96 0..358.13 -88.57..88.57 ...``        other latitudes or longitudes, such as
                                                           Gaussian or zoomed ones; then the
-                                                          finest cell and the mean of each
+                                                          smallest steps and the means of the
+                                                          absolute values
 ``rotated 106x103 ... pole -162,39.25``                   rotated pole: its own coordinates
 ``lambert_conformal_conic 125x125 ...``                   another projection, by its CF name
 ``curvilinear 362x332``                                   two-dimensional coordinates
@@ -127,12 +128,12 @@ def _rectilinear(x: Any, y: Any) -> str:
     size = f"{columns.size}x{rows.size} {_ends(columns)} {_ends(rows)}"
     if _even(columns) and _even(rows):
         return f"latlon {size}"
-    finest = "x".join(
-        _number(np.abs(np.diff(each)).min()) if each.size > 1 else "0" for each in (columns, rows)
-    )
-    return (
-        f"rectilinear {size} finest {finest} mean {_number(columns.mean())},{_number(rows.mean())}"
-    )
+    # both are as stable as the values, and differ between zooms of one size, centred or not
+    finest, mean = [], []
+    for values in (columns, rows):
+        finest.append(_number(np.abs(np.diff(values)).min()) if values.size > 1 else "0")
+        mean.append(_number(np.abs(values).mean()) if values.size else "0")
+    return f"rectilinear {size} finest {'x'.join(finest)} mean {','.join(mean)}"
 
 
 def _projected(known: dict[str, Any], variable: Any, axes: Sequence[str]) -> str:

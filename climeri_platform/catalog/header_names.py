@@ -119,7 +119,8 @@ def _plain(text: str) -> str:
 
 def _same(facet: str, value: str, said: str) -> bool:
     if facet in ("table", "table_id"):
-        said = re.sub(r"^Table +", "", said).split()[0]  # CMIP5: "Table Amon (26 July 2011) ..."
+        # in CMIP5 the word Table, the name, and a date
+        said = re.sub(r"^Table\s+(\S+).*", r"\1", said)
     if facet == "frequency":
         value, said = value.removesuffix("Pt"), said.removesuffix("Pt")
     if facet in ("activity_id", "realm") and value in said.split():

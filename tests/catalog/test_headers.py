@@ -115,7 +115,7 @@ def test_real_headers_are_what_xarray_reads(real_data):
     assert dict(zip(found.columns[1:], found.dtypes[1:], strict=True)) == HEADER_COLUMNS
     timed = 0
     for row, path in zip(found.iter_rows(named=True), paths, strict=True):
-        with xr.open_dataset(path, engine="netcdf4", decode_times=False) as file:
+        with xr.open_dataset(path, engine="netcdf4", decode_cf=False) as file:
             main = file[row["variable_in_file"]]
             assert row["units"] == main.attrs["units"]
             assert row["tracking_id"] == file.attrs.get("tracking_id")
@@ -128,7 +128,7 @@ def test_real_headers_are_what_xarray_reads(real_data):
             assert row["steps"] == file.sizes["time"]
             assert row["calendar"] == CALENDARS[file["time"].attrs["calendar"]]
             assert [row["start_in_file"], row["end_in_file"]] == covered(file), path
-            lat = next((main.coords[n] for n in ("lat", "latitude") if n in main.coords), None)
+            lat = next((file[name] for name in ("lat", "latitude") if name in file), None)
             if lat is not None and lat.ndim == 2:
                 sizes = re.search(r" (\d+)x(\d+)", row["grid"]).groups()
                 assert (int(sizes[1]), int(sizes[0])) == lat.shape
@@ -160,7 +160,7 @@ def test_real_contradictions_are_found_and_no_others(real_data, tmp_path, tree, 
     facets = {*rules.facets, *rules.shared, "variable"} & {*files.columns} - {"version"}
     found = read_headers(files.select("path", "time_range", *sorted(facets)), workers=2)
     doubtful = found.filter(pl.col("contradiction").is_not_null())
-    assert found["problem"].null_count() == found.height > 5
+    assert found["problem"].null_count() == found.height > 4
     if name is None:
         assert doubtful.height == 0
     else:
@@ -292,8 +292,8 @@ def test_the_axis_is_not_read_whole(tmp_path):
         damaged = time_axis.id.get_chunk_info(25).byte_offset
     with path.open("r+b") as file:
         file.seek(damaged)
-        file.write(b"\xff" * 4)
-    with netCDF4.Dataset(path) as file, pytest.raises(RuntimeError, match="HDF error|Filter"):
+        file.write(b"\x12\x34\x56\x78")
+    with netCDF4.Dataset(path) as file, pytest.raises(RuntimeError, match=r"HDF error|Filter"):
         file["t"][:]
     row = one(path, "pr")
     assert (row["steps"], row["problem"]) == (50, None)
@@ -315,7 +315,7 @@ def test_the_axis_is_not_read_whole(tmp_path):
         (
             np.arange(192) * 1.875,
             np.degrees(np.arcsin(np.polynomial.legendre.leggauss(96)[0])),
-            "rectilinear 192x96 0..358.13 -88.57..88.57 finest 1.88x1.85 mean 179.06,0",
+            "rectilinear 192x96 0..358.13 -88.57..88.57 finest 1.88x1.85 mean 179.06,44.76",
         ),
         (np.array([0.0]), np.array([10.0]), "latlon 1x1 0..0 10..10"),
     ],
@@ -406,7 +406,7 @@ def test_every_format_is_read(tmp_path, form):
 
 
 def test_attributes_that_are_no_utf8(tmp_path):
-    path = write(tmp_path / "à.nc", attributes={"source_id": "XXXX"})
+    path = write(tmp_path / "à.nc", format="NETCDF3_CLASSIC", attributes={"source_id": "XXXX"})
     path.write_bytes(path.read_bytes().replace(b"XXXX", b"mod\xe8"))
     found = read_headers(frame([path], source_id=["IPSL"]), workers=1).row(0, named=True)
     assert (found["problem"], found["steps"], found["tracking_id"]) == (None, 2, "hdl:21.14100/a")
@@ -570,10 +570,9 @@ def test_each_file_is_opened_as_often_as_by_the_library_alone(tmp_path):
     bare = "import sys, netCDF4\nfor path in sys.argv[1:]: netCDF4.Dataset(path).close()\nprint(6)"
     opened = []
     for code in (ours, bare):
-        trace = tmp_path / "trace"
+        trace, program = tmp_path / "trace", [sys.executable, "-c", code, *map(str, files)]
         done = subprocess.run(
-            [strace, "-f", "-qq", "-e", "trace=open,openat,openat2", "-o", trace]
-            + [sys.executable, "-c", code, *map(str, files)],
+            [strace, "-f", "-qq", "-e", "trace=open,openat,openat2", "-o", trace, *program],
             check=True,
             capture_output=True,
             env=environment(),
