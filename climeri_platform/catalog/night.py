@@ -50,7 +50,10 @@ class RootNight:
     links, other, pending
         Directory links that were not followed, other files, directories left for the next night.
     headers, headers_failed, headers_left
-        Numbers of files of which the header was read, could not be read, or was left for later.
+        Of how many files the header was read, or was left for later; path and reason of those of
+        which it could not be read.
+    headers_problem
+        Why no header was read; empty otherwise.
     seconds
         How long the scan took.
     """
@@ -79,6 +82,7 @@ class RootNight:
     headers: int = 0
     headers_failed: list[tuple[str, str]] = field(default_factory=list)
     headers_left: int = 0
+    headers_problem: str = ""
     seconds: float = 0.0
 
     def count(self, renewal: Renewal) -> None:

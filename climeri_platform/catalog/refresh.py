@@ -11,7 +11,7 @@ import json
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ import polars as pl
 from climeri_platform.catalog.apart import load_scan, scan_apart
 from climeri_platform.catalog.build import nothing_found
 from climeri_platform.catalog.family import load_family
+from climeri_platform.catalog.heading import files_to_read, read_some, with_headers
 from climeri_platform.catalog.history import changes
 from climeri_platform.catalog.layout import store_path
 from climeri_platform.catalog.lock import holding
@@ -32,7 +33,7 @@ from climeri_platform.catalog.night import (
     shortened,
 )
 from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing
-from climeri_platform.catalog.renewal import assemble, carry_root, renew, unchanged
+from climeri_platform.catalog.renewal import SAME, assemble, carry_root, renew, unchanged
 from climeri_platform.catalog.retraction import mark_retracted
 from climeri_platform.catalog.scan import Walking
 from climeri_platform.catalog.sources import load_sources
@@ -57,13 +58,15 @@ _FRESH = timedelta(hours=20)  # a scan that an interrupted night left is used wi
 
 @dataclass(slots=True)
 class _Root:
-    """One source on its way through the night."""
+    """One source on its way through the night; `until` is when its time is up."""
 
     source: Source
     rules: Family | None
     told: RootNight
     scan: Scan | None = None
     problem: ClimeriError | None = None
+    until: float | None = None
+    headers: pl.DataFrame | None = None
     renewal: Renewal | None = None
 
 
@@ -74,6 +77,7 @@ def refresh(
     sources: str | os.PathLike[str] | None = None,
     accept_loss: Sequence[str] = (),
     at_once: int = 2,
+    client: Any = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> NightReport:
     """Refresh the catalogs of a site, and publish them as one snapshot.
@@ -90,6 +94,8 @@ def refresh(
         Root ids of which any number of files may be gone.
     at_once
         How many roots are scanned at the same time.
+    client
+        A Dask client whose workers read the headers; by default processes on this machine.
     progress
         Is called with a root id and the number of files seen in it so far.
 
@@ -120,6 +126,8 @@ def refresh(
         report.roots = [each.told for each in roots]
         with ThreadPoolExecutor(at_once) as pool:
             list(pool.map(lambda root: _scan(root, folder, before, progress), roots))
+        for each in roots:
+            _read_headers(each, folder, before, client, progress)
         with writing(folder):
             # others may have published other roots meanwhile
             previous = current_or_none(folder)
@@ -165,6 +173,7 @@ def _scan(
     if budget == 0:
         root.told.state = "not its hour"
         return
+    root.until = None if budget is None else time.monotonic() + budget
     how = Walking(
         walkers=source.walkers,
         calls_per_second=source.calls_per_second,
@@ -222,6 +231,42 @@ def _pending(previous: Snapshot | None, root_id: str, family: str) -> list[str]:
     return []
 
 
+def _read_headers(
+    root: _Root,
+    store: Path,
+    previous: Snapshot | None,
+    client: Any,
+    progress: Callable[[str, int], None] | None,
+) -> None:
+    """Open the files of a root that have to be opened, if its source says so."""
+    source, told = root.source, root.told
+    if not source.headers or root.rules is None or root.scan is None or root.problem is not None:
+        return
+    try:
+        now = renew(previous, root.rules, source.root, source.path, root.scan, loss=1.0)
+        wanted = files_to_read(now, nights=source.recheck_nights)
+
+        def follow(read: int) -> None:
+            if progress is not None:
+                progress(f"{source.root}: headers", read)
+
+        root.headers = read_some(
+            wanted,
+            now,
+            store / _JOURNAL / f"{_mark(source, root.rules)}-headers",
+            client=client,
+            deadline=root.until,
+            progress=follow,
+        )
+    except ClimeriError as problem:
+        told.headers_problem = problem.message
+        return
+    failed = root.headers.filter(pl.col("header_problem").is_not_null())
+    told.headers_failed = failed.select("path", "header_problem").rows()
+    read = wanted.join(root.headers, on=SAME, how="semi", nulls_equal=True).height
+    told.headers, told.headers_left = read, wanted.height - read
+
+
 def _renew(root: _Root, previous: Snapshot | None, *, any_loss: bool) -> None:
     """Make the rows of a root: of this night, or of the last one that had it."""
     source, told = root.source, root.told
@@ -231,7 +276,11 @@ def _renew(root: _Root, previous: Snapshot | None, *, any_loss: bool) -> None:
         loss = 1.0 if any_loss else source.loss
         try:
             scan = mark_retracted(root.scan, source.retracted)
-            root.renewal = renew(previous, root.rules, source.root, source.path, scan, loss=loss)
+            renewal = renew(previous, root.rules, source.root, source.path, scan, loss=loss)
+            if root.headers is not None:
+                files = with_headers(renewal.files, root.headers)
+                renewal = replace(renewal, files=files)
+            root.renewal = renewal
         except ClimeriError as problem:
             root.problem = problem
     if root.problem is not None:

@@ -13,6 +13,7 @@ import polars as pl
 
 from climeri_platform.catalog.layout import Root
 from climeri_platform.catalog.tables import (
+    FROM_HEADERS,
     REJECTED,
     aligned,
     files_schema,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOSS_LIMIT",
+    "SAME",
     "FamilyTables",
     "Renewal",
     "assemble",
@@ -174,7 +176,8 @@ def renew(
             "If they were meant to go: --accept-loss.",
         )
     today = datetime.now(UTC).date().isoformat()
-    files = pl.concat([scan.files, kept.with_columns(pl.col("stale").fill_null(today))])
+    seen = _remember(scan.files, before)
+    files = pl.concat([seen, kept.with_columns(pl.col("stale").fill_null(today))])
     rejected = pl.concat(
         [scan.rejected, _unseen(refused, scan.rejected, scan.skipped.unseen)], how="vertical"
     )
@@ -260,6 +263,25 @@ def _unseen(before: pl.DataFrame, now: pl.DataFrame, unseen: Sequence[str]) -> p
         below = [path for path in paths if not places.isdisjoint(_and_above(path))]
         kept = before.filter(pl.col("path").is_in(below))
     return kept.join(now.select("path"), on="path", how="anti")
+
+
+def _remember(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with what was read of the headers of files that are still the same."""
+    if before["header_read"].null_count() == before.height:
+        return now
+    known = before.filter(pl.col("header_read").is_not_null())
+    joined = now.drop(FROM_HEADERS).join(
+        known.select(*SAME, *FROM_HEADERS, "start", "end"),
+        on=SAME,
+        how="left",
+        nulls_equal=True,
+        suffix="_known",
+        maintain_order="left",
+    )
+    return joined.with_columns(
+        start=pl.col("start").fill_null(pl.col("start_known")),
+        end=pl.col("end").fill_null(pl.col("end_known")),
+    ).select(now.columns)
 
 
 def _and_above(path: str) -> list[str]:

@@ -101,6 +101,10 @@ def _root(night: RootNight) -> str:
         f"{night.carried} not seen and kept" if night.carried else "",
         f"{night.pending} directories left for the next night" if night.pending else "",
         f"{len(night.unreadable)} not readable" if night.unreadable else "",
+        f"{night.headers} headers read" if night.headers else "",
+        f"{len(night.headers_failed)} headers not readable" if night.headers_failed else "",
+        f"{night.headers_left} headers left for the next night" if night.headers_left else "",
+        f"no headers: {night.headers_problem}" if night.headers_problem else "",
         "resumed" if night.resumed else "",
     ]
     return ", ".join([counts, *filter(None, more)])
