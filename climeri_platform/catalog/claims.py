@@ -8,8 +8,9 @@
 
 The last of this chain holds the lock, and it alone may remove or replace ``.writing``: no fresh
 lock is removed for a stale one (but by a process that slept, between two calls, for longer than
-the age at which others take it for dead; its follower sees that when it looks). A token is never given twice, so that a file made too late,
-after an owner who is in the chain no longer, means nothing.
+the age at which others take it for dead; its follower sees that when it looks). A token is
+never given twice, so that a file made too late, after an owner who is in the chain no longer,
+means nothing.
 """
 
 from __future__ import annotations
