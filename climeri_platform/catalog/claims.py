@@ -7,8 +7,10 @@
     .writing.after-B          made by C, if B died before it could clear up
 
 The last of this chain holds the lock, and it alone may remove or replace ``.writing``: no fresh
-lock is ever removed for a stale one. A token is never given twice, so that a file made too late,
-after an owner who is in the chain no longer, means nothing.
+lock is removed for a stale one (but by a process that slept, between two calls, for longer than
+the age at which others take it for dead; its follower sees that when it looks). A token is
+never given twice, so that a file made too late, after an owner who is in the chain no longer,
+means nothing.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -101,6 +101,8 @@ def prepare_store(store: Path) -> None:
     )
     try:
         _replace(store / "store.json", card.model_dump_json(indent=2))
+        with suppress(PermissionError):  # a folder may be passed through and not be read
+            _sync(store.parent)
     except OSError as problem:
         raise StoreError(
             f"the store {store} cannot be written: {problem.strerror}",

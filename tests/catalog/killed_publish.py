@@ -119,7 +119,7 @@ def main(root, template, store):
     ways += [(at, True) for at, name in enumerate(names, 1) if name.startswith(("open", "parquet"))]
     for at, torn in ways:
         name = names[at - 1] if at <= len(names) else "the end"
-        if name.startswith("fsync") and at % 4:
+        if name.startswith("fsync") and at % 8:
             continue  # most of them differ in nothing but what a power cut would take
         fresh()
         _, code = forked(lambda at=at, torn=torn: die(at, torn=torn))

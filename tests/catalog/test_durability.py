@@ -122,6 +122,13 @@ def test_all_is_on_the_disk_before_it_has_its_name(first, store, plant, tmp_path
         assert synced(calls, was, changed, named), each
     for folder in (store / "snapshots", store):
         assert synced(calls, folder, named, current), folder
+    if first:
+        made = [
+            at
+            for at, call in enumerate(calls)
+            if call.name == "mkdir" and call.paths == [str(store)]
+        ]
+        assert synced(calls, store.parent, made[-1], named)
     draft = calls[current].paths[0]
     drafted = max(at for at, call in enumerate(calls) if call.writes and call.paths == [draft])
     assert synced(calls, draft, drafted, current)

@@ -12,10 +12,11 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from climeri_platform.catalog import CatalogView, build_catalog, open_snapshot
 from climeri_platform.catalog.history import check_store
@@ -48,8 +49,7 @@ def say(word):
 done = 0
 while done < turns:
     if deadly and (child := os.fork()):
-        os.waitpid(child, 0)
-        done += 1
+        done += os.WIFSIGNALED(os.waitpid(child, 0)[1])
         continue
     try:
         with holding(store, "writing", purpose="a turn") as held:
@@ -116,6 +116,13 @@ def contend(store, log, *, processes, turns, deadly=False):
     return [(int(pid), word) for _, pid, word in sorted(lines, key=lambda each: int(each[0]))]
 
 
+def assert_one_after_the_other(said, turns):
+    assert len(said) == 2 * turns
+    for (who, enters), (same, leaves) in zip(said[::2], said[1::2], strict=True):
+        assert (enters, leaves) == ("enter", "leave")
+        assert who == same
+
+
 def test_it_is_there_while_it_is_held_and_says_who(store):
     with holding(store, "writing", purpose="a refresh of site X") as held:
         assert held.file == store / ".writing"
@@ -145,10 +152,7 @@ def test_two_locks_of_one_store_do_not_meet(store):
 
 def test_eight_processes_never_hold_it_at_once(store, tmp_path):
     said = contend(store, tmp_path / "log", processes=8, turns=6)
-    assert len(said) == 2 * 8 * 6
-    for (who, enters), (same, leaves) in zip(said[::2], said[1::2], strict=True):
-        assert (enters, leaves) == ("enter", "leave")
-        assert who == same
+    assert_one_after_the_other(said, 8 * 6)
     assert len({who for who, _ in said}) == 8
     take(store)
     assert list(store.iterdir()) == []
@@ -156,12 +160,8 @@ def test_eight_processes_never_hold_it_at_once(store, tmp_path):
 
 def test_many_takers_of_the_same_dead_holder(store, tmp_path):
     # every holder dies by SIGKILL: each turn is a takeover, for which the others race
-    said = contend(store, tmp_path / "log", processes=4, turns=80, deadly=True)
-    words = [word for _, word in said]
-    assert words == ["enter", "leave"] * (len(said) // 2)
-    assert all(one == other for (one, _), (other, _) in pairwise(said[:2]))
-    assert all(said[at][0] == said[at + 1][0] for at in range(0, len(said), 2))
-    assert len(said) > 40
+    said = contend(store, tmp_path / "log", processes=4, turns=25, deadly=True)
+    assert_one_after_the_other(said, 4 * 25)
     take(store)
     assert list(store.iterdir()) == []
 
@@ -247,6 +247,21 @@ def test_what_cannot_be_read_has_an_age(store, text):
     left_by(store, text=text, age=1000)
     take(store)
     assert list(store.iterdir()) == []
+
+
+@settings(max_examples=50, deadline=None)
+@given(content=st.binary(max_size=400))
+def test_whatever_stands_in_a_lock_it_does_not_block_for_ever(content):
+    with tempfile.TemporaryDirectory() as name:
+        lock = Path(name) / ".writing"
+        lock.write_bytes(content)
+        with pytest.raises(StoreBusy):
+            take(Path(name))
+        assert lock.read_bytes() == content
+        then = time.time() - 1000
+        os.utime(lock, (then, then))
+        take(Path(name))
+        assert list(Path(name).iterdir()) == []
 
 
 @pytest.mark.parametrize("value", [{"token": "../../../../x"}, {"pid": -1}, {"pid": 0}])
@@ -340,12 +355,12 @@ def test_the_heartbeat_renews_while_the_process_computes(store):
 
     with holding(store, "writing", purpose="a test", heartbeat=0.05, stale_after=1) as held:
         seen = set()
-        end = time.monotonic() + 0.6
-        while time.monotonic() < end:
+        end = time.monotonic() + 30
+        while len(seen) < 5 and time.monotonic() < end:
             hashlib.sha256(bytes(20_000_000)).digest()  # a long call into C
             seen.add(held.file.stat().st_mtime_ns)
-    assert len(seen) > 3
-    assert max(seen) - min(seen) > 0.3e9
+    assert len(seen) == 5
+    assert max(seen) - min(seen) > 0.15e9
 
 
 def test_a_heartbeat_later_than_the_age_is_refused(store):
