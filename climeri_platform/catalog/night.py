@@ -54,6 +54,8 @@ class RootNight:
         which it could not be read.
     headers_problem
         Why no header was read; empty otherwise.
+    contradictions
+        Path, and what its header says otherwise than its name.
     seconds
         How long the scan took.
     """
@@ -83,6 +85,7 @@ class RootNight:
     headers_failed: list[tuple[str, str]] = field(default_factory=list)
     headers_left: int = 0
     headers_problem: str = ""
+    contradictions: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 0.0
 
     def count(self, renewal: Renewal) -> None:
@@ -96,6 +99,8 @@ class RootNight:
         self.changed = fresh.join(before.select("path"), on="path", how="semi").height
         self.new = fresh.height - self.changed
         self.gone = before.join(files.select("path"), on="path", how="anti").height
+        said = files.filter(pl.col("contradiction").is_not_null())
+        self.contradictions = said.select("path", "contradiction").head(_NAMED).rows()
         first = renewal.rejected.group_by("code").agg(
             pl.len(), pl.format("{}: {}", "path", "reason").first().alias("first")
         )

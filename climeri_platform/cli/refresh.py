@@ -103,6 +103,7 @@ def _root(night: RootNight) -> str:
         f"{len(night.unreadable)} not readable" if night.unreadable else "",
         f"{night.headers} headers read" if night.headers else "",
         f"{len(night.headers_failed)} headers not readable" if night.headers_failed else "",
+        f"{len(night.contradictions)} headers contradict names" if night.contradictions else "",
         f"{night.headers_left} headers left for the next night" if night.headers_left else "",
         f"no headers: {night.headers_problem}" if night.headers_problem else "",
         "resumed" if night.resumed else "",
