@@ -160,7 +160,7 @@ def build_catalog(
     """
     began = time.perf_counter()
     rules = load_family(family)
-    load_site(site)
+    here = load_site(site)
     place = check_root(root) if inventory is None else Path(os.path.abspath(root))  # noqa: PTH100 - as there
     name = root_id or default_root_id(place)
     if not _ROOT_ID.fullmatch(name):
@@ -179,7 +179,10 @@ def build_catalog(
     limit = 1.0 if accept_loss else LOSS_LIMIT
     size = sum(each for each in rows.files["size"] if each is not None)
     with writing(folder):
-        snapshot, datasets = _publish(rules, place, name, rows, folder, site, limit=limit)
+        walked_by = here.site if inventory is None else ""
+        snapshot, datasets = _publish(
+            rules, place, name, rows, folder, site, walked_by=walked_by, limit=limit
+        )
     codes = rows.rejected["code"]
     return BuildReport(
         family=rules.family,
@@ -318,6 +321,7 @@ def _publish(
     folder: Path,
     site: str,
     *,
+    walked_by: str,
     limit: float,
 ) -> tuple[str, int]:
     files = pl.DataFrame(rows.files, schema=files_schema(rules))
@@ -351,6 +355,7 @@ def _publish(
         found=len(rows.files["path"]) + len(rows.rejected["path"]),
         catalogued=len(rows.files["path"]),
         rejected=len(rows.rejected["path"]),
+        site=walked_by,
     )
     snapshot = publish(
         folder,

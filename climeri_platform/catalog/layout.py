@@ -79,6 +79,8 @@ class Root(BaseModel):
         When, in UTC, ISO 8601.
     found, catalogued, rejected
         Numbers of files.
+    site
+        The site that walked it; "" of older stores, and where an inventory stood for the walk.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -89,6 +91,7 @@ class Root(BaseModel):
     found: int
     catalogued: int
     rejected: int
+    site: str = ""
 
 
 class SnapshotCard(BaseModel):

@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from climeri_platform import __version__
-from climeri_platform.catalog.export import export_description, export_tables
+from climeri_platform.catalog.export import (
+    MASTER,
+    export_description,
+    export_master,
+    export_tables,
+)
 from climeri_platform.catalog.layout import (
     FORMAT,
     SnapshotCard,
@@ -26,8 +31,10 @@ from climeri_platform.catalog.layout import (
     open_snapshot,
     snapshot_names,
 )
+from climeri_platform.catalog.replicas import mounts_for
 from climeri_platform.catalog.tables import datasets_of
 from climeri_platform.core.errors import StoreBusy, StoreError
+from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -173,15 +180,19 @@ def publish(
 
     Raises
     ------
+    UnknownSite
+        If there is no such site, or its profile names a variable that is not set.
     StoreError
         If the disk refuses; what was published before is untouched.
     """
+    here = load_site(site)
+    replicas = mounts_for(roots, here)
     now = datetime.now(UTC)
     name = _new_name(store, now)
     finished = store / "snapshots" / name
     building = store / "snapshots" / f".building-{name}"
     card = SnapshotCard(
-        snapshot=name, created=now.isoformat(timespec="seconds"), site=site, roots=roots
+        snapshot=name, created=now.isoformat(timespec="seconds"), site=here.site, roots=roots
     )
     try:
         finished.parent.mkdir(exist_ok=True)
@@ -194,8 +205,7 @@ def publish(
         _write(rejected, folder / "rejected.parquet")
         rules = family.model_dump_json(indent=2, exclude_defaults=True)
         (folder / "family.json").write_text(rules, encoding="utf-8")
-        mounts = {root.root_id: root.mount for root in roots}
-        export_tables(files, family, mounts, building / "export" / site)
+        export_tables(files, family, replicas, building / "export" / here.site)
         (building / "snapshot.json").write_text(card.model_dump_json(indent=2), encoding="utf-8")
         for each in [*building.rglob("*"), building]:
             _sync(each)
@@ -285,7 +295,7 @@ def _sweep(store: Path) -> None:
     # what writers that died have left; we hold the lock
     for left in (store / "snapshots").glob(".building-*"):
         shutil.rmtree(left, ignore_errors=True)
-    for pattern in (".CURRENT.*", ".store.json.*", "export/*/.*.json.*"):
+    for pattern in (".CURRENT.*", ".store.json.*", "export/*/.*.json.*", f"export/*/.{MASTER}.*"):
         for left in store.glob(pattern):
             left.unlink(missing_ok=True)
 
@@ -315,13 +325,22 @@ def _carry_over(building: Path, previous: Snapshot | None, *, without: str) -> N
 def _describe(snapshot: Snapshot) -> None:
     # every site for which the snapshot has a table, not only the one of this build
     described = set()
-    for table in sorted((snapshot.folder / "export").glob("*/*.parquet")):
-        folder = snapshot.store / "export" / table.parent.name
+    for tables in sorted((snapshot.folder / "export").glob("*")):
+        folder = snapshot.store / "export" / tables.name
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in export_description(snapshot, table.stem, folder.name).items():
-            _replace(folder / name, json.dumps(content, indent=2))
-            described.add(folder / name)
-    for old in (snapshot.store / "export").glob("*/*.json"):
+        listed = []
+        for table in sorted(tables.glob("*.parquet")):
+            for name, content in export_description(snapshot, table.stem, folder.name).items():
+                _replace(folder / name, json.dumps(content, indent=2))
+                described.add(folder / name)
+                listed.append(content)
+        # last: what it lists is there
+        _replace(folder / MASTER, export_master(listed, snapshot, folder.name))
+        described.add(folder / MASTER)
+    for old in [
+        *(snapshot.store / "export").glob("*/*.json"),
+        *snapshot.store.glob(f"export/*/{MASTER}"),
+    ]:
         if old not in described:
             old.unlink()
 
