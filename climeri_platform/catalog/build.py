@@ -111,7 +111,7 @@ def build_catalog(
     *,
     store: str | os.PathLike[str] | None = None,
     root_id: str | None = None,
-    site: str = "local",
+    site: str | None = None,
     inventory: str | os.PathLike[str] | None = None,
     accept_loss: bool = False,
     progress: Callable[[int], None] | None = None,
@@ -132,7 +132,7 @@ def build_catalog(
     root_id
         The name under which paths of this root are stored; by default from the root's path.
     site
-        The site whose export is written.
+        The site that this runs at, whose export is written; by default the setting ``site``.
     inventory
         A list of the root's files, taken in place of a walk (see `catalog.inventory`); the root
         need not be mounted here then.
@@ -148,7 +148,7 @@ def build_catalog(
     Raises
     ------
     UnknownFamily, UnknownSite
-        If there is no such family or site.
+        If there is no such family or site, or the site's profile names a variable that is not set.
     UsageError
         If the root id is not one, or stands for another root already.
     RootUnusable
@@ -161,6 +161,8 @@ def build_catalog(
     began = time.perf_counter()
     rules = load_family(family)
     here = load_site(site)
+    for each in here.mounts:
+        here.mount(each)  # a variable that is not set is told before the walk, not after
     place = check_root(root) if inventory is None else Path(os.path.abspath(root))  # noqa: PTH100 - as there
     name = root_id or default_root_id(place)
     if not _ROOT_ID.fullmatch(name):
@@ -319,7 +321,7 @@ def _publish(
     name: str,
     rows: _Rows,
     folder: Path,
-    site: str,
+    site: str | None,
     *,
     walked_by: str,
     limit: float,

@@ -9,6 +9,7 @@
     DIR/snapshots/<snapshot>/<family>/family.json    the rules that it was built with
     DIR/snapshots/<snapshot>/export/<site>/<family>.{parquet,csv.gz}
     DIR/export/<site>/<family>.json      for intake-esm; names its snapshot's table
+    DIR/export/<site>/master_latest.yml  lists them, for intake
 
 A snapshot never changes once it has its name. CURRENT is replaced by one rename.
 """

@@ -155,7 +155,7 @@ def publish(
     rejected: pl.DataFrame,
     roots: list[Root],
     *,
-    site: str,
+    site: str | None,
     previous: Snapshot | None,
 ) -> Snapshot:
     """Publish a family's tables, keeping every other family as it was.
@@ -169,7 +169,7 @@ def publish(
     roots
         Every root of the store after this.
     site
-        The site whose export is written.
+        The site whose export is written; None stands for the setting ``site``.
     previous
         The snapshot that this one follows.
 

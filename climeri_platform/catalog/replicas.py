@@ -214,10 +214,13 @@ def one_replica(files: pl.DataFrame, replicas: Mapping[str, Replica]) -> pl.Data
     """
     if files["root"].n_unique() <= 1:
         return files
-    chosen = choose(files, replicas)
-    return files.join(
-        chosen, on=chosen.columns, how="semi", nulls_equal=True, maintain_order="left"
-    )
+    what, place = ["dataset", "version"], ["dataset", "version", "root"]
+    root = pl.col("root")
+    several = files.group_by(what).agg(are=root.min() != root.max()).filter("are")
+    contested = files.join(several.select(what), on=what, how="semi", nulls_equal=True)
+    chosen = choose(contested, replicas)
+    others = contested.select(place).unique().join(chosen, on=place, how="anti", nulls_equal=True)
+    return files.join(others, on=place, how="anti", nulls_equal=True, maintain_order="left")
 
 
 def only_here(view: CatalogView) -> CatalogView:

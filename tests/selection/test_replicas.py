@@ -192,9 +192,8 @@ def test_a_frozen_selection_is_read_from_the_replica_that_is_here(top):
 
 
 def test_the_export_of_a_site_holds_one_replica_with_the_paths_of_that_site(top):
-    build_catalog(
-        "CMIP6", top / "bdd/CMIP6", store=top / "catalogs", root_id="CMIP6-disk", site="test-centre"
-    )
+    # the site is that of the settings
+    build_catalog("CMIP6", top / "bdd/CMIP6", store=top / "catalogs", root_id="CMIP6-disk")
     folder = open_snapshot().folder / "export"
     tables = {each.parent.name: pl.read_parquet(each) for each in folder.glob("*/*.parquet")}
     assert set(tables) == {"test-centre"}
@@ -202,6 +201,16 @@ def test_the_export_of_a_site_holds_one_replica_with_the_paths_of_that_site(top)
     master = top / "catalogs" / "export" / "test-centre" / publish.MASTER
     assert "{{ CATALOG_DIR }}/CMIP6.json" in master.read_text()
     assert not (top / "catalogs" / "export" / "local" / publish.MASTER).exists()
+
+
+def test_a_build_at_a_site_whose_variables_are_not_set_is_refused_before_the_walk(top, monkeypatch):
+    monkeypatch.delenv("CLIMERI_TEST_CENTRE")
+    before = open_snapshot().name
+    words = ["catalog", "build", "CMIP6", str(top / "bdd/CMIP6"), "--root-id", "CMIP6-disk"]
+    assert run(words) == 2
+    assert open_snapshot().name == before
+    assert run([*words, "--site", "local"]) == 0
+    assert open_snapshot().card.site == "local"
 
 
 def test_the_command_line_says_where_each_replica_is(top, capsys):
