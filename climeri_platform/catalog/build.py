@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from climeri_platform.catalog.layout import Snapshot
+    from climeri_platform.sites import Site
 
 __all__ = ["LOSS_LIMIT", "BuildReport", "build_catalog", "default_root_id"]
 
@@ -105,6 +106,12 @@ def default_root_id(root: Path) -> str:
     return f"{name}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:6]}"
 
 
+def _named(site: Site, place: Path) -> str:
+    """Return the root id whose mount, or an alias of it, a path is; "" if it is none."""
+    root, below = site.where(place) or ("", "")
+    return root if not below else ""
+
+
 def build_catalog(
     family: str | os.PathLike[str],
     root: str | os.PathLike[str],
@@ -130,7 +137,8 @@ def build_catalog(
     store
         The folder of the catalogs, made if need be; by default the setting ``store``.
     root_id
-        The name under which paths of this root are stored; by default from the root's path.
+        The name under which paths of this root are stored; by default the one that the site's
+        profile gives to this path, or else from the path.
     site
         The site that this runs at, whose export is written; by default the setting ``site``.
     inventory
@@ -164,7 +172,7 @@ def build_catalog(
     for each in here.mounts:
         here.mount(each)  # a variable that is not set is told before the walk, not after
     place = check_root(root) if inventory is None else Path(os.path.abspath(root))  # noqa: PTH100 - as there
-    name = root_id or default_root_id(place)
+    name = root_id or _named(here, place) or default_root_id(place)
     if not _ROOT_ID.fullmatch(name):
         raise UsageError(f"{name!r} is no root id: letters, digits, '.', '_' and '-' only")
     folder = store_path(store)
@@ -334,7 +342,8 @@ def _publish(
     taken = next(
         (each for each in roots if each.root_id == name and each.mount != str(place)), None
     )
-    if taken is not None:
+    # the profile may say that they are the same, by another way
+    if taken is not None and _named(load_site(site), place) != name:
         raise UsageError(
             f"the root id {name!r} stands for {taken.mount}, not for {place}",
             hint="Give another one with --root-id.",

@@ -14,7 +14,7 @@ from climeri_platform import open_catalog, open_selection
 from climeri_platform.access import IncompleteDataWarning
 from climeri_platform.catalog import build_catalog, open_snapshot, publish
 from climeri_platform.cli.front import run
-from climeri_platform.core.errors import NotHere, OnTape, UnknownSite
+from climeri_platform.core.errors import NotHere, OnTape, UnknownSite, UsageError
 
 KEY = "CMIP.IPSL.IPSL-CM6A-LR.historical.r1i1p1f1.Amon.tas.gr"
 
@@ -211,6 +211,25 @@ def test_a_build_at_a_site_whose_variables_are_not_set_is_refused_before_the_wal
     assert open_snapshot().name == before
     assert run([*words, "--site", "local"]) == 0
     assert open_snapshot().card.site == "local"
+
+
+def test_a_root_has_the_name_that_the_profile_gives_to_its_path_or_an_alias(top):
+    store = top / "new"
+    disk = build_catalog("CMIP6", top / "bdd/CMIP6", store=store)
+    (top / "hsm").symlink_to(top / "store")
+    alias = build_catalog("CMIP6", top / "hsm/CMIP6", store=store)
+    # the same root by its other way: no second one, and no refusal
+    again = build_catalog("CMIP6", top / "store/CMIP6", store=store)
+    assert [each.root_id for each in (disk, alias, again)] == [
+        "CMIP6-disk",
+        "CMIP6-tape",
+        "CMIP6-tape",
+    ]
+    assert len(open_snapshot(store).card.roots) == 2
+    other = build_catalog("CMIP6", top / "third/CMIP6", store=store)
+    assert other.root_id.startswith("CMIP6-")
+    with pytest.raises(UsageError, match="stands for"):
+        build_catalog("CMIP6", top / "third/CMIP6", store=store, root_id="CMIP6-tape")
 
 
 def test_the_command_line_says_where_each_replica_is(top, capsys):
