@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from climeri_platform import __version__
-from climeri_platform.catalog.export import export_description, export_tables
+from climeri_platform.catalog.export import (
+    MASTER,
+    export_description,
+    export_master,
+    export_tables,
+)
 from climeri_platform.catalog.facets import FACETS_TABLE, facet_table
 from climeri_platform.catalog.layout import (
     FORMAT,
@@ -27,8 +32,10 @@ from climeri_platform.catalog.layout import (
     snapshot_names,
 )
 from climeri_platform.catalog.lock import Held, holding, still_held
+from climeri_platform.catalog.replicas import mounts_for
 from climeri_platform.catalog.tables import datasets_of
 from climeri_platform.core.errors import StoreError
+from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -137,7 +144,7 @@ def publish(
     tables: Sequence[FamilyTables],
     roots: list[Root],
     *,
-    site: str,
+    site: str | None,
     previous: Snapshot | None,
 ) -> Snapshot:
     """Publish the tables of some families, keeping every other family as it was.
@@ -151,7 +158,7 @@ def publish(
     roots
         Every root of the store after this.
     site
-        The site whose export is written.
+        The site whose export is written; None stands for the setting ``site``.
     previous
         The snapshot that this one follows.
 
@@ -164,25 +171,28 @@ def publish(
     ------
     StoreBusy
         If the lock was taken over meanwhile; nothing is published then.
+    UnknownSite
+        If there is no such site, or its profile names a variable that is not set.
     StoreError
         If the disk refuses; what was published before is untouched.
     """
+    here = load_site(site)
+    replicas = mounts_for(roots, here)
     now = datetime.now(UTC)
     name = _new_name(store, now)
     finished = store / "snapshots" / name
     building = store / "snapshots" / f".building-{name}"
     card = SnapshotCard(
-        snapshot=name, created=now.isoformat(timespec="seconds"), site=site, roots=roots
+        snapshot=name, created=now.isoformat(timespec="seconds"), site=here.site, roots=roots
     )
     still_held(store)  # before another writer's work is swept away
     try:
         finished.parent.mkdir(exist_ok=True)
         _sweep(store)
         _carry_over(building, previous, without={each.family.family for each in tables})
-        mounts = {root.root_id: root.mount for root in roots}
         for each in tables:
             _write_family(building, each)
-            export_tables(each.files, each.family, mounts, building / "export" / site)
+            export_tables(each.files, each.family, replicas, building / "export" / here.site)
         (building / "snapshot.json").write_text(card.model_dump_json(indent=2), encoding="utf-8")
         for path in [*building.rglob("*"), building]:
             _sync(path)
@@ -275,7 +285,7 @@ def _sweep(store: Path) -> None:
     # what writers that died have left; we hold the lock
     for left in (store / "snapshots").glob(".building-*"):
         shutil.rmtree(left, ignore_errors=True)
-    for pattern in (".CURRENT.*", ".store.json.*", "export/*/.*.json.*"):
+    for pattern in (".CURRENT.*", ".store.json.*", "export/*/.*.json.*", f"export/*/.{MASTER}.*"):
         for left in store.glob(pattern):
             left.unlink(missing_ok=True)
 
@@ -319,13 +329,22 @@ def _carry_over(building: Path, previous: Snapshot | None, *, without: set[str])
 def _describe(snapshot: Snapshot) -> None:
     # every site for which the snapshot has a table, not only the one of this build
     described = set()
-    for table in sorted((snapshot.folder / "export").glob("*/*.parquet")):
-        folder = snapshot.store / "export" / table.parent.name
+    for tables in sorted((snapshot.folder / "export").glob("*")):
+        folder = snapshot.store / "export" / tables.name
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in export_description(snapshot, table.stem, folder.name).items():
-            _replace(folder / name, json.dumps(content, indent=2))
-            described.add(folder / name)
-    for old in (snapshot.store / "export").glob("*/*.json"):
+        listed = []
+        for table in sorted(tables.glob("*.parquet")):
+            for name, content in export_description(snapshot, table.stem, folder.name).items():
+                _replace(folder / name, json.dumps(content, indent=2))
+                described.add(folder / name)
+                listed.append(content)
+        # last: what it lists is there
+        _replace(folder / MASTER, export_master(listed, snapshot, folder.name))
+        described.add(folder / MASTER)
+    for old in [
+        *(snapshot.store / "export").glob("*/*.json"),
+        *snapshot.store.glob(f"export/*/{MASTER}"),
+    ]:
         if old not in described:
             old.unlink()
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.renewal import Renewal
     from climeri_platform.catalog.scan import Scan
     from climeri_platform.catalog.sources import Source
+    from climeri_platform.sites import Site
 
 __all__ = ["refresh"]
 
@@ -61,6 +62,7 @@ class _Root:
     """One source on its way through the night; `until` is when its time is up."""
 
     source: Source
+    site: Site
     rules: Family | None
     told: RootNight
     scan: Scan | None = None
@@ -122,7 +124,7 @@ def refresh(
     report = NightReport(profile.site, str(folder), began=began.isoformat(timespec="seconds"))
     with holding(folder, "refreshing", purpose=f"the refresh of the site {profile.site}"):
         before = current_or_none(folder)
-        roots = [_Root(each, *_prepared(each)) for each in wanted]
+        roots = [_Root(each, profile, *_prepared(each)) for each in wanted]
         report.roots = [each.told for each in roots]
         with ThreadPoolExecutor(at_once) as pool:
             list(pool.map(lambda root: _scan(root, folder, before, progress), roots))
@@ -231,6 +233,22 @@ def _pending(previous: Snapshot | None, root_id: str, family: str) -> list[str]:
     return []
 
 
+def _renewal(
+    root: _Root, rules: Family, scan: Scan, previous: Snapshot | None, *, loss: float
+) -> Renewal:
+    source = root.source
+    return renew(
+        previous,
+        rules,
+        source.root,
+        source.path,
+        scan,
+        loss=loss,
+        here=root.site,
+        walked=source.inventory is None,
+    )
+
+
 def _read_headers(
     root: _Root,
     store: Path,
@@ -243,7 +261,7 @@ def _read_headers(
     if not source.headers or root.rules is None or root.scan is None or root.problem is not None:
         return
     try:
-        now = renew(previous, root.rules, source.root, source.path, root.scan, loss=1.0)
+        now = _renewal(root, root.rules, root.scan, previous, loss=1.0)
         wanted = files_to_read(now, nights=source.recheck_nights)
 
         def follow(read: int) -> None:
@@ -276,7 +294,7 @@ def _renew(root: _Root, previous: Snapshot | None, *, any_loss: bool) -> None:
         loss = 1.0 if any_loss else source.loss
         try:
             scan = mark_retracted(root.scan, source.retracted)
-            renewal = renew(previous, root.rules, source.root, source.path, scan, loss=loss)
+            renewal = _renewal(root, root.rules, scan, previous, loss=loss)
             if root.headers is not None:
                 files = with_headers(renewal.files, root.headers)
                 renewal = replace(renewal, files=files)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
     from climeri_platform.catalog.scan import Scan
+    from climeri_platform.sites import Site
 
 __all__ = [
     "LOSS_LIMIT",
@@ -119,6 +120,8 @@ def renew(
     scan: Scan,
     *,
     loss: float = LOSS_LIMIT,
+    here: Site | None = None,
+    walked: bool = True,
 ) -> Renewal:
     """Return the rows of a root after a scan.
 
@@ -135,6 +138,10 @@ def renew(
         What it holds now.
     loss
         The share of the root's files that may be gone; 1 for any.
+    here
+        The site, which may know the mount by several names.
+    walked
+        Whether the scan was a walk at that site, and not an inventory.
 
     Returns
     -------
@@ -150,7 +157,9 @@ def renew(
         If more than ``loss`` of the root's catalogued files is gone.
     """
     for each in previous.card.roots if previous is not None else []:
-        if each.root_id == root_id and each.mount != mount:
+        # the profile may say that they are the same, by another way
+        known = here is not None and (here.where(mount) or ("",))[0] == root_id
+        if each.root_id == root_id and each.mount != mount and not known:
             raise UsageError(
                 f"the root id {root_id!r} stands for {each.mount}, not for {mount}",
                 hint="Give another one with --root-id.",
@@ -191,6 +200,7 @@ def renew(
         rejected=rejected.height,
         carried=kept.height,
         # a name that is not UTF-8 cannot stand in a card: its turn comes without this
+        site=here.site if here is not None and walked else "",
         pending=[each for each in scan.skipped.pending if readable(each) == each],
     )
     return Renewal(family, files, rejected, root, before)

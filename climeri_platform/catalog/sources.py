@@ -186,12 +186,19 @@ def _read(file: Path) -> _SourceFile:
 
 
 def _placed(source: Source, file: Path, site: Site) -> Source:
-    path = source.path or site.mounts.get(source.root, "")
+    path = source.path or site.mount(source.root) or ""
     if not path:
         raise UsageError(
             f"the sources {file}: the root {source.root!r} has no path, and the site {site.site} "
             "mounts none of that name",
             hint="Give it a `path`, or add it to `mounts` of the site's profile.",
+        )
+    tape = source.tape or site.tape(source.root)
+    if tape and source.headers:
+        raise UsageError(
+            f"the sources {file}: headers of {source.root!r} would recall files from tape, which "
+            f"the site {site.site} says is behind it",
+            hint="Leave `headers` out.",
         )
     family = source.family
     if family.endswith((".yaml", ".yml")):
@@ -199,6 +206,7 @@ def _placed(source: Source, file: Path, site: Site) -> Source:
     return source.model_copy(
         update={
             "path": _absolute(path, file),
+            "tape": tape,
             "family": family,
             "inventory": source.inventory and _absolute(source.inventory, file),
             "retracted": source.retracted and _absolute(source.retracted, file),

@@ -58,6 +58,7 @@ def print_report(report: BuildReport) -> None:
 @click.argument("root")
 @STORE
 @click.option("--root-id", metavar="ID", help="The name of this root in the store.")
+@click.option("--site", metavar="SITE", help="Where this runs [default: the setting `site`].")
 @click.option("--inventory", metavar="FILE", help="A list of the files, in place of a walk.")
 @click.option("--accept-loss", is_flag=True, help="Publish even if much of the root is gone.")
 @JSON
@@ -66,6 +67,7 @@ def build(
     root: str,
     store: str | None,
     root_id: str | None,
+    site: str | None,
     inventory: str | None,
     accept_loss: bool,
     as_json: bool,
@@ -88,6 +90,7 @@ def build(
             root,
             store=store,
             root_id=root_id,
+            site=site,
             inventory=inventory,
             accept_loss=accept_loss,
             progress=follow,

@@ -120,12 +120,20 @@ def search(name: str, facets: tuple[str, ...], *, as_json: bool, **how: Any) -> 
     view = _found(name, facets, **how).view
     if as_json:
         paths: dict[tuple[str, str | None, str], list[str]] = {}
-        mounts = view.snapshot.mounts
+        from climeri_platform.catalog.replicas import replicas_here
+
+        here = {root: each.mount for root, each in replicas_here(view.snapshot).items()}
         files = view.files("dataset", "version", "root", "path")
         for dataset, version, root, path in files.iter_rows():
-            paths.setdefault((dataset, version, root), []).append(f"{mounts[root]}/{path}")
+            paths.setdefault((dataset, version, root), []).append(
+                f"{here[root] or view.snapshot.mounts[root]}/{path}"
+            )
         datasets = [
-            {**row, "paths": paths[row["dataset"], row["version"], row["root"]]}
+            {
+                **row,
+                "here": here[row["root"]] is not None,
+                "paths": paths[row["dataset"], row["version"], row["root"]],
+            }
             for row in view.describe()
         ]
         _print_json(

@@ -19,6 +19,8 @@
     ├── DataError                     6   a file or a dataset
     │   ├── FileUnreadable
     │   ├── DatasetInconsistent
+    │   ├── NotHere
+    │   ├── OnTape
     │   ├── SelectionChanged
     │   └── UnitMismatch
     ├── ComputeError                  7   Dask
@@ -51,7 +53,9 @@ __all__ = [
     "HubError",
     "HubFailed",
     "MissingExtra",
+    "NotHere",
     "NothingFound",
+    "OnTape",
     "PortBusy",
     "ProxyMissing",
     "RootShrunk",
@@ -183,6 +187,14 @@ class FileUnreadable(DataError, OSError):
 
 class DatasetInconsistent(DataError, ValueError):
     """Files of one dataset that do not belong together."""
+
+
+class NotHere(DataError, FileNotFoundError):
+    """Data that are catalogued, and of which no replica can be read from here."""
+
+
+class OnTape(DataError):
+    """Files on a tape-backed mount, whose opening may recall them: it must be asked for."""
 
 
 class SelectionChanged(DataError):

@@ -24,6 +24,7 @@ __all__ = ["SETTINGS", "Setting", "read_settings", "setting"]
 SETTINGS: dict[str, tuple[str, str]] = {
     "site": ("local", "the centre this runs at: a profile of `deploy/sites`"),
     "store": ("", "the folder of the catalogs"),
+    "sites_dir": ("", "a folder of site profiles of one's own, before the packaged ones"),
     "demo_archive": ("", "the folder of the demonstration archive"),
     "language": ("fr", "fr or en: the language of notebooks and hub pages"),
 }

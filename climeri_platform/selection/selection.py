@@ -7,11 +7,11 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from climeri_platform.catalog import CatalogView
+from climeri_platform.catalog.replicas import only_here, paths_here
 from climeri_platform.core.errors import NothingFound, UnknownValue, UsageError, nearest
 from climeri_platform.core.extras import needs
 from climeri_platform.selection.frozen import Changes, compare, freeze
 from climeri_platform.selection.questions import Questions
-from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
     import os
@@ -20,12 +20,11 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from climeri_platform.access import DatasetFiles, Opened
+    from climeri_platform.access import Opened
     from climeri_platform.catalog.asking import Item
 
 __all__ = ["FrozenSelection", "Selection", "open_catalog", "open_selection"]
 
-_Files = list[tuple[str, int | None, int | None]]  # path, start, end
 _SHOWN = 8  # values of a facet in the HTML view
 _FEW = 20_000  # keys among which a wrong one is looked for
 
@@ -222,19 +221,38 @@ class Selection(Questions):
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self.view.at(key).datasets.height > 0
 
+    def here(self) -> Selection:
+        """Return the datasets of which some replica can be read from here, on tape or not.
+
+        Raises
+        ------
+        UnknownSite
+            If the site's profile is not there, or names a variable that is not set.
+        """
+        return replace(self, view=only_here(self.view))
+
     def paths(self) -> list[str]:
-        """Return the absolute paths of the files that `open` would open."""
-        return [path for *_, files, _ in self._chosen() for path, _, _ in files]
+        """Return the absolute paths of the files that `open` would open, those on tape too.
+
+        Raises
+        ------
+        NotHere
+            If a dataset has no replica here; `here` leaves such out.
+        """
+        return paths_here(self.view)
 
     def open(
         self,
         *,
         chunks: Any = "auto",
         on_error: Literal["report", "raise"] = "report",
+        recall: bool = False,
     ) -> Opened:
         """Open the datasets lazily.
 
-        A dataset is the files of one version at one root, joined in time; nothing is computed.
+        A dataset is the files of one version at one root, joined in time; nothing is computed. Of
+        several roots the nearest is taken: those that the site's profile names, in its order, then
+        others that are here, then those on tape; the report says which, and what others have more.
 
         Parameters
         ----------
@@ -243,6 +261,8 @@ class Selection(Questions):
         on_error
             ``"report"`` leaves out what cannot be used, names it in the report and warns;
             ``"raise"`` refuses at the first.
+        recall
+            Open files that may lie on tape, too: each waits for its recall.
 
         Returns
         -------
@@ -253,6 +273,8 @@ class Selection(Questions):
         ------
         NothingFound
             If the selection is empty.
+        NotHere, OnTape
+            If no dataset has a replica here, or one that is not on tape.
         DataError
             If nothing could be opened, or at the first defect with ``on_error="raise"``.
         MissingExtra
@@ -262,9 +284,10 @@ class Selection(Questions):
             raise NothingFound(self.why_empty())
         with needs("access", "opening data"):
             from climeri_platform.access import open_datasets
+            from climeri_platform.selection.reading import files_to_open
         from tqdm.auto import tqdm
 
-        wanted = self._wanted()
+        wanted = files_to_open(self.view, recall=recall)
         total = sum(len(each.paths) for each in wanted)
         with tqdm(total=total, desc="opening files", unit="", leave=False, delay=2) as bar:
 
@@ -303,47 +326,14 @@ class Selection(Questions):
 
         Raises
         ------
+        NotHere
+            If a dataset has no replica here; `here` leaves such out.
         MissingExtra
             If intake-esm is not installed.
         """
         with needs("intake", "handing over to intake-esm"):
             from climeri_platform.selection.handover import datastore
         return datastore(self.view)
-
-    def _chosen(self) -> Iterator[tuple[str, str | None, str, _Files, list[str]]]:
-        """Yield dataset, version, the root that is taken, its files, and notes on other roots."""
-        mounts = {**self.view.snapshot.mounts, **load_site().mounts}
-        groups: dict[tuple[str, str | None], dict[str, _Files]] = {}
-        columns = ("dataset", "version", "root", "path", "start", "end", "frequency")
-        for dataset, version, root, path, start, end, frequency in self.view.files(
-            *columns
-        ).iter_rows():
-            there = groups.setdefault((dataset, version), {})
-            # a climatology names the years that went into it, not those that it holds
-            span = (None, None) if frequency == "monClim" else (start, end)
-            there.setdefault(root, []).append((f"{mounts[root]}/{path}", *span))
-        for (dataset, version), roots in groups.items():
-            # what compares replicas belongs to the room that opens files, and takes its time to come
-            root, notes = _replica(roots) if len(roots) > 1 else (next(iter(roots)), [])
-            yield dataset, version, root, roots[root], notes
-
-    def _wanted(self) -> list[DatasetFiles]:
-        from climeri_platform.access import DatasetFiles
-
-        chosen = list(self._chosen())
-        versions: dict[str, int] = {}
-        for dataset, *_ in chosen:
-            versions[dataset] = versions.get(dataset, 0) + 1
-        wanted = []
-        for dataset, version, root, files, notes in chosen:
-            key = dataset if versions[dataset] == 1 else f"{dataset}.{version}"
-            attributes = {"dataset": dataset, "snapshot": self.snapshot, "root": root}
-            if version is not None:
-                attributes["version"] = version
-            paths = tuple(path for path, _, _ in files)
-            spans = tuple((start, end) for _, start, end in files if start and end)
-            wanted.append(DatasetFiles(key, paths, spans, attributes, tuple(notes)))
-        return wanted
 
     def __repr__(self) -> str:
         words = [f"{name}={self.view.said(name)}" for name in self.view.asked]
@@ -366,35 +356,6 @@ class Selection(Questions):
             f"<p><b>{escape(title)}</b><br><small>snapshot {escape(self.snapshot)}</small></p>"
             f"<table>{rows}</table>"
         )
-
-
-def _replica(roots: dict[str, _Files]) -> tuple[str, list[str]]:
-    """Choose the root that covers most time, and say what another has beside."""
-    with needs("access", "choosing between replicas"):
-        from climeri_platform.access.periods import HOLE, not_covered
-
-    spans = {
-        name: [(start, end) for _, start, end in files if start and end]
-        for name, files in roots.items()
-    }
-    lacking = {
-        name: {
-            other: not_covered(spans[other], spans[name])
-            for other in sorted(roots)
-            if other != name
-        }
-        for name in roots
-    }
-    chosen = min(
-        roots,
-        key=lambda name: (sum(map(len, lacking[name].values())), -len(roots[name]), name),
-    )
-    notes = [f"taken from {chosen}; also at {', '.join(lacking[chosen])}"]
-    for other, missing in lacking[chosen].items():
-        if missing:
-            years = ", ".join(f"{start // 10**6} to {end // 10**6}" for start, end in missing)
-            notes.append(f"{HOLE}: {other} also has {years}, which {chosen} has not")
-    return chosen, notes
 
 
 @dataclass(frozen=True, repr=False, eq=False)

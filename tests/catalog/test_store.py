@@ -55,6 +55,7 @@ def test_the_folder_is_laid_out_as_documented(store):
         f"{inside}/export/local/CMIP6.csv.gz",
         "export/local/CMIP6.json",
         "export/local/CMIP6-csv.json",
+        "export/local/master_latest.yml",
     }
 
 
