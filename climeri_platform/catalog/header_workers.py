@@ -143,15 +143,19 @@ class _Crew:
         yield from self._late()
 
     def _late(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        # whoever takes the answers may have been slow, and more have come since
-        heard = {key.data for key, _ in self.pipes.select(0)}
-        limit = self.orders["timeout"]
-        for worker in [each for each in self.workers if each not in heard]:
-            silent = time.monotonic() - worker.since
-            if worker.given and worker.ready and silent > limit:
-                yield from self._lost(worker, f"no answer within {limit:g} s")
-            elif not worker.ready and silent > max(limit, _START):
-                yield from self._lost(worker, "")
+        now, limit = time.monotonic(), self.orders["timeout"]
+        late = [
+            each
+            for each in self.workers
+            if (each.given and each.ready and now - each.since > limit)
+            or (not each.ready and now - each.since > max(limit, _START))
+        ]
+        if late:
+            # whoever takes the answers may have been slow, and more have come since
+            heard = {key.data for key, _ in self.pipes.select(0)}
+            for worker in late:
+                if worker not in heard:
+                    yield from self._lost(worker, f"no answer within {limit:g} s")
 
     def _lost(self, worker: _Worker, why: str) -> Iterator[tuple[int, dict[str, Any]]]:
         """Bury a worker: the file that it was reading is named, the others wait again."""
