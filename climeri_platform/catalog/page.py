@@ -77,6 +77,7 @@ def night_page(report: dict[str, Any]) -> str:
         night=told,
         verdict=verdict(told),
         summed=_sums(told),
+        changed=_changed(told),
         kinds=KINDS,
         institutions=_institutions(models),
         models=models[:_MODELS],
@@ -169,18 +170,30 @@ def verdict(told: dict[str, Any]) -> str:
 
 
 def _sums(told: dict[str, Any]) -> dict[str, Any]:
-    columns = ("catalogued", "size", "datasets", "new", "changed", "gone", "rejected", "carried")
+    """Return what the roots add up to."""
+    columns = (
+        "catalogued",
+        "size",
+        "datasets",
+        "new",
+        "changed",
+        "gone",
+        "rejected",
+        "carried",
+        "headers",
+        "headers_left",
+    )
+    lists = ("unreadable", "headers_failed")
     roots = told["roots"]
     sums: dict[str, Any] = {each: sum(root[each] for root in roots) for each in columns}
-    for kind in KINDS:
-        sums[kind] = sum(each["numbers"][kind] for each in told["changes"])
-    sums["unreadable"] = sum(len(each["unreadable"]) for each in roots)
-    sums["failed_headers"] = sum(len(each["headers_failed"]) for each in roots)
-    sums["headers"] = sum(
-        each["headers"] + each["headers_left"] + len(each["headers_failed"]) for each in roots
-    )
-    sums["pending"] = sum(each["pending"] for each in roots)
-    return sums
+    return sums | {each: sum(len(root[each]) for root in roots) for each in lists}
+
+
+def _changed(told: dict[str, Any]) -> dict[str, int]:
+    """Return the numbers of all families, a moved file counted once; the first night is all new."""
+    if told["previous"] is None:
+        return dict.fromkeys(KINDS, 0) | {"added": sum(each["new"] for each in told["roots"])}
+    return {kind: sum(each["numbers"][kind] for each in told["changes"]) for kind in KINDS}
 
 
 def _institutions(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
