@@ -5,7 +5,7 @@
     DIR/store.json                       format, min_reader, written_by
     DIR/CURRENT                          the name of the published snapshot
     DIR/snapshots/<snapshot>/snapshot.json
-    DIR/snapshots/<snapshot>/<family>/{files,datasets,rejected}.parquet
+    DIR/snapshots/<snapshot>/<family>/{files,datasets,rejected,facets}.parquet
     DIR/snapshots/<snapshot>/<family>/family.json    the rules that it was built with
     DIR/snapshots/<snapshot>/export/<site>/<family>.{parquet,csv.gz}
     DIR/export/<site>/<family>.json      for intake-esm; names its snapshot's table

@@ -5,11 +5,10 @@ Whatever happens on the way, a reader finds the old catalog or the new one, whol
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ import polars as pl
 
 from climeri_platform import __version__
 from climeri_platform.catalog.export import export_description, export_tables
+from climeri_platform.catalog.facets import FACETS_TABLE, facet_table
 from climeri_platform.catalog.layout import (
     FORMAT,
     SnapshotCard,
@@ -26,8 +26,9 @@ from climeri_platform.catalog.layout import (
     open_snapshot,
     snapshot_names,
 )
+from climeri_platform.catalog.lock import Held, holding, still_held
 from climeri_platform.catalog.tables import datasets_of
-from climeri_platform.core.errors import StoreBusy, StoreError
+from climeri_platform.core.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,14 +50,19 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a small file so that it is there whole, or not at all."""
+def _replace(path: Path, text: str, *, locked: Path | None = None) -> None:
+    """Write a small file so that it is there whole, or not at all.
+
+    With ``locked``, a store, only as long as the locks that were taken on it are held.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.write_text(text, encoding="utf-8")
         _sync(beside)
+        if locked is not None:
+            still_held(locked)  # as late as can be
         beside.replace(path)
-    except OSError:
+    except (OSError, StoreError):
         beside.unlink(missing_ok=True)
         raise
     _sync(path.parent)
@@ -103,35 +109,18 @@ def prepare_store(store: Path) -> None:
 
 
 @contextmanager
-def writing(store: Path) -> Iterator[None]:
-    """Hold the store for one writer; the system lets go of it when the process ends.
+def writing(store: Path) -> Iterator[Held]:
+    """Hold the store for one publish; see `catalog.lock`.
 
     Raises
     ------
     StoreBusy
         If another process holds it.
     StoreError
-        If the folder may not be written to, or its file system knows no locks.
+        If the folder may not be written to.
     """
-    with ExitStack() as stack:
-        try:
-            lock = stack.enter_context((store / ".writing").open("a+", encoding="utf-8"))
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            lock.truncate(0)
-            lock.write(f"pid {os.getpid()} on {os.uname().nodename}")
-            lock.flush()
-        except BlockingIOError as problem:
-            lock.seek(0)
-            raise StoreBusy(
-                f"another process writes to the store {store} ({lock.read().strip() or 'unknown'})",
-                hint="Wait for it to end, then run this again.",
-            ) from problem
-        except OSError as problem:
-            raise StoreError(
-                f"the store {store} cannot be locked for writing: {problem.strerror}",
-                hint="Check the rights, the space, and that its file system has flock.",
-            ) from problem
-        yield
+    with holding(store, "writing", purpose="a publish") as held:
+        yield held
 
 
 def _new_name(store: Path, now: datetime) -> str:
@@ -171,6 +160,8 @@ def publish(
 
     Raises
     ------
+    StoreBusy
+        If the lock was taken over meanwhile; nothing is published then.
     StoreError
         If the disk refuses; what was published before is untouched.
     """
@@ -181,6 +172,7 @@ def publish(
     card = SnapshotCard(
         snapshot=name, created=now.isoformat(timespec="seconds"), site=site, roots=roots
     )
+    still_held(store)  # before another writer's work is swept away
     try:
         finished.parent.mkdir(exist_ok=True)
         _sweep(store)
@@ -193,17 +185,20 @@ def publish(
         for path in [*building.rglob("*"), building]:
             _sync(path)
         building.replace(finished)
-        _sync(store / "snapshots")
+        _sync(finished.parent)
+        _sync(store)  # CURRENT must not outlive a power cut that the folder of snapshots did not
     except (OSError, pl.exceptions.PolarsError) as problem:
         shutil.rmtree(building, ignore_errors=True)
         shutil.rmtree(finished, ignore_errors=True)
         raise _refused(store, name, problem) from problem
     try:
-        _replace(store / "CURRENT", name + "\n")
-    except OSError as problem:
+        _replace(store / "CURRENT", name + "\n", locked=store)
+    except (OSError, StoreError) as problem:
         # only the last step, the sync of the folder, can fail after CURRENT names the snapshot
         if not _is_current(store, name):
             shutil.rmtree(finished, ignore_errors=True)
+        if isinstance(problem, StoreError):
+            raise  # the lock was taken over
         raise _refused(store, name, problem) from problem
     snapshot = open_snapshot(store)
     try:
@@ -249,7 +244,7 @@ def roll_back(store: Path, name: str) -> Snapshot:
             for table in ("files", "datasets", "rejected"):
                 snapshot.scan(family, table)
         try:
-            _replace(store / "CURRENT", name + "\n")
+            _replace(store / "CURRENT", name + "\n", locked=store)
             _describe(snapshot)
         except OSError as problem:
             raise StoreError(
@@ -287,7 +282,9 @@ def _write_family(building: Path, tables: FamilyTables) -> None:
     folder = building / tables.family.family
     folder.mkdir(parents=True)
     _write(tables.files, folder / "files.parquet")
-    _write(datasets_of(tables.files, tables.family), folder / "datasets.parquet")
+    datasets = datasets_of(tables.files, tables.family)
+    _write(datasets, folder / "datasets.parquet")
+    _write(facet_table(datasets.lazy(), tables.family.facets), folder / FACETS_TABLE)
     _write(tables.rejected, folder / "rejected.parquet")
     rules = tables.family.model_dump_json(indent=2, exclude_defaults=True)
     (folder / "family.json").write_text(rules, encoding="utf-8")

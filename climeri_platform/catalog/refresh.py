@@ -22,6 +22,7 @@ from climeri_platform.catalog.build import nothing_found
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.history import changes
 from climeri_platform.catalog.layout import store_path
+from climeri_platform.catalog.lock import holding
 from climeri_platform.catalog.night import (
     NightReport,
     RootNight,
@@ -113,20 +114,23 @@ def refresh(
     folder = store_path(store)
     prepare_store(folder)
     report = NightReport(profile.site, str(folder), began=began.isoformat(timespec="seconds"))
-    with writing(folder):
-        previous = current_or_none(folder)
+    with holding(folder, "refreshing", purpose=f"the refresh of the site {profile.site}"):
+        before = current_or_none(folder)
         roots = [_Root(each, *_prepared(each)) for each in wanted]
+        report.roots = [each.told for each in roots]
         with ThreadPoolExecutor(at_once) as pool:
-            for each in pool.map(lambda root: _scan(root, folder, previous, progress), roots):
-                report.roots.append(each.told)
-        for each in roots:
-            _renew(each, previous, any_loss=each.source.root in accept_loss)
-        renewals = [each.renewal for each in roots if each.renewal is not None]
-        if previous is None and not renewals:
-            raise _nothing_at_all(roots, folder)
-        tables, cards = assemble(previous, renewals)
-        tables = [each for each in tables if not unchanged(previous, each, renewals)]
-        snapshot = publish(folder, tables, cards, site=profile.site, previous=previous)
+            list(pool.map(lambda root: _scan(root, folder, before, progress), roots))
+        with writing(folder):
+            # others may have published other roots meanwhile
+            previous = current_or_none(folder)
+            for each in roots:
+                _renew(each, previous, any_loss=each.source.root in accept_loss)
+            renewals = [each.renewal for each in roots if each.renewal is not None]
+            if previous is None and not renewals:
+                raise _nothing_at_all(roots, folder)
+            tables, cards = assemble(previous, renewals)
+            tables = [each for each in tables if not unchanged(previous, each, renewals)]
+            snapshot = publish(folder, tables, cards, site=profile.site, previous=previous)
         shutil.rmtree(folder / _JOURNAL, ignore_errors=True)
     report.snapshot = snapshot.name
     report.previous = previous.name if previous is not None else None
@@ -152,15 +156,15 @@ def _scan(
     store: Path,
     previous: Snapshot | None,
     progress: Callable[[str, int], None] | None,
-) -> _Root:
+) -> None:
     """Scan one root, or take the scan that an interrupted night left."""
     source = root.source
     if root.rules is None:
-        return root
+        return
     budget = source.seconds(datetime.now().astimezone())
     if budget == 0:
         root.told.state = "not its hour"
-        return root
+        return
     how = Walking(
         walkers=source.walkers,
         calls_per_second=source.calls_per_second,
@@ -194,7 +198,6 @@ def _scan(
         root.problem = problem
     except OSError as problem:
         root.problem = StoreError(f"the scan of {source.path} cannot be kept: {problem}")
-    return root
 
 
 def _mark(source: Source, rules: Family) -> str:

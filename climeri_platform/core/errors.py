@@ -168,7 +168,7 @@ class StoreTooNew(StoreError):
 
 
 class StoreBusy(StoreError):
-    """Another process is publishing to the store."""
+    """Another process holds the store, or took it over."""
 
 
 class DataError(ClimeriError):
