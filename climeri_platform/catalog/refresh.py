@@ -7,7 +7,6 @@ is published. What an interrupted night had finished is not done again.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +33,7 @@ from climeri_platform.catalog.night import (
 )
 from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing
 from climeri_platform.catalog.renewal import SAME, assemble, carry_root, renew, unchanged
+from climeri_platform.catalog.reporting import write_report
 from climeri_platform.catalog.retraction import mark_retracted
 from climeri_platform.catalog.scan import Walking
 from climeri_platform.catalog.sources import load_sources
@@ -104,7 +104,7 @@ def refresh(
     Returns
     -------
     NightReport
-        Also written to ``reports/SNAPSHOT.json`` of the store. Its ``problems`` name the roots
+        Also written to ``reports`` of the store, as JSON and a page. Its ``problems`` name the roots
         that were carried forward.
 
     Raises
@@ -146,7 +146,7 @@ def refresh(
     report.previous = previous.name if previous is not None else None
     _compare(report, snapshot, previous)
     report.seconds = round(time.perf_counter() - clock, 3)
-    _write(report, folder)
+    write_report(report.as_dict(), folder)
     return report
 
 
@@ -329,19 +329,3 @@ def _compare(report: NightReport, snapshot: Snapshot, previous: Snapshot | None)
     if previous is not None:
         found = changes(previous.name, snapshot.name, store=snapshot.store)
         report.changes = [shortened(each) for each in found]
-
-
-def _write(report: NightReport, store: Path) -> None:
-    folder = store / "reports"
-    told: dict[str, Any] = report.as_dict()
-    try:
-        folder.mkdir(exist_ok=True)
-        beside = folder / f".{report.snapshot}.json"
-        beside.write_text(json.dumps(told, indent=1), encoding="utf-8")
-        beside.replace(folder / f"{report.snapshot}.json")
-    except OSError as problem:
-        raise StoreError(
-            f"the snapshot {report.snapshot} is published, but its report cannot be written to "
-            f"{folder}: {problem.strerror or problem}",
-            hint="Check the space and the rights.",
-        ) from problem

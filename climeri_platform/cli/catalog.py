@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from climeri_platform.cli import history, refresh
+from climeri_platform.cli import history, night, refresh
 from climeri_platform.cli.questions import COMMANDS, JSON, STORE, parse_facets, size_of
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def command() -> None:
 for _each in (
     *COMMANDS,
     refresh.refresh,
+    night.report,
     history.log,
     history.diff,
     history.rollback,

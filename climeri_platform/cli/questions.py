@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from climeri_platform.core.errors import NothingFound, UsageError
+from climeri_platform.core.sizes import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,8 +43,6 @@ def size_of(count: float | None) -> str:
     >>> size_of(1234567)
     '1.2 MB'
     """
-    from climeri_platform.selection.cost import size_text
-
     return "-" if count is None else size_text(count)
 
 
