@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import click
 
-from climeri_platform.cli import history
+from climeri_platform.cli import history, own
 from climeri_platform.cli.questions import COMMANDS, JSON, STORE, parse_facets, size_of
-
-if TYPE_CHECKING:
-    from climeri_platform.catalog import BuildReport
+from climeri_platform.cli.reports import print_report
 
 __all__ = ["command", "parse_facets", "size_of"]
 
@@ -21,29 +18,8 @@ def command() -> None:
     """Build, search and describe catalogs."""
 
 
-for _each in (*COMMANDS, history.log, history.diff, history.rollback, history.check):
+for _each in (*COMMANDS, *own.COMMANDS, history.log, history.diff, history.rollback, history.check):
     command.add_command(_each)
-
-
-def print_report(report: BuildReport) -> None:
-    """Print what a build did."""
-    click.echo(
-        f"{report.family}: {report.found} NetCDF files found under {report.root}, "
-        f"{report.catalogued} catalogued ({report.datasets} datasets, {size_of(report.size)}), "
-        f"{report.rejected} rejected, in {report.seconds:.1f} s"
-    )
-    for code, count in report.reasons.items():
-        click.echo(f"  rejected, {code}: {count}")
-    if report.rejected:
-        click.echo(
-            f"  each with its reason: climeri catalog rejected {report.family} --store {report.store}"
-        )
-    if report.links:
-        click.echo(f"  directory links not followed: {report.links}")
-    if report.unreadable:
-        path, reason = report.unreadable[0]
-        click.echo(f"  not readable: {len(report.unreadable)}, the first: {path}: {reason}")
-    click.echo(f"  snapshot {report.snapshot} in {report.store}")
 
 
 @command.command("build")
