@@ -7,8 +7,9 @@ import json
 import click
 
 from climeri_platform.cli import history, own
-from climeri_platform.cli.questions import COMMANDS, JSON, STORE, parse_facets, size_of
+from climeri_platform.cli.questions import COMMANDS, JSON, STORE, parse_facets
 from climeri_platform.cli.reports import print_report
+from climeri_platform.cli.tables import size_of
 
 __all__ = ["command", "parse_facets", "size_of"]
 

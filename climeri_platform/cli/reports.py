@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from climeri_platform.cli.questions import size_of
+from climeri_platform.cli.tables import size_of
 
 if TYPE_CHECKING:
     from climeri_platform.catalog import BuildReport

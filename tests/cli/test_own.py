@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from climeri_platform.catalog import build_catalog
 from climeri_platform.cli import front
 
 TAS = (
@@ -71,3 +72,73 @@ def test_what_cannot_be_added_is_told(run, own, words, code, said):
     got, out, err = run("catalog", "add", *words)
     assert (got, out) == (code, "")
     assert said in err
+
+
+@pytest.fixture
+def both(own, tmp_path, monkeypatch):
+    """A shared store with two runs, one's own with one of them and one more."""
+    shared = plant(plant(tmp_path / "bdd", "historical"), "ssp585")
+    mine = plant(plant(tmp_path / "mine", "historical"), "my-run")
+    build_catalog("CMIP6", shared, store=tmp_path / "shared", root_id="bdd")
+    build_catalog("CMIP6", mine, store=own, root_id="mine")
+    monkeypatch.setenv("CLIMERI_STORE", str(tmp_path / "shared"))
+    return own
+
+
+def test_search_without_a_name_asks_every_catalog(run, both):
+    code, out, err = run("catalog", "search", "variable=tas", "experiment=historical,my-run")
+    assert code == 0
+    one, two = out.splitlines()
+    assert "historical" in one
+    assert "shared:CMIP6" in one
+    assert one.endswith("also at own:mine")
+    assert "own:CMIP6" in two
+    assert err == "2 datasets: CMIP6 2\n"
+    code, out, err = run("catalog", "search", "--json")
+    told = json.loads(out)
+    assert (code, err, told["troubles"]) == (0, "", [])
+    assert [each["label"] for each in told["catalogs"]] == ["shared", "own"]
+    assert {each["experiment"]: each["store"] for each in told["datasets"]} == {
+        "historical": "shared",
+        "ssp585": "shared",
+        "my-run": "own",
+    }
+    (path,) = told["datasets"][-1]["paths"]
+    assert path.endswith("my-run_r1i1p1f1_gr_185001-201412.nc")
+    code, out, _ = run("catalog", "facets", "variable=tas", "--json")
+    assert json.loads(out)["catalog"] == {"CMIP6": 3}
+    code, out, _ = run("catalog", "facets")
+    assert "experiment: historical (1), my-run (1), ssp585 (1)" in out
+
+
+def test_a_store_that_does_not_answer_is_told_on_stderr(run, both):
+    (both / "store.json").write_text('{"format": 99, "min_reader": 99, "written_by": "later"}')
+    for more in ((), ("--json",)):
+        code, out, err = run("catalog", "search", "experiment=ssp585", *more)
+        assert code == 0
+        assert "ssp585" in out
+        assert f"does not answer: the store {both} has format 99" in err
+    code, out, err = run("catalog", "search", "experiment=my-run")
+    assert (code, out) == (2, "")
+    assert "no dataset of CMIP6 has experiment='my-run'" in err
+
+
+def test_nothing_anywhere_is_told(run, both, tmp_path, monkeypatch):
+    code, out, err = run("catalog", "search", "experiment=ssp585", "version=v1", "--json")
+    assert (code, out) == (2, "")
+    for words in (("--period", "1700/1701"), ("period=1700/1701",)):
+        code, out, err = run("catalog", "search", "experiment=ssp585", *words)
+        assert (code, out) == (3, "")
+        assert "without period=1700/1701 there are 1 datasets" in err
+    monkeypatch.delenv("CLIMERI_STORE")
+    monkeypatch.setenv("CLIMERI_OWN_STORE", str(tmp_path / "none"))
+    code, out, err = run("catalog", "search")
+    assert (code, out) == (5, "")
+
+
+def test_a_name_is_looked_for_in_every_store(run, both, tmp_path, monkeypatch):
+    code, out, _ = run("catalog", "search", "own:CMIP6")
+    assert (code, len(out.splitlines())) == (0, 2)
+    monkeypatch.delenv("CLIMERI_STORE")
+    code, out, _ = run("catalog", "search", "CMIP6", "experiment=my-run")
+    assert (code, len(out.splitlines())) == (0, 1)
