@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from climeri_platform.catalog.carding import FoundCards, completed, find_cards, join_cards
 from climeri_platform.catalog.family import Family, Place, Rejected, load_family
 from climeri_platform.catalog.inventory import read_inventory
 from climeri_platform.catalog.layout import Root, store_path
@@ -113,6 +114,7 @@ def build_catalog(
     root_id: str | None = None,
     site: str = "local",
     inventory: str | os.PathLike[str] | None = None,
+    cards: str | os.PathLike[str] | None = None,
     accept_loss: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> BuildReport:
@@ -136,6 +138,8 @@ def build_catalog(
     inventory
         A list of the root's files, taken in place of a walk (see `catalog.inventory`); the root
         need not be mounted here then.
+    cards
+        A folder of simulation cards, beside those in the runs' own folders.
     accept_loss
         Publish even if more than a tenth of the root's catalogued files is gone.
     progress
@@ -176,10 +180,14 @@ def build_catalog(
     catalogued = len(rows.files["path"])
     if catalogued == 0:
         raise _nothing(rules, place, rows, skipped)
+    told = find_cards(rules, place, name, rows.files["path"], folder=cards, look=inventory is None)
+    skipped.unreadable += told.problems
     limit = 1.0 if accept_loss else LOSS_LIMIT
     size = sum(each for each in rows.files["size"] if each is not None)
     with writing(folder):
-        snapshot, datasets = _publish(rules, place, name, rows, folder, site, limit=limit)
+        snapshot, datasets = _publish(
+            rules, place, name, rows, folder, site, limit=limit, cards=told
+        )
     codes = rows.rejected["code"]
     return BuildReport(
         family=rules.family,
@@ -319,6 +327,7 @@ def _publish(
     site: str,
     *,
     limit: float,
+    cards: FoundCards,
 ) -> tuple[str, int]:
     files = pl.DataFrame(rows.files, schema=files_schema(rules))
     rejected = pl.DataFrame(rows.rejected, schema=REJECTED)
@@ -335,6 +344,7 @@ def _publish(
         )
     if previous is not None and limit < 1 and rules.family in previous.families:
         _guard(previous, files, name, rules.family, limit)
+    rules, files, beside = join_cards(rules, files, cards, previous, name)
     roots = [each for each in roots if (each.root_id, each.family) != (name, rules.family)]
     # only if there are any: a damaged table is mended by building its one root again
     if previous is not None and rules.family in {each.family for each in roots}:
@@ -355,10 +365,11 @@ def _publish(
     snapshot = publish(
         folder,
         rules,
-        sort_files(mark_latest(files), rules),
+        sort_files(mark_latest(completed(files, rules)), rules),
         rejected.sort("root", "path"),
         sorted([*roots, this], key=lambda each: (each.family, each.root_id)),
         site=site,
         previous=previous,
+        beside=beside,
     )
     return snapshot.name, datasets

@@ -39,6 +39,7 @@ def add_catalog(
     template: str | os.PathLike[str] | None = None,
     store: str | os.PathLike[str] | None = None,
     root_id: str | None = None,
+    cards: str | os.PathLike[str] | None = None,
     accept_loss: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[BuildReport, Guess | None]:
@@ -54,7 +55,7 @@ def add_catalog(
         In its place, the YAML file of a family of one's own.
     store
         The folder of the catalogs, made if need be; by default the setting ``own_store``.
-    root_id, accept_loss, progress
+    root_id, cards, accept_loss, progress
         As `build_catalog` takes them.
 
     Returns
@@ -86,6 +87,7 @@ def add_catalog(
         root,
         store=own_store(store),
         root_id=root_id,
+        cards=cards,
         accept_loss=accept_loss,
         progress=progress,
     )

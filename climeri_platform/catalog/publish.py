@@ -30,7 +30,7 @@ from climeri_platform.catalog.tables import datasets_of
 from climeri_platform.core.errors import StoreBusy, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from climeri_platform.catalog.family import Family
@@ -150,6 +150,7 @@ def publish(
     *,
     site: str,
     previous: Snapshot | None,
+    beside: Mapping[str, str] | None = None,
 ) -> Snapshot:
     """Publish a family's tables, keeping every other family as it was.
 
@@ -165,6 +166,8 @@ def publish(
         The site whose export is written.
     previous
         The snapshot that this one follows.
+    beside
+        Small files to keep with the tables: name to text.
 
     Returns
     -------
@@ -193,7 +196,8 @@ def publish(
         _write(datasets_of(files, family), folder / "datasets.parquet")
         _write(rejected, folder / "rejected.parquet")
         rules = family.model_dump_json(indent=2, exclude_defaults=True)
-        (folder / "family.json").write_text(rules, encoding="utf-8")
+        for small, text in {**(beside or {}), "family.json": rules}.items():
+            (folder / small).write_text(text, encoding="utf-8")
         mounts = {root.root_id: root.mount for root in roots}
         export_tables(files, family, mounts, building / "export" / site)
         (building / "snapshot.json").write_text(card.model_dump_json(indent=2), encoding="utf-8")

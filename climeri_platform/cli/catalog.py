@@ -29,6 +29,7 @@ for _each in (*COMMANDS, *own.COMMANDS, history.log, history.diff, history.rollb
 @STORE
 @click.option("--root-id", metavar="ID", help="The name of this root in the store.")
 @click.option("--inventory", metavar="FILE", help="A list of the files, in place of a walk.")
+@click.option("--cards", metavar="FOLDER", help="Further simulation cards, *.yaml.")
 @click.option("--accept-loss", is_flag=True, help="Publish even if much of the root is gone.")
 @JSON
 def build(
@@ -37,6 +38,7 @@ def build(
     store: str | None,
     root_id: str | None,
     inventory: str | None,
+    cards: str | None,
     accept_loss: bool,
     as_json: bool,
 ) -> None:
@@ -59,6 +61,7 @@ def build(
             store=store,
             root_id=root_id,
             inventory=inventory,
+            cards=cards,
             accept_loss=accept_loss,
             progress=follow,
         )

@@ -22,6 +22,7 @@ OWN_STORE = click.option(
 @click.option("--template", metavar="FILE", help="The YAML file of a family of your own.")
 @OWN_STORE
 @click.option("--root-id", metavar="ID", help="The name of this root in the store.")
+@click.option("--cards", metavar="FOLDER", help="Further simulation cards, *.yaml.")
 @click.option("--accept-loss", is_flag=True, help="Publish even if much of the root is gone.")
 @JSON
 def add(
@@ -30,6 +31,7 @@ def add(
     template: str | None,
     store: str | None,
     root_id: str | None,
+    cards: str | None,
     accept_loss: bool,
     as_json: bool,
 ) -> None:
@@ -52,6 +54,7 @@ def add(
             template=template,
             store=store,
             root_id=root_id,
+            cards=cards,
             accept_loss=accept_loss,
             progress=follow,
         )

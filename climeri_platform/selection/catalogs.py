@@ -9,6 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from climeri_platform.catalog.asking import items_of, show
+from climeri_platform.catalog.cardfacets import spread_parameters
 from climeri_platform.catalog.union import (
     count_datasets,
     count_values,
@@ -29,12 +30,12 @@ from climeri_platform.core.extras import needs
 from climeri_platform.selection.selection import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import polars as pl
 
     from climeri_platform.access import Opened
-    from climeri_platform.catalog.asking import Item
+    from climeri_platform.catalog.asking import Asked
     from climeri_platform.catalog.union import Located
 
 __all__ = ["Catalogs", "MissingCatalogWarning", "Trouble"]
@@ -93,7 +94,7 @@ class Catalogs:
         period: str | None = None,
         covers: str | None = None,
         require_all_on: str | Sequence[str] | None = None,
-        **facets: Item | Iterable[Item],
+        **facets: Asked,
     ) -> Catalogs:
         """Return the datasets that also have these facets, whatever their catalog is.
 
@@ -125,7 +126,7 @@ class Catalogs:
         if groups is not None and not list(groups):
             raise UsageError("require_all_on names no facet")
 
-        items = {name: items_of(name, given) for name, given in facets.items()}
+        items = {name: items_of(name, given) for name, given in spread_parameters(facets).items()}
 
         def narrow(parts: Sequence[Located]) -> list[Located]:
             return narrow_all(parts, items, period=period, covers=covers, require_all_on=groups)

@@ -15,13 +15,13 @@ from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import polars as pl
 
     from climeri_platform.access import DatasetFiles, Opened
-    from climeri_platform.catalog.asking import Item
+    from climeri_platform.catalog.asking import Asked
     from climeri_platform.selection.catalogs import Catalogs
 
 __all__ = ["FrozenSelection", "Selection", "open_catalog", "open_selection"]
@@ -145,7 +145,7 @@ class Selection(Questions):
         period: str | None = None,
         covers: str | None = None,
         require_all_on: str | Sequence[str] | None = None,
-        **facets: Item | Iterable[Item],
+        **facets: Asked,
     ) -> Selection:
         """Return the datasets that also have these facets.
 
@@ -165,7 +165,7 @@ class Selection(Questions):
             glob (``"ssp*"``), a compiled regular expression (``re.compile("^ua")``, which matches
             anywhere in a value), or a list of them. A string is never a regular expression:
             names hold dots and parentheses. ``version="all"`` or a version turns off the choice
-            of the newest.
+            of the newest. ``parameter={"tau": 0.1}`` asks for values of simulation cards.
 
         Returns
         -------
