@@ -228,7 +228,7 @@ def apply_cards(files: pl.DataFrame, family: Family, cards: Sequence[FoundCard])
     Returns
     -------
     polars.DataFrame
-        The same rows in the same order. ``calendar`` is filled where only ``config.card`` says it;
+        The same rows in the same order. ``calendar`` is filled where only a card or ``config.card`` says it;
         ``model``, ``experiment`` and ``member`` are the card's where it has them.
     """
     lookup = Lookup.of(cards)
@@ -262,6 +262,7 @@ def _columns(
     values["card"] = CARDED if card is not None else UNCARDED
     values["#calendar"] = (run.calendar or None) if run is not None else None
     if card is not None:
+        values["#calendar"] = card.calendar or values["#calendar"]
         values["model"] = card.model
         values["experiment"], values["member"] = card.cmip.experiment, card.cmip.member
         values["forcing"] = card.forcing

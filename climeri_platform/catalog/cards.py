@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CARD_FILE",
+    "Calendar",
     "CardProblem",
     "Configuration",
     "Parameter",
@@ -35,6 +36,9 @@ __all__ = [
 CARD_FILE = "simulation.yaml"
 """What a card is called in the folder of its run."""
 _LARGEST = 1_000_000  # bytes; a card is a page
+Calendar = Literal[
+    "standard", "proleptic_gregorian", "julian", "noleap", "all_leap", "360_day", "none"
+]
 Configuration = Literal[
     "coupled",
     "atmosphere-only",
@@ -117,6 +121,8 @@ class SimulationCard(_Part):
         Name to value, or to value and unit.
     parent
         The run that it continues.
+    calendar
+        Of the files, by its CF name.
     calendar_shift
         Years to add to the years of the files: -6050 where model year 2000 is 6000 BP.
     embargo
@@ -137,6 +143,7 @@ class SimulationCard(_Part):
     configuration: list[Configuration] = []
     parameters: dict[str, Parameter] = {}
     parent: Parent | None = None
+    calendar: Calendar | None = None
     calendar_shift: int | None = None
     embargo: date | None = None
     licence: str | None = None
@@ -339,10 +346,11 @@ def _tell(error: Mapping[str, Any], node: yaml.Node) -> CardProblem:
         fix = f"Did you mean {like[0]}?" if like else f"There is: {', '.join(model.model_fields)}."
         return CardProblem(line, field, "a card has no such field", fix)
     if kind == "literal_error":
-        kinds = get_args(Configuration)
+        name = str(place[0])
+        kinds = get_args({"configuration": Configuration, "calendar": Calendar}[name])
         like = nearest(str(given), kinds)
         fix = f"Did you mean {like[0]}?" if like else f"One of {', '.join(kinds)}."
-        return CardProblem(line, "configuration", f"{given!r} is none", fix)
+        return CardProblem(line, name, f"{given!r} is none", fix)
     said = error["msg"].removeprefix("Value error, ")
     if kind == "string_pattern_mismatch":
         said = "it has another form"

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     import os
 
-__all__ = ["CONFIG_CARD", "RunFacts", "read_run", "sections_of"]
+__all__ = ["CONFIG_CARD", "RunFacts", "calendar_of", "read_run", "sections_of"]
 
 CONFIG_CARD, RUN_CARD = "config.card", "run.card"
 _LARGEST = 1_000_000  # bytes
@@ -103,6 +103,17 @@ def _value(text: str) -> str:
     return re.split(r"(?:^|\s)#", text, maxsplit=1)[0].strip().strip("\"'").strip()
 
 
+def calendar_of(text: str) -> str:
+    """Return the CF name of a calendar that libIGCM names, "" if it is none.
+
+    Examples
+    --------
+    >>> calendar_of("leap"), calendar_of("360d"), calendar_of("")
+    ('standard', '360_day', '')
+    """
+    return _CALENDARS.get(text.strip().lower(), "")
+
+
 def _day(text: str) -> str:
     match = re.fullmatch(r"(\d{1,4})-(\d{1,2})-(\d{1,2})|(\d{4})(\d{2})(\d{2})", text)
     if match is None:
@@ -136,7 +147,7 @@ def read_run(folder: str | os.PathLike[str]) -> RunFacts | None:
         space=chosen.get("SpaceName", ""),
         experiment=chosen.get("ExperimentName", ""),
         title=chosen.get("LongName", ""),
-        calendar=_CALENDARS.get(chosen.get("CalendarType", "").lower(), ""),
+        calendar=calendar_of(chosen.get("CalendarType", "")),
         begin=_day(chosen.get("DateBegin", "")),
         end=_day(chosen.get("DateEnd", "")),
         done=_day(run.get("PeriodDateEnd", "")),

@@ -30,6 +30,7 @@ forcing:                  # such as greenhouse gases only
 configuration: {configuration}          # {kinds}
 parameters:               # searchable: `tau: 0.1`, or `tau: {{value: 0.1, unit: s}}`
 parent:                   # {{simulation: NAME, branch: 1850-01-01}}
+calendar: {calendar}      # of the files: standard, noleap, 360_day, ...
 calendar_shift:           # years to add to those of the files: -6050 where model year 2000 is 6000 BP
 embargo:                  # the day until which the data are not public, YYYY-MM-DD
 licence:                  # such as CC-BY-4.0
@@ -76,8 +77,6 @@ def card_text(folder: str | os.PathLike[str]) -> str:
     told = []
     if run.begin or run.end:
         told.append(f"{run.begin or '?'} to {run.end or '?'}")
-    if run.calendar:
-        told.append(f"calendar {run.calendar}")
     if run.done:
         told.append(f"at {run.done} ({run.state or 'state unknown'})")
     text = _TEMPLATE.format(
@@ -89,6 +88,7 @@ def card_text(folder: str | os.PathLike[str]) -> str:
         experiment=_quoted(run.experiment),
         configuration=_configuration(run),
         kinds=_KINDS,
+        calendar=run.calendar,
         description=_quoted("; ".join(told)),
     )
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["simulations_table"]
 
 _CARD = (
-    *("title", "contact", "institution", "resolution", "forcing", "calendar_shift", "embargo"),
-    *("licence", "doi", "description"),
+    *("title", "contact", "institution", "resolution", "forcing"),
+    *("calendar", "calendar_shift", "embargo", "licence", "doi", "description"),
 )
 _RUN = ("calendar", "begin", "end", "done", "state")
 

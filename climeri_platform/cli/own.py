@@ -1,8 +1,9 @@
-"""``climeri catalog add``: catalogs of one's own."""
+"""``climeri catalog add | import``: catalogs of one's own."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import click
 
@@ -67,5 +68,33 @@ def add(
     print_report(report)
 
 
-COMMANDS = (add,)
+@click.command("import")
+@click.argument("path")
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    required=True,
+    metavar="DIR",
+    help="Where the runs are; {TGCC_User} and other fields are those of each run.",
+)
+@OWN_STORE
+@JSON
+def import_(path: str, roots: tuple[str, ...], store: str | None, as_json: bool) -> None:
+    """Catalogue the runs that the JSON file PATH lists, each with its entry as its card."""
+    from climeri_platform.catalog.handmade import import_runs
+
+    runs, reports = import_runs(path, roots, store=store)
+    if as_json:
+        told = {"runs": [asdict(each) for each in runs]}
+        click.echo(json.dumps({**told, "builds": [each.as_dict() for each in reports]}, indent=2))
+        return
+    for each in runs:
+        left = f"  (not taken: {', '.join(each.left)})" if each.left else ""
+        click.echo(f"{each.name}: {each.problem or f'{each.files} files, {each.folder}'}{left}")
+    for report in reports:
+        print_report(report)
+
+
+COMMANDS = (add, import_)
 """The commands that `climeri catalog` adds to its own."""

@@ -98,6 +98,7 @@ def test_a_good_card_says_what_it_says(written):
         ("https://doi.org/10.5281/", "doi.org/", 16, "doi", "10.5281/zenodo.1234"),
         ("licence:", "model: other", 15, "model", "it is there twice"),
         ("licence:", "licence: [a, b]", 15, "licence", "One line of text"),
+        ("licence:", "calendar: nolaep", 15, "calendar", "Did you mean noleap?"),
         ("licence:", "licence: a: b", 15, "", "no YAML"),
         ("licence:", "\tlicence:", 15, "", "no YAML"),
     ],
@@ -212,7 +213,8 @@ def test_a_new_card_holds_what_the_run_says_and_is_good(tmp_path):
     card = read_card(path)
     assert (card.simulation, card.title) == ("TR6k-Sr.01", "Run d'été #1 of 50%")
     assert (card.configuration, card.experiment) == (["coupled"], "Holocene")
-    assert card.description == "2000-01-01 to 7999-12-30; calendar 360_day"
+    assert card.calendar == "360_day"
+    assert card.description == "2000-01-01 to 7999-12-30"
     assert stat.S_IMODE(path.stat().st_mode) & 0o600 == 0o600
     assert sorted(tmp_path.iterdir()) == [tmp_path / "config.card", path]
 
