@@ -196,30 +196,16 @@ def _unknown_value(holders: Sequence[Located], name: str, missing: list[Item]) -
     return UnknownValue(f"no dataset of {looked} has {name}={said}", hint=hint)
 
 
-def _rows(part: Located, columns: dict[str, str | None]) -> pl.LazyFrame:
-    return part.view.rows.select(
-        *_KEY,
-        *(
-            (pl.lit(None, pl.String) if facet is None else pl.col(facet)).alias(name)
-            for name, facet in columns.items()
-        ),
-    )
-
-
 def _read(part: Located, rows: pl.LazyFrame) -> pl.DataFrame:
     return part.view.snapshot.collect(rows, part.family, "datasets")
 
 
 def count_datasets(parts: Sequence[Located]) -> dict[str, int]:
     """Return how many datasets each family has, over all stores, each counted once."""
-    counts = {}
-    for its in _holders(parts):
-        there = [part for part in its if not part.emptied]
-        if len(there) == 1:
-            counts[there[0].family] = len(there[0].view)
-        else:
-            keys = [_read(part, part.view.rows.select(_KEY)) for part in there]
-            counts[its[0].family] = pl.concat(keys).n_unique() if keys else 0
+    counts: dict[str, int] = {}
+    for part in without_replicas(parts):
+        held = 0 if part.emptied else len(part.view)
+        counts[part.family] = counts.get(part.family, 0) + held
     return counts
 
 
@@ -234,32 +220,18 @@ def count_values(parts: Sequence[Located], names: Sequence[str]) -> dict[str, di
         Facets, by any name; a catalog that has none of that name has no value of it.
     """
     sums: dict[str, dict[str, int]] = {name: {} for name in names}
-    for its in _holders(parts):
-        there = [part for part in its if not part.emptied]
-        for name, values in _counts_of(there, names).items():
-            for value, count in values.items():
+    for part in without_replicas(parts):
+        facets = part.view.family.names
+        asked = {name: facets[name] for name in names if name in facets and not part.emptied}
+        counts = part.view.facets(*dict.fromkeys(asked.values())) if asked else {}
+        for name, facet in asked.items():
+            for value, count in counts.get(facet, {}).items():
                 sums[name][value] = sums[name].get(value, 0) + count
     return {
         name: dict(sorted(values.items(), key=lambda each: in_order(each[0])))
         for name, values in sums.items()
         if values
     }
-
-
-def _counts_of(parts: list[Located], names: Sequence[str]) -> dict[str, dict[str, int]]:
-    if not parts:
-        return {}
-    if len(parts) == 1:
-        family = parts[0].view.family
-        asked = {name: family.names[name] for name in names if name in family.names}
-        counts = parts[0].view.facets(*dict.fromkeys(asked.values())) if asked else {}
-        return {name: counts[facet] for name, facet in asked.items() if facet in counts}
-    frames = [
-        _read(part, _rows(part, {f"#{name}": part.view.family.names.get(name) for name in names}))
-        for part in parts
-    ]
-    once = pl.concat(frames).unique(_KEY, keep="first", maintain_order=True)
-    return {name: dict(once[f"#{name}"].drop_nulls().value_counts().rows()) for name in names}
 
 
 def datasets_table(parts: Sequence[Located]) -> pl.DataFrame:
@@ -296,6 +268,8 @@ def _table_of(part: Located) -> pl.DataFrame:
         for name, facet in shared.items()
     ]
     rows = part.view.rows.with_columns(common)
+    if "format" not in part.view.snapshot.scan(part.family, "datasets").collect_schema():
+        rows = rows.with_columns(format=pl.lit("netcdf"))  # stores of older releases
     rows = rows.select(
         *(pl.col(f"#{name}").alias(name) for name in shared),
         *("start", "end", *_KEY, "files", "size", "format", "root"),
@@ -309,13 +283,20 @@ def without_replicas(parts: Sequence[Located]) -> list[Located]:
     """Return the catalogs, each without the datasets that an earlier store holds."""
     found = []
     for its in _holders(parts):
-        earlier: list[pl.DataFrame] = []
-        for part in its:
-            narrowed = part
-            if earlier and not part.emptied:
-                once = Narrowing("that no earlier store has", without=pl.concat(earlier).unique())
-                narrowed = replace(part, view=part.view.narrow(once))
-            found.append(narrowed)
-            if not part.emptied and part is not its[-1]:
-                earlier.append(_read(part, part.view.rows.select(_KEY)))
+        for at, part in enumerate(its):
+            earlier = [each for each in its[:at] if not each.emptied]
+            doubles = None if part.emptied or not earlier else _doubles(part, earlier)
+            if doubles is None or not doubles.height:
+                found.append(part)
+                continue
+            once = Narrowing("that no earlier store has", without=doubles)
+            found.append(replace(part, view=part.view.narrow(once)))
     return found
+
+
+def _doubles(part: Located, earlier: list[Located]) -> pl.DataFrame:
+    """Return the keys of a catalog that earlier ones have: of those, large, only what may be."""
+    keys = _read(part, part.view.rows.select(_KEY)).unique()
+    may_be = pl.col("dataset").is_in(keys["dataset"].unique().implode())
+    there = [_read(each, each.view.rows.filter(may_be).select(_KEY)) for each in earlier]
+    return keys.join(pl.concat(there), on=_KEY, how="semi", nulls_equal=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,10 @@ from climeri_platform.cli import history, own
 from climeri_platform.cli.questions import COMMANDS, JSON, STORE, parse_facets
 from climeri_platform.cli.reports import print_report
 from climeri_platform.cli.tables import size_of
+from climeri_platform.core.errors import StoreError, StoreMissing
+
+if TYPE_CHECKING:
+    from climeri_platform.catalog import Snapshot
 
 __all__ = ["command", "parse_facets", "size_of"]
 
@@ -75,13 +80,48 @@ def build(
 @STORE
 @JSON
 def list_(store: str | None, as_json: bool) -> None:
-    """List the catalogs of the store and the roots they cover."""
+    """List the catalogs of a store, or of all that you have, and the roots they cover."""
     from climeri_platform.catalog import open_snapshot
 
-    snapshot = open_snapshot(store)
-    if as_json:
-        click.echo(snapshot.card.model_dump_json(indent=2))
+    if store is not None:
+        snapshot = open_snapshot(store)
+        if as_json:
+            click.echo(snapshot.card.model_dump_json(indent=2))
+        else:
+            _list_one(snapshot)
         return
+    found = _snapshots()
+    if as_json:
+        told = [{"store": str(each.store), **each.card.model_dump(mode="json")} for each in found]
+        click.echo(json.dumps(told, indent=2))
+        return
+    for snapshot in found:
+        _list_one(snapshot)
+
+
+def _snapshots() -> list[Snapshot]:
+    """Return what is published in every store that answers; the others are told on stderr."""
+    from climeri_platform.catalog import open_snapshot
+    from climeri_platform.catalog.stores import named_stores
+
+    found = []
+    problems = []
+    for each in named_stores():
+        try:
+            found.append(open_snapshot(each.path))
+        except StoreError as problem:
+            if each.expected or not isinstance(problem, StoreMissing):
+                problems.append(problem)
+    if not found:
+        if problems:
+            raise problems[0]
+        return [open_snapshot(None)]  # which says that no store was named
+    for told in problems:
+        click.echo(f"climeri: does not answer: {told.message}", err=True)
+    return found
+
+
+def _list_one(snapshot: Snapshot) -> None:
     click.echo(f"snapshot {snapshot.name} of {snapshot.store}")
     for root in snapshot.card.roots:
         click.echo(

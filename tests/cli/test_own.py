@@ -142,3 +142,21 @@ def test_a_name_is_looked_for_in_every_store(run, both, tmp_path, monkeypatch):
     monkeypatch.delenv("CLIMERI_STORE")
     code, out, _ = run("catalog", "search", "CMIP6", "experiment=my-run")
     assert (code, len(out.splitlines())) == (0, 1)
+
+
+def test_list_shows_every_store(run, both, tmp_path):
+    code, out, err = run("catalog", "list")
+    assert (code, err) == (0, "")
+    assert [line.split()[3] for line in out.splitlines() if line.startswith("snapshot")] == [
+        str(tmp_path / "shared"),
+        str(both),
+    ]
+    code, out, _ = run("catalog", "list", "--json")
+    assert [each["roots"][0]["root_id"] for each in json.loads(out)] == ["bdd", "mine"]
+    (both / "CURRENT").write_text("x")
+    code, out, err = run("catalog", "list")
+    assert (code, out.count("snapshot")) == (0, 1)
+    assert "does not answer" in err
+    (tmp_path / "shared" / "CURRENT").write_text("x")
+    code, out, err = run("catalog", "list")
+    assert (code, out) == (5, "")

@@ -290,3 +290,28 @@ def test_a_store_named_twice_is_one_and_a_group_s_has_its_name(stores, tmp_path,
     mine = found.datasets.filter(pl.col("catalog") == "Oasis")
     assert set(mine["store"]) == {"own"}
     assert all(len(each) == 2 for each in mine["replicas"])
+
+
+def test_stores_of_older_releases_answer(stores):
+    folder = open_snapshot(stores[1]).folder / "Oasis"
+    table = pl.read_parquet(folder / "datasets.parquet")
+    table.drop("format").write_parquet(folder / "datasets.parquet")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rows = open_catalog().search(experiment="Gyre1").datasets.to_dicts()
+    assert [each["format"] for each in rows] == ["netcdf"]
+
+
+def test_a_catalog_from_before_the_rules_were_kept_knows_no_cards(demo_store, tmp_path):
+    old = tmp_path / "old"
+    shutil.copytree(demo_store, old)
+    folder = open_snapshot(old).folder / "libIGCM"
+    (folder / "family.json").unlink()
+    for name in ("files", "datasets"):
+        table = pl.read_parquet(folder / f"{name}.parquet")
+        cards = ["model", "experiment", "member", "configuration", "forcing", "card"]
+        table.drop(cards).write_parquet(folder / f"{name}.parquet")
+    found = open_catalog("libIGCM", store=old).search(experiment="historical", model="IPSLCM6")
+    assert len(found) == len(open_catalog("libIGCM", store=demo_store))
+    assert "card" not in found.facets()
+    assert len(open_catalog(store=old).search(experiment="historical")["libIGCM"]) == len(found)
