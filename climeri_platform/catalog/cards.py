@@ -6,7 +6,9 @@ they look like. Everything that is wrong in it is told at once, each with its li
 
 from __future__ import annotations
 
+import errno
 import re
+import stat
 from dataclasses import dataclass
 from datetime import date  # noqa: TC003 - pydantic reads the annotation
 from pathlib import Path
@@ -208,6 +210,24 @@ class CardProblem:
         return f"{place}{field}{self.problem}. {self.remedy}".rstrip()
 
 
+class _Plain(yaml.BaseLoader):
+    """Texts, lists and mappings; no aliases, with which a page could stand for any number of them."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call] # of the stubs
+            raise yaml.composer.ComposerError(None, None, "a card has no aliases", mark)
+        return super().compose_node(parent, index)
+
+
+def _bytes_of(path: Path) -> bytes:
+    # a pipe of that name would wait for ever
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no file")
+    with path.open("rb") as file:
+        return file.read(_LARGEST + 1)
+
+
 def check_card(
     path: str | os.PathLike[str],
 ) -> tuple[SimulationCard | None, list[CardProblem]]:
@@ -226,13 +246,12 @@ def check_card(
         In the order of their lines; empty if nothing is.
     """
     try:
-        with Path(path).open("rb") as file:
-            raw = file.read(_LARGEST + 1)
+        raw = _bytes_of(Path(path))
         if len(raw) > _LARGEST:
             return None, [CardProblem(0, "", "it is too long for a card", "Is it another file?")]
         text = raw.decode("utf-8")
-        node = yaml.compose(text, yaml.BaseLoader)
-        values = yaml.load(text, yaml.BaseLoader)  # noqa: S506 - makes texts, lists and mappings
+        node = yaml.compose(text, _Plain)
+        values = yaml.load(text, _Plain)  # noqa: S506 - makes texts, lists and mappings
     except OSError as problem:
         said = problem.strerror or str(problem)
         return None, [CardProblem(0, "", f"it cannot be read: {said}", "Check the path.")]

@@ -77,6 +77,8 @@ def sections_of(path: str | os.PathLike[str]) -> dict[str, dict[str, str]]:
         Section to key to value, quotes and comments taken off.
     """
     try:
+        if not Path(path).is_file():  # a pipe of that name would wait for ever
+            return {}
         with Path(path).open("rb") as file:
             raw = file.read(_LARGEST)
     except (OSError, ValueError):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Located",
+    "check_facets",
     "count_datasets",
     "count_values",
     "datasets_table",
@@ -107,9 +108,7 @@ def narrow_all(
     asked = {name: items_of(name, given) for name, given in facets.items()}
     known = {name: _known(parts, name, items) for name, items in asked.items()}
     groups = list(require_all_on or ())
-    for name in [*asked, *groups]:
-        if not any(name in part.view.family.names for part in parts):
-            raise _unknown_facet(parts, name)
+    check_facets(parts, [*asked, *groups])
     found = []
     for at, part in enumerate(parts):
         if part.emptied:
@@ -168,6 +167,19 @@ def _known_to(part: Located, name: str, items: tuple[Item, ...]) -> list[Item]:
         return bool(values_of(each, facet_values(snapshot, family.family, facet)))
 
     return [each for each in items if stands(each)]
+
+
+def check_facets(parts: Sequence[Located], names: Iterable[str]) -> None:
+    """Refuse facets that no catalog has.
+
+    Raises
+    ------
+    UnknownFacet
+        If there is one; the nearest are named.
+    """
+    for name in names:
+        if not any(name in part.view.family.names for part in parts):
+            raise _unknown_facet(parts, name)
 
 
 def _unknown_facet(parts: Sequence[Located], name: str) -> UnknownFacet:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from climeri_platform.catalog.asking import items_of, show
 from climeri_platform.catalog.cardfacets import spread_parameters
 from climeri_platform.catalog.union import (
+    check_facets,
     count_datasets,
     count_values,
     datasets_table,
@@ -226,7 +227,7 @@ class Catalogs:
             If no catalog has one of them.
         """
         wanted = [each for each in names or COMMON if each != "catalog"]
-        narrow_all(self.parts, {}, require_all_on=[each for each in wanted if names])
+        check_facets(self.parts, wanted if names else ())
 
         def count(parts: Sequence[Located]) -> dict[str, dict[str, int]]:
             return count_values(parts, wanted)

@@ -118,7 +118,8 @@ def test_each_wrong_field_is_told_with_its_line(written, old, new, line, field, 
         ("", "no `field: value`"),
         ("- a\n- b", "no `field: value`"),
         (b"title: caf\xe9", "not UTF-8"),
-        ("a: &a [*a]", "recursive"),
+        ("title: &a x\ncontact: *a", "no aliases"),
+        ("a: &a [*a]", "no aliases"),
         ("[" * 5000, "no YAML"),
         ("title: x\n" * 200_000, "too long"),
         ("title: \x00", "no YAML"),
@@ -195,6 +196,13 @@ def test_no_config_card_is_an_error(tmp_path_factory, content):
     text = card_text(folder)
     (folder / "drafted.yaml").write_text(text)
     assert check_card(folder / "drafted.yaml")[1] == []
+
+
+def test_a_pipe_is_no_card(tmp_path):
+    for name in ("simulation.yaml", "config.card"):
+        os.mkfifo(tmp_path / name)
+    assert "it is no file" in check_card(tmp_path / "simulation.yaml")[1][0].problem
+    assert read_run(tmp_path) is None
 
 
 def test_what_is_missing_is_passed_over(tmp_path):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import warnings
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from climeri_platform import open_catalog
 from climeri_platform.access import IncompleteDataWarning
@@ -315,3 +318,41 @@ def test_a_catalog_from_before_the_rules_were_kept_knows_no_cards(demo_store, tm
     assert len(found) == len(open_catalog("libIGCM", store=demo_store))
     assert "card" not in found.facets()
     assert len(open_catalog(store=old).search(experiment="historical")["libIGCM"]) == len(found)
+
+
+FILE = (
+    "CMIP/IPSL/M/{exp}/r1i1p1f1/Amon/tas/gr/{version}/tas_Amon_M_{exp}_r1i1p1f1_gr_185001-201412.nc"
+)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.lists(
+        st.sets(st.tuples(st.sampled_from("abcd"), st.sampled_from(["v1", "v2"])), min_size=1),
+        min_size=2,
+        max_size=3,
+    )
+)
+def test_what_several_stores_hold_is_the_union_of_what_each_holds(tmp_path_factory, held):
+    top = tmp_path_factory.mktemp("union")
+    for number, pairs in enumerate(held):
+        for exp, version in pairs:
+            path = top / f"{number}/CMIP6" / FILE.format(exp=exp, version=version)
+            path.parent.mkdir(parents=True)
+            path.write_bytes(b"x")
+        build_catalog("CMIP6", top / f"{number}/CMIP6", store=top / f"s{number}")
+    newest = [{(exp, max(v for e, v in pairs if e == exp)) for exp, _ in pairs} for pairs in held]
+    places = os.pathsep.join(str(top / f"s{number}") for number in range(len(held)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLIMERI_STORES", places)
+        found = open_catalog()
+    table = found.datasets
+    assert len(found) == table.height == len(set().union(*newest))
+    first = {pair: n for n, pairs in reversed(list(enumerate(newest))) for pair in pairs}
+    assert {
+        (row["experiment"], row["version"]): row["store"] for row in table.iter_rows(named=True)
+    } == {pair: f"s{n}" for pair, n in first.items()}
+    replicas = sum(map(len, newest)) - len(first)
+    assert table["replicas"].list.len().sum() == replicas
+    counts = found.facets("experiment")["experiment"]
+    assert counts == dict(table["experiment"].value_counts().rows())
