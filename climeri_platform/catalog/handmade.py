@@ -35,7 +35,15 @@ __all__ = ["ImportedRun", "card_of", "import_runs"]
 _LEVELS = ("TagName", "SpaceName", "ExperimentName", "JobName")
 _TAKEN = {
     *_LEVELS,
-    *("ShortName", "LongName", "ModelName", "CalendarShift", "YearBegin", "YearEnd"),
+    *(
+        "ShortName",
+        "LongName",
+        "ModelName",
+        "CalendarShift",
+        "Calendar_shift",
+        "YearBegin",
+        "YearEnd",
+    ),
     *("TGCC_User", "TGCC_Group", "CalendarType", "ATM", "OCE", "Period"),
 }
 _BP = 1950  # "before present" counts from there
@@ -104,7 +112,7 @@ def card_of(name: str, entry: Mapping[str, Any], whole: Mapping[str, Any]) -> Si
             "resolution": ", ".join(grids) or None,
             "experiment": text("ExperimentName"),
             "calendar": calendar_of(text("CalendarType") or "") or None,
-            "calendar_shift": _shift(entry.get("CalendarShift")),
+            "calendar_shift": _shift(_shifts(entry)),
             "description": "; ".join(filter(None, said)) or None,
         }
         return SimulationCard.model_validate(fields)
@@ -112,6 +120,12 @@ def card_of(name: str, entry: Mapping[str, Any], whole: Mapping[str, Any]) -> Si
         first = problem.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise UsageError(f"{place}: {first['msg']}") from problem
+
+
+def _shifts(entry: Mapping[str, Any]) -> Any:
+    """Return what an entry says of its calendar's shift, in the older spelling too."""
+    value = entry.get("CalendarShift", entry.get("Calendar_shift"))
+    return value["All"] if isinstance(value, dict) and "All" in value else value
 
 
 def _shift(value: Any) -> int | None:
@@ -252,7 +266,7 @@ def _left(entry: Mapping[str, Any], card: SimulationCard) -> list[str]:
     left = set(entry) - _TAKEN
     if entry.get("CalendarType") and card.calendar is None:
         left.add("CalendarType")
-    shifts = entry.get("CalendarShift")
+    shifts = _shifts(entry)
     for name, its in shifts.items() if isinstance(shifts, dict) else ():
         if isinstance(its, dict) and _shift(its) != card.calendar_shift:
             left.add(f"CalendarShift.{name}")  # a component with a calendar of its own

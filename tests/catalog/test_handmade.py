@@ -177,6 +177,8 @@ def test_a_shift_of_one_component_that_is_none_costs_that_run(planted, tmp_path)
 
 def test_a_card_wants_nothing_but_a_name():
     assert card_of("run", {}, {}).title == "run"
+    shift = {"Calendar_shift": {"All": {"YearBP": 6000, "YearModel": 2000}}}
+    assert card_of("run", shift, {}).calendar_shift == -6050
     assert card_of("run", {"LongName": "", "JobName": "J"}, {}).title == "J"
 
 
