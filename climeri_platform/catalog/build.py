@@ -106,6 +106,7 @@ def build_catalog(
     root_id: str | None = None,
     site: str | None = None,
     inventory: str | os.PathLike[str] | None = None,
+    cards: str | os.PathLike[str] | None = None,
     accept_loss: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> BuildReport:
@@ -130,6 +131,8 @@ def build_catalog(
     inventory
         A list of the root's files, taken in place of a walk (see `catalog.inventory`); the root
         need not be mounted here then.
+    cards
+        A folder of simulation cards, beside those in the runs' own folders.
     accept_loss
         Publish even if more than a tenth of the root's catalogued files is gone.
     progress
@@ -165,6 +168,7 @@ def build_catalog(
     scan = scan_root(rules, place, name, inventory=inventory, progress=progress)
     if not scan.files.height:
         raise nothing_found(rules, place, scan)
+    scan.look_for_cards(rules, place, name, folder=cards, look=inventory is None)
     with writing(folder):
         previous = current_or_none(folder)
         renewal = renew(

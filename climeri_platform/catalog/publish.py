@@ -299,7 +299,8 @@ def _write_family(building: Path, tables: FamilyTables) -> None:
     _write(facet_table(datasets.lazy(), tables.family.facets), folder / FACETS_TABLE)
     _write(tables.rejected, folder / "rejected.parquet")
     rules = tables.family.model_dump_json(indent=2, exclude_defaults=True)
-    (folder / "family.json").write_text(rules, encoding="utf-8")
+    for small, text in {**tables.beside, "family.json": rules}.items():
+        (folder / small).write_text(text, encoding="utf-8")
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:

@@ -189,6 +189,7 @@ def _scan(
         "root_id": source.root,
         "inventory": source.inventory,
         "how": asdict(how),
+        "cards": source.cards,
     }
     folder = store / _JOURNAL / _mark(source, root.rules)
     try:

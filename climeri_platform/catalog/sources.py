@@ -91,6 +91,8 @@ class Source(BaseModel):
         After how many nights the header of an unchanged file is read again.
     retracted
         A list of retracted datasets, one a line: the key, and the version where not all are.
+    cards
+        A folder of simulation cards, beside those that stand in the tree.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -109,6 +111,7 @@ class Source(BaseModel):
     loss: Annotated[float, Field(ge=0, le=1)] = LOSS_LIMIT
     recheck_nights: Annotated[int, Field(ge=1)] = 30
     retracted: str | None = None
+    cards: str | None = None
 
     @model_validator(mode="after")
     def _agrees(self) -> Source:
@@ -209,6 +212,7 @@ def _placed(source: Source, file: Path, site: Site) -> Source:
             "tape": tape,
             "family": family,
             "inventory": source.inventory and _absolute(source.inventory, file),
+            "cards": source.cards and _absolute(source.cards, file),
             "retracted": source.retracted and _absolute(source.retracted, file),
         }
     )
