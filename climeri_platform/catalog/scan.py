@@ -15,7 +15,7 @@ import polars as pl
 from climeri_platform.catalog.family import Family, Place, Rejected
 from climeri_platform.catalog.inventory import read_inventory
 from climeri_platform.catalog.tables import REJECTED, files_schema
-from climeri_platform.catalog.walk import FoundFile, Skipped, readable, walk
+from climeri_platform.catalog.walk import FoundFile, Skipped, Walking, readable, walk
 
 if TYPE_CHECKING:
     import os
@@ -23,32 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["Scan", "Walking", "scan_root"]
-
-
-@dataclass(frozen=True, slots=True)
-class Walking:
-    """How a root is walked.
-
-    Attributes
-    ----------
-    walkers
-        How many directories are read at the same time; more than one hides the latency of a
-        network file system.
-    calls_per_second
-        The limit of metadata calls, so that others can use the file system; None for none.
-    seconds
-        The budget: directories that are not begun when it is spent are left for the next night.
-    first
-        Directories, relative to the root, with which to begin: what the last night left.
-    tape
-        Whether the root is backed by tape: a file without blocks is then not online.
-    """
-
-    walkers: int = 1
-    calls_per_second: float | None = None
-    seconds: float | None = None
-    first: tuple[str, ...] = ()
-    tape: bool = False
 
 
 @dataclass(slots=True)
