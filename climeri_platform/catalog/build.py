@@ -182,7 +182,7 @@ def _report(renewal: Renewal, scan: Scan, snapshot: Snapshot, began: float) -> B
         links=len(scan.skipped.links),
         unreadable=scan.skipped.unreadable,
         carried=renewal.root.carried,
-        size=int(scan.files["size"].sum()),
+        size=int(scan.files["size"].sum()) - scan.skipped.shared,
         seconds=round(time.perf_counter() - began, 3),
     )
 
