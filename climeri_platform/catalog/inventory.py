@@ -78,7 +78,8 @@ def read_inventory(
         seen = 0
         for table in records(path, odd, skipped):
             rows = _below(table, above, path)
-            beside.append(rows.filter(pl.col("type") != "f"))
+            inner = pl.col("path").str.contains(_STORE)  # links in a store are the store's own
+            beside.append(rows.filter((pl.col("type") != "f") & ~inner))
             files = _data(rows.filter(pl.col("type") == "f"), inside, skipped)
             seen += files.height
             if progress is not None:
@@ -89,6 +90,8 @@ def read_inventory(
         if others.height and (others["type"] == "l").any():
             again = (_below(each, above, path) for each in records(path, [], Skipped()))
             yield _listing(resolve_links(others, again, above, skipped), named=here)
+    except RootUnusable:  # an OSError too
+        raise
     except OSError as problem:
         raise RootUnusable(
             f"the inventory {path} cannot be read: {problem.strerror or problem}",
@@ -142,9 +145,8 @@ def _stores(inside: list[pl.DataFrame], others: pl.DataFrame) -> pl.DataFrame:
     own = others.filter(pl.col("type") == "d") if others.height else others
     if own.height:
         own = own.filter(pl.col("path").str.contains(_STORE.replace("^(.*?", "(?:")[:-1] + "$"))
-        own = own.filter(~pl.col("path").str.contains(_STORE))
     objects = pl.DataFrame(
-        [(store, mtime) for store, mtime in found.items()],
+        list(found.items()),
         schema={"path": pl.String, "mtime": pl.Int64},
         orient="row",
     )

@@ -48,7 +48,7 @@ class Parser:
     def __init__(self, rules: Family, above: Sequence[str]) -> None:
         self.rules = rules
         self._above = tuple(above)
-        self._spans: dict[str | None, tuple[int | None, int | None] | Rejected] = {}
+        self.spans: dict[str | None, tuple[int | None, int | None] | Rejected] = {}
 
     def parse(self, paths: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return what the paths say.
@@ -91,14 +91,14 @@ class Parser:
 
     def span(self, time_range: str | None) -> tuple[int | None, int | None] | Rejected:
         """Return start and end of a time range, or why it is none."""
-        found = self._spans.get(time_range)
+        found = self.spans.get(time_range)
         if found is None:
             try:
                 span = span_of(time_range)
                 found = (span.start, span.end) if span else (None, None)
             except Rejected as no:
                 found = no
-            self._spans[time_range] = found
+            self.spans[time_range] = found
         return found
 
 
@@ -121,7 +121,7 @@ class _Known:
             # a directory that says a time of its own wants to be compared with that of each name
             timed = "time_range" not in place.facets
             self.tries += [
-                (place, regex, regex.groupindex.get("time_range", 0) if timed else -1)
+                (place, regex.fullmatch, regex.groupindex.get("time_range", 0) if timed else -1)
                 for regex in place.names
             ]
 
@@ -138,8 +138,9 @@ class _Chunk:
         self._taken: list[tuple[int, int, str | None, int | None, int | None]] = []
         self._refused: list[tuple[int, str, str]] = []
 
-    def read(self, paths: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def read(self, paths: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:  # noqa: C901, PLR0912 - the one loop over millions of names: no calls in it
         folders: dict[str, _Known] = {}
+        spans, taken = self._parser.spans, self._taken
         last: str | None = None
         known: _Known | None = None
         for at, path in enumerate(paths, self._first):
@@ -150,34 +151,35 @@ class _Chunk:
                     known = folders[folder] = _Known(self._parser, folder)
             if known.why is not None:
                 self._refused.append((at, known.why.code, known.why.reason))
+                continue
+            for number, (place, match_of, timed) in enumerate(known.tries):
+                match = match_of(name)
+                if match is None:
+                    continue
+                groups = match.groups()
+                if timed > 0:
+                    time_range = groups[timed - 1]
+                    key = (number, groups[: timed - 1], groups[timed:])
+                else:
+                    time_range, key = None, (number, groups, ())
+                row = known.groups.get(key, -1)
+                if row == -1:
+                    row = known.groups[key] = self._agreed(match, place, timed)
+                if row is None:
+                    continue
+                if timed < 0:
+                    time_range = self._times[row]
+                span = spans.get(time_range) or self._parser.span(time_range)
+                if isinstance(span, Rejected):
+                    self._refused.append((at, span.code, span.reason))
+                else:
+                    taken.append((at, row, time_range, *span))
+                break
             else:
-                self._name(at, name, known)
+                self._refuse(at, name, known)
         return self._tables()
 
-    def _name(self, at: int, name: str, known: _Known) -> None:
-        for number, (place, regex, timed) in enumerate(known.tries):
-            match = regex.fullmatch(name)
-            if match is None:
-                continue
-            groups = match.groups()
-            if timed > 0:
-                time_range = groups[timed - 1]
-                key = (number, *groups[: timed - 1], *groups[timed:])
-            else:
-                time_range, key = None, (number, *groups)
-            row = known.groups.get(key, -1)
-            if row == -1:
-                row = known.groups[key] = self._agreed(match, place, timed)
-            if row is None:
-                continue
-            if timed < 0:
-                time_range = self._times[row]
-            span = self._parser.span(time_range)
-            if isinstance(span, Rejected):
-                self._refused.append((at, span.code, span.reason))
-            else:
-                self._taken.append((at, row, time_range, *span))
-            return
+    def _refuse(self, at: int, name: str, known: _Known) -> None:
         try:
             places = list({id(place): place for place, _, _ in known.tries}.values())
             self._rules.parse_name(name, places)

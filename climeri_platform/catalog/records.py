@@ -30,7 +30,7 @@ _MORE = {
     "blocks": "what is on tape only (no blocks)",
     "group": "who may read a file (no group)",
 }
-_LINKS = "links: a version that is laid out by links is not seen"
+_LINKS = "what links lead to: a version that is laid out by them is not seen"
 _PIECE = 32 * 2**20
 
 RECORD: dict[str, Any] = {
@@ -144,7 +144,7 @@ def _nanoseconds(column: str) -> pl.Expr:
     whole = parts.field("field_0")
     rest = parts.field("field_1").fill_null("").str.slice(0, 9).str.pad_end(9, "0").cast(pl.Int64)
     sign = pl.when(whole.str.starts_with("-")).then(-1).otherwise(1)
-    return whole.cast(pl.Int64) * 10**9 + sign * rest
+    return (whole.cast(pl.Int64) * 10**9 + sign * rest).alias(column)
 
 
 def _typed(table: pl.DataFrame) -> pl.DataFrame:

@@ -5,7 +5,9 @@ No file is opened: all that is known comes from names, places and what the file 
 
 from __future__ import annotations
 
+import gc
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -22,7 +24,7 @@ from climeri_platform.catalog.walk import Skipped, Walking, walk
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from climeri_platform.catalog.family import Family
@@ -95,7 +97,7 @@ def scan_root(
     RootUnusable
         If the inventory cannot be read.
     """
-    walked, began = datetime.now(UTC), time.perf_counter()
+    began = time.perf_counter()
     skipped = Skipped()
     odd: list[tuple[str, int | None]] = []
     tables: Iterable[pl.DataFrame] = (
@@ -103,8 +105,10 @@ def scan_root(
         if inventory is None
         else read_inventory(inventory, place, skipped, odd, progress)
     )
-    listing = pl.concat([pl.DataFrame(schema=LISTING), *tables]).sort("path")
-    rows, refused = _read(rules, place, listing, known)
+    walked = datetime.now(UTC).isoformat(timespec="seconds")
+    with _without_collector():
+        listing = pl.concat([pl.DataFrame(schema=LISTING), *tables]).sort("path")
+        rows, refused = _read(rules, place, listing, known)
     rows = without_twins(rows, skipped)
     skipped.notes += latest_that_disagree(rows, skipped.latest)
     encoding = pl.DataFrame(
@@ -114,9 +118,21 @@ def scan_root(
         files=aligned(rows.with_columns(root=pl.lit(root_id)), files_schema(rules)),
         rejected=pl.concat([refused, encoding]).with_columns(root=pl.lit(root_id)).sort("path"),
         skipped=skipped,
-        walked=walked.isoformat(timespec="seconds"),
+        walked=walked,
         seconds=time.perf_counter() - began,
     )
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Spare the search for circles: millions of short-lived rows, and none of them in one."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _read(
@@ -140,7 +156,9 @@ def _read(
     taken, no = Parser(rules, place.parts[1:]).parse(new["path"])
     rows.append(new[taken["at"]].hstack(taken.drop("at")))
     refused.append(new[no["at"]].hstack(no.drop("at")))
-    tables = [each.with_columns(root=pl.lit(None, pl.String)).select(list(REJECTED)) for each in refused]
+    tables = [
+        each.with_columns(root=pl.lit(None, pl.String)).select(list(REJECTED)) for each in refused
+    ]
     if len(rows) == 1:
         return rows[0], pl.concat(tables)
     return pl.concat(rows, how="diagonal").sort("path"), pl.concat(tables)

@@ -43,7 +43,9 @@ def without_twins(rows: pl.DataFrame, skipped: Skipped) -> pl.DataFrame:
     if beside.height:
         of = ["dataset", "version", "name"]
         name = pl.col("path").str.extract(r"([^/]*)$").alias("name")
-        pairs.append(_pairs(beside, inside.filter(pl.col("inode").is_not_null()), [*_SAME, "dataset"]))
+        pairs.append(
+            _pairs(beside, inside.filter(pl.col("inode").is_not_null()), [*_SAME, "dataset"])
+        )
         pairs.append(_pairs(beside.with_columns(name), inside.with_columns(name), of))
     twins = pl.concat(pairs).unique("at", keep="first", maintain_order=True).sort("other")
     if twins.height:
@@ -83,7 +85,9 @@ def latest_that_disagree(files: pl.DataFrame, latest: list[tuple[str, str]]) -> 
     places = files.select(folder.alias("folder"), "version").unique().drop_nulls()
     parts = [places.with_columns(above=pl.col("folder"))]
     for _ in range(_DEEP):
-        parts.append(parts[-1].with_columns(pl.col("above").str.extract(r"^(?:(.*)/)?[^/]+$").fill_null("")))
+        parts.append(
+            parts[-1].with_columns(pl.col("above").str.extract(r"^(?:(.*)/)?[^/]+$").fill_null(""))
+        )
     links = pl.DataFrame(
         [(posixpath.dirname(path), path, target) for path, target in latest],
         schema=["above", "path", "target"],
@@ -94,13 +98,18 @@ def latest_that_disagree(files: pl.DataFrame, latest: list[tuple[str, str]]) -> 
         pl.concat(parts[1:])
         .join(links, on="above")
         .filter(
-            pl.col("folder").str.slice(pl.col("above").str.len_chars()).str.strip_chars_start("/")
-            .str.extract(r"^([^/]+)") == pl.col("version")
+            pl.col("folder")
+            .str.slice(pl.col("above").str.len_chars())
+            .str.strip_chars_start("/")
+            .str.extract(r"^([^/]+)")
+            == pl.col("version")
         )
         .sort(version_number(), "version")
         .group_by("path", "target")
         .agg(pl.col("version").last())
-        .filter(pl.col("target").str.strip_chars_end("/").str.extract(r"([^/]+)$") != pl.col("version"))
+        .filter(
+            pl.col("target").str.strip_chars_end("/").str.extract(r"([^/]+)$") != pl.col("version")
+        )
         .sort("path")
     )
     return [

@@ -35,6 +35,8 @@ _STORE = (".zarr",)
 _REFERENCE = (".kerchunk.json", "_kerchunk.json", ".kerchunk.parquet", "_kerchunk.parquet", ".parq")
 _NETCDF = (".nc", ".nc4")
 _GONE = {errno.ENOENT, errno.ENOTDIR}
+_TYPE = stat.S_IFMT(0o777777)
+_new = tuple.__new__
 _SHARE = 64  # files of a directory that one walker looks at; others may take the rest
 
 
@@ -271,7 +273,9 @@ def walk(
     first = _planned(root, how.first)
     look = _Look(root, how, frozenset(first))
     until = None if how.seconds is None else time.monotonic() + how.seconds
-    tasks: list[_Task] = [(each, None) for each in ("", *reversed(first)) if each or "" not in first]
+    tasks: list[_Task] = [
+        (each, None) for each in ("", *reversed(first)) if each or "" not in first
+    ]
     spread = Spread(look, tasks, walkers=how.walkers, until=until)
     for relative, found in spread:
         if found:
@@ -315,7 +319,7 @@ class _Look:
     """Looks at a directory, or at some files of one; `said` is what each thread did not take."""
 
     def __init__(self, root: Path, how: Walking, planned: frozenset[str]) -> None:
-        self._top = str(root)
+        self._top = os.path.join(root, "")  # noqa: PTH118 - with a slash at its end
         self._pace = Pace(how.calls_per_second)
         self._paced = how.calls_per_second is not None
         self._shares = how.walkers > 1
@@ -337,18 +341,39 @@ class _Look:
                 parts = range(_SHARE, len(entries), _SHARE)
                 more += [(relative, entries[at : at + _SHARE]) for at in parts]
                 entries = entries[:_SHARE]
-        for entry, kind in entries:
-            self._take(entry, kind, relative, found, said)
+        if entries:
+            self._take(entries, relative, found, said)
         return (relative, found), more
 
-    def _list(self, relative: str, said: Skipped) -> tuple[_Entries, list[str]]:
+    def _list(self, relative: str, said: Skipped) -> tuple[_Entries, list[str]]:  # noqa: C901 - the one loop over all entries: no calls in it
+        """Return the entries of a directory that want a look, and the directories below."""
         wanted: _Entries = []
         below: list[str] = []
-        self._pace.take()
+        above = f"{relative}/" if relative else ""
+        planned = self._planned
+        if self._paced:
+            self._pace.take()
         try:
-            with os.scandir(_below(self._top, relative) if relative else self._top) as entries:
+            with os.scandir(self._top + relative) as entries:
                 for entry in entries:
-                    self._sort(entry, relative, wanted, below, said)
+                    name = entry.name
+                    try:
+                        if entry.is_dir(follow_symlinks=False):
+                            kind = format_of(name, directory=True) if "." in name else None
+                            if kind is None:
+                                if above + name not in planned:
+                                    below.append(above + name)
+                                continue
+                        elif name.endswith(_NETCDF):
+                            kind = "netcdf"
+                        else:
+                            kind = format_of(name, directory=False)
+                            if kind is None and not entry.is_symlink():
+                                said.other += 1
+                                continue
+                        wanted.append((entry, kind))
+                    except OSError as problem:
+                        self._failed(entry, above + name, problem, said)
         except OSError as problem:
             if problem.errno in _GONE and relative:
                 said.gone.append(readable(relative))
@@ -357,64 +382,38 @@ class _Look:
                 said.unseen.append(relative)
         return wanted, below
 
-    def _sort(
-        self,
-        entry: os.DirEntry[str],
-        relative: str,
-        wanted: _Entries,
-        below: list[str],
-        said: Skipped,
-    ) -> None:
-        name = entry.name
-        try:
-            if entry.is_dir(follow_symlinks=False):
-                kind = format_of(name, directory=True)
-                if kind is None:
-                    path = f"{relative}/{name}" if relative else name
-                    if path not in self._planned:
-                        below.append(path)
-                    return
-            else:
-                kind = "netcdf" if name.endswith(_NETCDF) else format_of(name, directory=False)
-            if kind is not None or entry.is_symlink():
-                wanted.append((entry, kind))
-            else:
-                said.other += 1
-        except OSError as problem:
-            self._failed(entry, _below(relative, name), problem, said)
-
     def _take(
-        self,
-        entry: os.DirEntry[str],
-        kind: str | None,
-        relative: str,
-        found: list[FoundFile],
-        said: Skipped,
+        self, entries: _Entries, relative: str, found: list[FoundFile], said: Skipped
     ) -> None:
-        if self._paced:
-            self._pace.take()
-        try:
-            status = entry.stat()
-        except OSError as problem:
-            self._failed(entry, _below(relative, entry.name), problem, said)
-            return
-        mode = status.st_mode
-        size: int | None = status.st_size
-        online = status.st_blocks > 0 if self._tape else None
-        if stat.S_ISDIR(mode):
-            kind, size, online = format_of(entry.name, directory=True), None, None
-            if kind is None:
-                self._link(entry, _below(relative, entry.name), said)
-                return
-        elif kind is None or not stat.S_ISREG(mode):
-            said.other += 1
-            return
-        found.append(
-            FoundFile(
+        """Look at entries, one call each."""
+        paced, tape = self._paced, self._tape
+        for entry, kind in entries:
+            if paced:
+                self._pace.take()
+            try:
+                status = entry.stat()
+            except OSError as problem:
+                self._failed(entry, _below(relative, entry.name), problem, said)
+                continue
+            mode = status.st_mode
+            size: int | None = status.st_size
+            online = status.st_blocks > 0 if tape else None
+            taken = kind
+            if mode & _TYPE != stat.S_IFREG:
+                size, online = None, None
+                is_directory = stat.S_ISDIR(mode)
+                taken = format_of(entry.name, directory=True) if is_directory else None
+                if is_directory and taken is None:
+                    self._link(entry, _below(relative, entry.name), said)
+                    continue
+            if taken is None:
+                said.other += 1
+                continue
+            row = (
                 entry.name,
                 size,
                 status.st_mtime_ns,
-                kind,
+                taken,
                 status.st_ctime_ns,
                 status.st_ino,
                 online,
@@ -422,21 +421,20 @@ class _Look:
                 mode & stat.S_IROTH != 0,
                 status.st_dev,
             )
-        )
+            found.append(_new(FoundFile, row))  # half the time of FoundFile(...)
 
     def _link(self, entry: os.DirEntry[str], path: str, said: Skipped) -> None:
         said.links.append(readable(path))
         if entry.name == "latest":
             self._pace.take()
             try:
-                said.latest.append((readable(path), readable(os.readlink(entry.path))))
+                target = os.readlink(entry.path)  # noqa: PTH115 - as it is written
+                said.latest.append((readable(path), readable(target)))
             except OSError as problem:
                 said.unreadable.append((readable(path), _reason(problem)))
 
     @staticmethod
-    def _failed(
-        entry: os.DirEntry[str], path: str, problem: OSError, said: Skipped
-    ) -> None:
+    def _failed(entry: os.DirEntry[str], path: str, problem: OSError, said: Skipped) -> None:
         absent = problem.errno in {*_GONE, errno.ELOOP}
         if absent and entry.is_symlink():
             said.unreadable.append((readable(path), "dangling link"))
