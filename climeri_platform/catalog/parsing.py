@@ -198,13 +198,19 @@ class _Chunk:
         return len(self._facets) - 1
 
     def _tables(self) -> tuple[pl.DataFrame, pl.DataFrame]:
-        columns = {
-            name: [each.get(name) for each in self._facets] for name in self._rules.facets
-        } | {"dataset": [self._rules.key(dict(each)) for each in self._facets]}
-        facets = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+        columns = {name: [each.get(name) for each in self._facets] for name in self._rules.facets}
+        facets = pl.DataFrame(columns, dict.fromkeys(columns, pl.String)).with_columns(
+            dataset=_key(self._rules)
+        )
         at, row, *times = zip(*self._taken, strict=True) if self._taken else ((),) * 5
         taken = pl.DataFrame(dict(zip(_TIMES, times, strict=True)), schema=_TIMES).with_columns(
             pl.Series("at", at, pl.UInt32)
         )
         refused = pl.DataFrame(self._refused, schema=_REFUSED, orient="row")
         return facets[pl.Series(row, dtype=pl.UInt32)].hstack(taken), refused
+
+
+def _key(rules: Family) -> pl.Expr:
+    """Return what `Family.key` does, for a whole column."""
+    said = [pl.when(pl.col(name) != "").then(pl.col(name)) for name in rules.dataset]
+    return pl.concat_str(said, separator=".", ignore_nulls=True)
