@@ -184,10 +184,10 @@ def far(folder: Path, files: int) -> list[tuple[str, ...]]:
 
 def lists(folder: Path, rows: int) -> list[tuple[str, ...]]:
     """Measure a long list of which a thousand files changed."""
+    from climeri_platform.catalog.family import load_family
     from climeri_platform.catalog.layout import Root
     from climeri_platform.catalog.publish import prepare_store, publish, writing
     from climeri_platform.catalog.renewal import FamilyTables
-    from climeri_platform.catalog.family import load_family
     from climeri_platform.catalog.tables import REJECTED
     from climeri_platform.testing.scale import scale_rows
 
