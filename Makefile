@@ -36,6 +36,7 @@ bench: setup
 	@$(BIN)/python benchmarks/first_minute.py
 	@$(BIN)/python benchmarks/search.py
 	@$(BIN)/python benchmarks/headers.py
+	@$(BIN)/python benchmarks/scan.py
 
 lock: setup
 	@$(BIN)/python deploy/environments/lock.py

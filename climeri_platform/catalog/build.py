@@ -49,10 +49,16 @@ class BuildReport:
     other, links, unreadable
         Files of other kinds; directory links that were not followed; paths that could not be
         read, with the system's reason.
+    repeated
+        Other paths of files that are catalogued in the same version, which are no rows.
+    gone
+        Files and directories that went away under way.
+    notes, unknown
+        What looks wrong in the tree; what the list of files could not say.
     carried
         Catalogued files at which nobody could look now, and which stay as they were.
     size
-        Bytes of the catalogued files.
+        Bytes of the catalogued files; those that versions share are counted once.
     seconds
         How long it took.
     """
@@ -70,6 +76,10 @@ class BuildReport:
     other: int
     links: int
     unreadable: list[tuple[str, str]]
+    repeated: int
+    gone: int
+    notes: list[str]
+    unknown: list[str]
     carried: int
     size: int
     seconds: float
@@ -202,8 +212,12 @@ def _report(renewal: Renewal, scan: Scan, snapshot: Snapshot, began: float) -> B
         other=scan.skipped.other,
         links=len(scan.skipped.links),
         unreadable=scan.skipped.unreadable,
+        repeated=len(scan.skipped.repeated),
+        gone=len(scan.skipped.gone),
+        notes=scan.skipped.notes,
+        unknown=scan.skipped.unknown,
         carried=renewal.root.carried,
-        size=int(scan.files["size"].sum()),
+        size=int(scan.files["size"].sum()) - scan.skipped.shared,
         seconds=round(time.perf_counter() - began, 3),
     )
 

@@ -89,7 +89,7 @@ def export_tables(
     table = export_frame(files, family, replicas)
     table.write_parquet(folder / f"{family.family}.parquet", compression="zstd")
     text = table.write_csv().encode()
-    (folder / f"{family.family}.csv.gz").write_bytes(gzip.compress(text, 6, mtime=0))
+    (folder / f"{family.family}.csv.gz").write_bytes(gzip.compress(text, 3, mtime=0))
 
 
 def export_description(snapshot: Snapshot, name: str, site: str) -> dict[str, dict[str, Any]]:

@@ -36,6 +36,7 @@ __all__ = [
     "Rejected",
     "family_names",
     "load_family",
+    "span_of",
 ]
 
 _ANYTHING = r"[^/]+"
@@ -160,7 +161,7 @@ class Family(WithCards, BaseModel):
         self.check_cards({*self.dataset, *self._made, *self.constants})
         return self
 
-    @property
+    @cached_property
     def _made(self) -> dict[str, Derived]:
         return {**({"frequency": self.frequency} if self.frequency else {}), **self.derived}
 
@@ -276,7 +277,7 @@ class Family(WithCards, BaseModel):
                 if match is None:
                     continue
                 try:
-                    facets = self._agree(match.groupdict(), place.facets)
+                    facets = self.agree(match.groupdict(), place.facets)
                 except Rejected as no:
                     contradiction = contradiction or no
                     continue
@@ -290,7 +291,8 @@ class Family(WithCards, BaseModel):
         )
         raise Rejected("name", f"the name does not follow {wanted}")
 
-    def _agree(self, in_file: dict[str, Any], in_directory: dict[str, str]) -> dict[str, str]:
+    def agree(self, in_file: dict[str, Any], in_directory: dict[str, str]) -> dict[str, str]:
+        """Combine what a name and its directory say, or raise `Rejected` where they contradict."""
         facets = dict(in_directory)
         for facet, value in in_file.items():
             there = in_directory.get(facet)
@@ -316,18 +318,17 @@ class Family(WithCards, BaseModel):
         return FACET.sub(lambda m: in_directory.get(m[1], ""), self.directory_stands_for[facet])
 
     def _complete(self, facets: dict[str, str]) -> ParsedPath:
-        span = None
         time_range: str | None = facets.pop("time_range", None)
-        if time_range is not None:
-            try:
-                span = parse_time_range(time_range.replace("_", "-"))
-            except UsageError as problem:
-                raise Rejected("time range", problem.message) from None
+        span = span_of(time_range)
+        self.derive(facets)
+        return ParsedPath(facets, time_range, span)
+
+    def derive(self, facets: dict[str, str]) -> None:
+        """Add what follows from the facets of a path: constants, the frequency, derived ones."""
         facets.update(self.constants)
         for name, how in self._made.items():
             if (value := how.value(facets)) is not None:
                 facets[name] = value
-        return ParsedPath(facets, time_range, span)
 
     def key(self, facets: dict[str, str | None]) -> str:
         """Return the key of the dataset that the facets name: their values joined by dots."""
@@ -369,6 +370,16 @@ class Family(WithCards, BaseModel):
                 f"no path of {self.family} without {', '.join(missing) or 'more facets'}"
             )
         return best[1]
+
+
+def span_of(time_range: str | None) -> TimeSpan | None:
+    """Return the span of a time range as names write it, or raise `Rejected`."""
+    if time_range is None:
+        return None
+    try:
+        return parse_time_range(time_range.replace("_", "-"))
+    except UsageError as problem:
+        raise Rejected("time range", problem.message) from None
 
 
 def _groups(compiled: _Compiled) -> set[str]:

@@ -6,7 +6,7 @@ Accepted are
   that any name survives;
 - the short form, a line ``path<TAB>size<TAB>mtime`` for each file (mtime in seconds since 1970);
 - CSV (``.csv``) and Parquet (``.parquet``) with columns ``path``, ``size``, ``mtime``, as policy engines
-  export them.
+  export them; ``ctime``, ``inode``, ``blocks`` and ``group`` are taken if they are there.
 
 Paths are relative to the root, or absolute below it.
 """
@@ -20,25 +20,28 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from climeri_platform.catalog.walk import FoundFile, Skipped, format_of, readable
+from climeri_platform.catalog.links import resolve_links
+from climeri_platform.catalog.listing import LISTING, with_group_names
+from climeri_platform.catalog.records import FIND_FORMAT, is_long, records, unknown_of
+from climeri_platform.catalog.walk import Skipped, format_of, readable
 from climeri_platform.core.errors import RootUnusable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    Entry = tuple[str, int | None, int]  # path, size, mtime
+    from collections.abc import Callable, Iterator
 
 __all__ = ["FIND_FORMAT", "read_inventory"]
 
-FIND_FORMAT = r"%y\t%s\t%T@\t%C@\t%i\t%b\t%m\t%G\t%P\t%l\0"
-_BEFORE_PATH = 8  # fields of the long form before the path
-_COLUMNS = ("path", "size", "mtime")
+_STORE = r"^(.*?(?:\.zarr|[._]kerchunk\.json|[._]kerchunk\.parquet|\.parq))/"
 
 
 def read_inventory(
-    file: str | os.PathLike[str], root: str | os.PathLike[str], skipped: Skipped
-) -> Iterator[tuple[str, list[FoundFile]]]:
-    """Yield what `walk` would: every directory that holds data, with its files.
+    file: str | os.PathLike[str],
+    root: str | os.PathLike[str],
+    skipped: Skipped,
+    odd: list[tuple[str, int | None]],
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Yield the files of a list as a walk would find them, in tables of the columns `LISTING`.
 
     What a list says of the inside of a Zarr store, or of a directory of references, is one row.
 
@@ -47,14 +50,18 @@ def read_inventory(
     file
         The inventory.
     root
-        What its paths are relative to; it need not exist on this machine.
+        What its paths are relative to; it need not exist on this machine. Where it does not, groups
+        stay numbers: their names are another machine's.
     skipped
-        Is filled with what is not taken.
+        Is filled with what is not taken, at the end.
+    odd
+        Is filled with files whose path is not UTF-8, readably, and their sizes.
+    progress
+        Is called with the number of files seen so far.
 
     Yields
     ------
-    tuple
-        The directory relative to the root ("" for the root), and its files by name.
+    polars.DataFrame
 
     Raises
     ------
@@ -62,144 +69,102 @@ def read_inventory(
         If the inventory cannot be read, or a line of it is not in its form.
     """
     path = Path(file)
-    above = posixpath.normpath(os.fspath(root)) + "/"
+    above = posixpath.normpath(os.fspath(root)).rstrip("/") + "/"
+    here = Path(root).is_dir()
     try:
-        if path.suffix in {".csv", ".parquet"}:
-            entries = _table(path)
-        else:
-            text = path.read_bytes()
-            entries = _long(text, path, skipped) if b"\0" in text else _short(text, path)
-        folders: dict[str, list[FoundFile]] = {}
-        stores: dict[str, int] = {}
-        for name, size, mtime in entries:
-            relative = name.removeprefix(above)
-            if relative.startswith("/"):
-                raise RootUnusable(
-                    f"the inventory {path} lists {readable(name)}, which is not below {above[:-1]}",
-                    hint="Name the root that the inventory was made of.",
-                )
-            if (store := _store_of(relative)) is not None:
-                # its own record says the time that a walk would see; else the newest of its objects
-                own = relative == f"{store}/"
-                stores[store] = mtime if own else max(stores.get(store, 0), mtime)
-                continue
-            folder, _, last = relative.rpartition("/")
-            kind = format_of(last, directory=size is None)
-            if kind is None:
-                skipped.other += 1
-            else:
-                folders.setdefault(folder, []).append(FoundFile(last, size, mtime, kind))
+        long = is_long(path)
+        inside: list[pl.DataFrame] = []
+        beside: list[pl.DataFrame] = []
+        seen = 0
+        for table in records(path, odd, skipped):
+            rows = _below(table, above, path)
+            inner = pl.col("path").str.contains(_STORE)  # links in a store are the store's own
+            beside.append(rows.filter((pl.col("type") != "f") & ~inner))
+            files = _data(rows.filter(pl.col("type") == "f"), inside, skipped)
+            seen += files.height
+            if progress is not None:
+                progress(seen)
+            yield _listing(files, named=here)
+        others = pl.concat(beside) if beside else pl.DataFrame()
+        yield _listing(_stores(inside, others), named=here)
+        if others.height and (others["type"] == "l").any():
+            again = (_below(each, above, path) for each in records(path, [], Skipped()))
+            yield _listing(resolve_links(others, again, above, skipped), named=here)
+    except RootUnusable:  # an OSError too
+        raise
     except OSError as problem:
         raise RootUnusable(
             f"the inventory {path} cannot be read: {problem.strerror or problem}",
             hint="Name a file that `find -printf`, or a policy engine, has written.",
         ) from problem
-    for store, mtime in stores.items():
-        folder, _, last = store.rpartition("/")
-        kind = format_of(last, directory=True) or "zarr"
-        folders.setdefault(folder, []).append(FoundFile(last, None, mtime, kind))
-    for folder in sorted(folders):
-        yield folder, sorted(folders[folder], key=lambda each: each.name)
+    skipped.unknown += unknown_of(path, long=long)
+    skipped.sort()
 
 
-def _store_of(relative: str) -> str | None:
-    """Return the directory on the way that is one dataset; None if there is none."""
-    if ".zarr" not in relative and ".parq" not in relative and "kerchunk" not in relative:
-        return None
-    folders = relative.split("/")[:-1]
-    for depth, name in enumerate(folders, 1):
-        if format_of(name, directory=True) is not None:
-            return "/".join(folders[:depth])
-    return None
+def _below(table: pl.DataFrame, above: str, file: Path) -> pl.DataFrame:
+    """Return records with paths relative to the root."""
+    name = pl.col("path")
+    if not table.select(name.str.starts_with("/").any()).item():
+        return table
+    table = table.with_columns(name.str.strip_prefix(above))
+    strange = table.filter(name.str.starts_with("/") & (name != above[:-1]))
+    if strange.height:
+        raise RootUnusable(
+            f"the inventory {file} lists {readable(strange['path'][0])}, which is not below {above[:-1]}",
+            hint="Name the root that the inventory was made of.",
+        )
+    return table.filter(~name.str.starts_with("/"))
 
 
-def _nanoseconds(seconds: str) -> int:
-    whole, _, fraction = seconds.partition(".")
-    return int(whole) * 10**9 + int(fraction[:9].ljust(9, "0"))
+def _data(files: pl.DataFrame, inside: list[pl.DataFrame], skipped: Skipped) -> pl.DataFrame:
+    """Return the records of data files; those inside of a store are put apart."""
+    name = pl.col("path")
+    maybe = name.str.contains(".zarr/|.parq|kerchunk")
+    if files.select(maybe.any()).item():
+        files = files.with_columns(store=name.str.extract(_STORE))
+        objects = files.filter(pl.col("store").is_not_null())
+        if objects.height:
+            inside.append(objects.group_by("store").agg(pl.col("mtime").max()))
+            files = files.filter(pl.col("store").is_null())
+    kind = (
+        pl.when(name.str.contains(r"(?:[._]kerchunk\.(?:json|parquet)|\.parq)$"))
+        .then(pl.lit("kerchunk"))
+        .when(name.str.contains(r"\.nc4?$"))
+        .then(pl.lit("netcdf"))
+    )
+    data = files.with_columns(format=kind).filter(pl.col("format").is_not_null())
+    skipped.other += files.height - data.height
+    return data
 
 
-def _not_in_form(path: Path, number: int, record: str) -> RootUnusable:
-    return RootUnusable(
-        f"the inventory {path}: record {number} is in none of the accepted forms: {record[:80]!r}",
-        hint=f"Make it with: find ROOT -printf '{FIND_FORMAT}'",
+def _stores(inside: list[pl.DataFrame], others: pl.DataFrame) -> pl.DataFrame:
+    """Return one record for each store, with its own time where the list says it."""
+    found: dict[str, int] = {}
+    for store, mtime in (row for table in inside for row in table.iter_rows()):
+        found[store] = max(mtime, found.get(store, mtime))
+    own = others.filter(pl.col("type") == "d") if others.height else others
+    if own.height:
+        own = own.filter(pl.col("path").str.contains(_STORE.replace("^(.*?", "(?:")[:-1] + "$"))
+    objects = pl.DataFrame(
+        list(found.items()),
+        schema={"path": pl.String, "mtime": pl.Int64},
+        orient="row",
+    )
+    if own.height:
+        objects = pl.concat([own, objects.join(own, on="path", how="anti")], how="diagonal")
+    formats = [format_of(each.rpartition("/")[2], directory=True) for each in objects["path"]]
+    return objects.with_columns(
+        pl.Series("format", formats, pl.String),
+        size=pl.lit(None, pl.Int64),
+        online=pl.lit(None, pl.Boolean),
     )
 
 
-def _short(text: bytes, path: Path) -> Iterable[Entry]:
-    for number, raw in enumerate(text.splitlines(), 1):
-        line = os.fsdecode(raw)
-        if not line.strip():
-            continue
-        try:
-            name, size, mtime = line.rsplit("\t", 2)
-            yield name, int(size), _nanoseconds(mtime)
-        except ValueError:
-            raise _not_in_form(path, number, line) from None
-
-
-def _long(text: bytes, path: Path, skipped: Skipped) -> Iterable[Entry]:
-    files: dict[str, tuple[int, int]] = {}
-    links: list[tuple[str, str]] = []
-    stores: dict[str, int] = {}
-    for number, raw in enumerate(text.split(b"\0"), 1):
-        if not raw:
-            continue
-        record = os.fsdecode(raw)
-        fields = record.split("\t", _BEFORE_PATH)
-        if len(fields) <= _BEFORE_PATH or "\t" not in fields[-1]:
-            raise _not_in_form(path, number, record)
-        # a name may hold a tab; what follows the last one is the target, empty but for links
-        name, _, target = fields[-1].rpartition("\t")
-        if fields[0] == "f":
-            try:
-                files[name] = (int(fields[1]), _nanoseconds(fields[2]))
-            except ValueError:
-                raise _not_in_form(path, number, record) from None
-        elif fields[0] == "l":
-            links.append((name, target))
-        elif fields[0] != "d":
-            skipped.other += 1
-        elif format_of(name.rpartition("/")[2], directory=True) is not None:
-            stores[name] = _nanoseconds(fields[2])
-    yield from ((name, size, mtime) for name, (size, mtime) in files.items())
-    yield from _links(
-        links, {**files, **{name: (None, at) for name, at in stores.items()}}, skipped
+def _listing(records: pl.DataFrame, *, named: bool) -> pl.DataFrame:
+    missing = [
+        pl.lit(None, kind).alias(name) for name, kind in LISTING.items() if name not in records
+    ]
+    listing = records.with_columns(missing).select(
+        pl.col(name).cast(kind) for name, kind in LISTING.items()
     )
-    # after their objects, so that their own time counts
-    yield from ((f"{name}/", None, mtime) for name, mtime in stores.items())
-
-
-def _links(
-    links: list[tuple[str, str]], files: Mapping[str, tuple[int | None, int]], skipped: Skipped
-) -> Iterable[Entry]:
-    for name, target in links:
-        to = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
-        store = to in files and files[to][0] is None
-        if format_of(name.rpartition("/")[2], directory=store) is None:
-            skipped.links.append(readable(name))
-        elif to in files:
-            yield (name, *files[to])
-        else:
-            skipped.unreadable.append((readable(name), f"a link to {target}, not in the inventory"))
-
-
-def _table(path: Path) -> Iterable[Entry]:
-    try:
-        frame = pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path)
-        columns = frame.select(
-            pl.col("path").cast(pl.String),
-            pl.col("size").cast(pl.Int64),
-            (pl.col("mtime").cast(pl.Float64) * 1e9).cast(pl.Int64),
-        )
-    except pl.exceptions.PolarsError as problem:
-        raise RootUnusable(
-            f"the inventory {path} has no usable columns {', '.join(_COLUMNS)}: "
-            f"{(str(problem).splitlines() or [''])[0]}",
-            hint="Paths, bytes, and seconds since 1970; other columns do not matter.",
-        ) from problem
-    if columns.null_count().sum_horizontal().item():
-        raise RootUnusable(
-            f"the inventory {path} has rows without path, size or mtime",
-            hint="Write it again: what is missing there would be missing here.",
-        )
-    return columns.iter_rows()
+    return with_group_names(listing) if named else listing

@@ -5,53 +5,33 @@ No file is opened: all that is known comes from names, places and what the file 
 
 from __future__ import annotations
 
+import gc
 import time
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from climeri_platform.catalog.carding import find_cards
-from climeri_platform.catalog.family import Family, Place, Rejected
 from climeri_platform.catalog.inventory import read_inventory
-from climeri_platform.catalog.tables import REJECTED, files_schema
-from climeri_platform.catalog.walk import FoundFile, Skipped, readable, walk
+from climeri_platform.catalog.listing import LISTING, gather
+from climeri_platform.catalog.parsing import Parser
+from climeri_platform.catalog.renewal import SAME
+from climeri_platform.catalog.tables import REJECTED, aligned, files_schema
+from climeri_platform.catalog.twins import latest_that_disagree, without_twins
+from climeri_platform.catalog.walk import Skipped, Walking, walk
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from climeri_platform.catalog.carding import FoundCard
+    from climeri_platform.catalog.family import Family
 
 __all__ = ["Scan", "Walking", "scan_root"]
-
-
-@dataclass(frozen=True, slots=True)
-class Walking:
-    """How a root is walked.
-
-    Attributes
-    ----------
-    walkers
-        How many directories are read at the same time; more than one hides the latency of a
-        network file system.
-    calls_per_second
-        The limit of metadata calls, so that others can use the file system; None for none.
-    seconds
-        The budget: directories that are not begun when it is spent are left for the next night.
-    first
-        Directories, relative to the root, with which to begin: what the last night left.
-    tape
-        Whether the root is backed by tape: a file without blocks is then not online.
-    """
-
-    walkers: int = 1
-    calls_per_second: float | None = None
-    seconds: float | None = None
-    first: tuple[str, ...] = ()
-    tape: bool = False
 
 
 @dataclass(slots=True)
@@ -61,7 +41,9 @@ class Scan:
     Attributes
     ----------
     files
-        One row for each file that follows the family's rules; `latest` is null.
+        One row for each file that follows the family's rules, in the order of the paths; `latest`
+        is null. A file that two versions share is a row of each: `skipped.shared` says how many
+        bytes that counts twice.
     rejected
         One row for each other data file, with the reason.
     skipped
@@ -103,6 +85,7 @@ def scan_root(
     *,
     inventory: str | os.PathLike[str] | None = None,
     how: Walking | None = None,
+    known: pl.DataFrame | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Scan:
     """Return the rows of one root.
@@ -119,6 +102,8 @@ def scan_root(
         A list of the root's files, in place of a walk.
     how
         How to walk; by default one walker without limits.
+    known
+        Rows of the root that the same rules gave: what did not change since is not read again.
     progress
         Is called with the number of files seen so far.
 
@@ -131,95 +116,68 @@ def scan_root(
     RootUnusable
         If the inventory cannot be read.
     """
-    walked, began = datetime.now(UTC), time.perf_counter()
+    began = time.perf_counter()
     skipped = Skipped()
-    rows = _Rows({column: [] for column in files_schema(rules)})
-    listing = (
-        walk(place, skipped) if inventory is None else read_inventory(inventory, place, skipped)
+    odd: list[tuple[str, int | None]] = []
+    tables: Iterable[pl.DataFrame] = (
+        gather(walk(place, skipped, how), odd, progress)
+        if inventory is None
+        else read_inventory(inventory, place, skipped, odd, progress)
     )
-    _collect(rules, place, root_id, rows, listing, progress)
+    walked = datetime.now(UTC).isoformat(timespec="seconds")
+    with _without_collector():
+        listing = pl.concat([pl.DataFrame(schema=LISTING), *tables]).sort("path")
+        rows, refused = _read(rules, place, listing, known)
+    rows = without_twins(rows, skipped).rename({"group": "unix_group"})
+    skipped.notes += latest_that_disagree(rows, skipped.latest)
+    encoding = pl.DataFrame(
+        [(None, *each, "encoding", "the path is not UTF-8") for each in odd], REJECTED, orient="row"
+    )
     return Scan(
-        files=pl.DataFrame(rows.files, schema=files_schema(rules)),
-        rejected=pl.DataFrame(rows.rejected, schema=REJECTED),
+        files=aligned(rows.with_columns(root=pl.lit(root_id)), files_schema(rules)),
+        rejected=pl.concat([refused, encoding]).with_columns(root=pl.lit(root_id)).sort("path"),
         skipped=skipped,
-        walked=walked.isoformat(timespec="seconds"),
+        walked=walked,
         seconds=time.perf_counter() - began,
     )
 
 
-@dataclass(slots=True)
-class _Rows:
-    """Rows under way, column by column."""
-
-    files: dict[str, list[Any]]
-    rejected: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in REJECTED})
-
-
-def _collect(
-    rules: Family,
-    place: Path,
-    name: str,
-    rows: _Rows,
-    listing: Iterable[tuple[str, list[FoundFile]]],
-    progress: Callable[[int], None] | None,
-) -> None:
-    above = place.parts[1:]
-    seen = 0
-    for relative, found in listing:
-        parts = (*above, *relative.split("/")) if relative else above
-        try:
-            candidates = rules.parse_directory(parts)
-        except Rejected as no:
-            for each in found:
-                _reject(rows, name, relative, each, no)
-        else:
-            for each in found:
-                _take(rules, rows, name, relative, each, candidates)
-        seen += len(found)
-        if progress is not None:
-            progress(seen)
-
-
-def _reject(rows: _Rows, root: str, relative: str, found: FoundFile, no: Rejected) -> None:
-    path = readable(f"{relative}/{found.name}" if relative else found.name)
-    values = (root, path, found.size, no.code, no.reason)
-    for column, value in zip(REJECTED, values, strict=True):
-        rows.rejected[column].append(value)
-
-
-def _take(
-    rules: Family,
-    rows: _Rows,
-    root: str,
-    relative: str,
-    found: FoundFile,
-    candidates: list[Place],
-) -> None:
-    path = f"{relative}/{found.name}" if relative else found.name
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Spare the search for circles: millions of short-lived rows, and none of them in one."""
+    collects = gc.isenabled()
+    gc.disable()
     try:
-        _check_file(path, found.size)
-        parsed = rules.parse_name(found.name, candidates)
-    except Rejected as no:
-        _reject(rows, root, relative, found, no)
-        return
-    values: dict[str, Any] = {
-        **parsed.facets,
-        "dataset": rules.key(dict(parsed.facets)),
-        "time_range": parsed.time_range,
-        "start": parsed.span.start if parsed.span else None,
-        "end": parsed.span.end if parsed.span else None,
-        "root": root,
-        "path": path,
-        "size": found.size,
-        "mtime": found.mtime,
-        "format": found.format,
-    }
-    for column, cells in rows.files.items():
-        cells.append(values.get(column))
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
-def _check_file(path: str, size: int | None) -> None:
-    if size == 0:
-        raise Rejected("empty file", "the file has zero bytes")
-    if not path.isascii() and readable(path) != path:
-        raise Rejected("encoding", "the path is not UTF-8")
+def _read(
+    rules: Family, place: Path, listing: pl.DataFrame, known: pl.DataFrame | None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the rows of a listing with what their names say, and those that are refused."""
+    empty = pl.col("size") == 0
+    refused = [
+        listing.filter(empty).with_columns(
+            code=pl.lit("empty file"), reason=pl.lit("the file has zero bytes")
+        )
+    ]
+    if refused[0].height:
+        listing = listing.filter(empty.not_() | pl.col("size").is_null())
+    rows, new = [], listing
+    if known is not None and known.height:
+        said = [*rules.facets, "dataset", "time_range", "start", "end", "calendar"]
+        old = known.select(*SAME, *said)
+        rows.append(listing.join(old, on=SAME, how="inner", nulls_equal=True))
+        new = listing.join(old, on=SAME, how="anti", nulls_equal=True)
+    taken, no = Parser(rules, place.parts[1:]).parse(new["path"])
+    rows.append(new[taken["at"]].hstack(taken.drop("at")))
+    refused.append(new[no["at"]].hstack(no.drop("at")))
+    tables = [
+        each.with_columns(root=pl.lit(None, pl.String)).select(list(REJECTED)) for each in refused
+    ]
+    if len(rows) == 1:
+        return rows[0], pl.concat(tables)
+    return pl.concat(rows, how="diagonal").sort("path"), pl.concat(tables)

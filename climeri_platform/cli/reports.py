@@ -32,4 +32,14 @@ def print_report(report: BuildReport) -> None:
     if report.unreadable:
         path, reason = report.unreadable[0]
         click.echo(f"  not readable: {len(report.unreadable)}, the first: {path}: {reason}")
+    if report.repeated:
+        click.echo(f"  other paths to the same file of a version: {report.repeated}")
+    if report.gone:
+        click.echo(f"  gone under way: {report.gone}")
+    if report.notes:
+        click.echo(f"  looks wrong: {len(report.notes)}, the first: {report.notes[0]}")
+    for each in report.unknown:
+        click.echo(f"  the inventory cannot say {each}")
+    if report.carried:
+        click.echo(f"  not seen now, and kept as they were: {report.carried}")
     click.echo(f"  snapshot {report.snapshot} in {report.store}")

@@ -10,7 +10,8 @@
     │   └── UnknownSite
     ├── NothingFound                  3   understood, and there is nothing
     ├── RootUnusable                  4   an archive root cannot be read
-    │   └── RootShrunk                11  too much of it vanished since it was catalogued
+    │   ├── RootShrunk                11  too much of it vanished since it was catalogued
+    │   └── RootsStale                12  a refresh is published, some roots are as they were
     ├── StoreError                    5   the catalog store
     │   ├── StoreMissing
     │   ├── StoreDamaged

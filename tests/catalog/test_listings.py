@@ -6,10 +6,12 @@ import csv
 import gzip
 from collections import Counter
 
+import polars as pl
 import pytest
 
 from climeri_platform.catalog import load_family
 from climeri_platform.catalog.family import Rejected
+from climeri_platform.catalog.parsing import Parser
 
 pytestmark = pytest.mark.real_data
 
@@ -141,6 +143,36 @@ def test_a_real_listing(real_data, family, read, listing, expected):
     counts, refused = outcome(family, read(real_data / listing))
     assert counts == expected, refused[:5]
     assert all(reason for _, reason, _ in refused)
+
+
+@pytest.mark.parametrize(
+    ("family", "read", "listing"),
+    [each[:3] for each in LISTINGS],
+    ids=[f"{family}-{listing}" for family, _, listing, _ in LISTINGS],
+)
+def test_reading_in_bulk_says_the_same_of_real_paths(real_data, family, read, listing):
+    rules = load_family(family)
+    every = list(read(real_data / listing))
+    # neighbours, which share directories, from all over the listing
+    paths = [
+        path for at in range(0, len(every), len(every) // 100 + 10) for path in every[at : at + 10]
+    ]
+    taken, refused = Parser(rules, ()).parse(pl.Series(paths))
+    said = [*rules.facets, "dataset", "time_range", "start", "end"]
+    found = dict(zip(taken["at"], taken.select(said).iter_rows(), strict=True))
+    found |= {at: (code, reason) for at, code, reason in refused.iter_rows()}
+    for at, path in enumerate(paths):
+        folder, _, name = path.rpartition("/")
+        try:
+            one = rules.parse_name(name, rules.parse_directory(tuple(folder.split("/"))))
+        except Rejected as no:
+            expected = (no.code, no.reason)
+        else:
+            start, end = (one.span.start, one.span.end) if one.span else (None, None)
+            facets = tuple(one.facets.get(each) for each in rules.facets)
+            key = rules.key(dict(one.facets))
+            expected = (*facets, key, one.time_range, start, end)
+        assert found[at] == expected
 
 
 ATLAS = """

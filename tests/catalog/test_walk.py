@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
-from climeri_platform.catalog.walk import Skipped, check_root, walk
+from climeri_platform.catalog.walk import Skipped, Walking, check_root, walk
 from climeri_platform.core.errors import RootUnusable
 
 
-def taken(root):
+def taken(root, **how):
     skipped = Skipped()
     found = {
         f"{place}/{each.name}" if place else each.name: each
-        for place, files in walk(check_root(root), skipped)
+        for place, files in walk(check_root(root), skipped, Walking(**how))
         for each in files
     }
     return found, skipped
@@ -200,3 +203,148 @@ def test_a_root_that_is_not_utf8(tmp_path):
     root.mkdir()
     with pytest.raises(RootUnusable, match=r"caf\\xe9 is not UTF-8"):
         check_root(root)
+
+
+@pytest.fixture
+def broad(plant):
+    """A tree with a large directory."""
+    paths = [f"d{n}/e{m}/f{k}.nc" for n in range(4) for m in range(3) for k in range(3)]
+    return plant([*paths, *[f"large/{n}.nc" for n in range(300)], "top.nc"])
+
+
+@pytest.mark.parametrize("walkers", [2, 32])
+def test_many_walkers_find_the_same(broad, walkers):
+    alone, alone_said = taken(broad)
+    together, said = taken(broad, walkers=walkers)
+    assert together == alone
+    assert said == alone_said
+
+
+def test_what_the_time_does_not_allow_is_pending_and_comes_first(broad, monkeypatch):
+    clock = iter(range(1000))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    some, said = taken(broad, seconds=6)
+    monkeypatch.undo()
+    assert 0 < len(some) < 337
+    assert said.pending == said.unseen != []
+    rest, after = taken(broad, first=tuple(said.pending))
+    assert after.pending == after.unseen == []
+    everything, _ = taken(broad)
+    assert rest == everything
+    order = [place for place, _ in walk(broad, Skipped(), Walking(first=tuple(said.pending)))]
+    assert len(order) == len(set(order))
+    assert order[0].startswith(said.pending[0])
+
+
+def test_no_time_at_all_begins_nothing(broad):
+    for walkers in (1, 4):
+        found, said = taken(broad, seconds=0, walkers=walkers)
+        assert (found, said.pending, said.unseen) == ({}, [""], [""])
+
+
+def test_first_may_repeat_hang_together_be_gone_or_lead_away(broad, tmp_path):
+    (broad / "away").symlink_to(tmp_path)
+    first = ("d1", "d1", "d1/e1", "none", "away", "../archive", "")
+    for each in (first, first[:-1]):
+        order = [place for place, _ in walk(broad, Skipped(), Walking(first=each))]
+        assert len(order) == len(set(order)) == 14
+    assert order[0] == "d1/e0"
+
+
+def test_calls_are_limited(broad):
+    began = time.monotonic()
+    _, said = taken(broad / "d0", calls_per_second=50, walkers=4)
+    # 4 directories and 9 files
+    assert time.monotonic() - began >= 13 / 50 - 0.06
+    assert said == Skipped()
+
+
+@pytest.mark.parametrize("walkers", [1, 4])
+def test_what_goes_away_during_the_walk_is_gone_and_not_unseen(broad, monkeypatch, walkers):
+    real = os.scandir
+
+    def removing(path):
+        entries = real(path)
+        if isinstance(path, int):  # rmtree's own
+            return entries
+        if os.fspath(path).endswith("/d1"):
+            shutil.rmtree(broad / "d1" / "e1")
+        if os.fspath(path).endswith("/d2/e2"):
+            listed = list(entries)
+            (broad / "d2/e2/f1.nc").unlink()
+            return contextlib.nullcontext(listed)
+        return entries
+
+    monkeypatch.setattr(os, "scandir", removing)
+    found, said = taken(broad, walkers=walkers)
+    assert said.gone in (["d1/e1", "d2/e2/f1.nc"], ["d2/e2/f1.nc"])
+    assert said.unseen == said.unreadable == []
+    assert "d2/e2/f1.nc" not in found
+    assert "d1/e1/f0.nc" not in found
+
+
+def test_a_file_that_is_replaced_during_the_walk_is_the_new_one(broad, monkeypatch):
+    real = os.scandir
+
+    def replacing(path):
+        if not os.fspath(path).endswith("/d2/e2"):
+            return real(path)
+        with real(path) as entries:
+            listed = list(entries)
+        (broad / "new").write_bytes(b"much more")
+        (broad / "new").replace(broad / "d2/e2/f1.nc")
+        return contextlib.nullcontext(listed)
+
+    monkeypatch.setattr(os, "scandir", replacing)
+    found, said = taken(broad)
+    assert found["d2/e2/f1.nc"].size == 9
+    assert said.gone == []
+
+
+@pytest.mark.parametrize("code", [errno.ESTALE, errno.EIO, errno.EACCES, errno.ETIMEDOUT])
+def test_what_does_not_answer_is_unseen(broad, monkeypatch, code):
+    real = os.scandir
+
+    def failing(path):
+        if os.fspath(path).endswith("/d1"):
+            raise OSError(code, os.strerror(code))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", failing)
+    _, said = taken(broad)
+    assert (said.unseen, said.gone) == (["d1"], [])
+    assert said.unreadable == [("d1", os.strerror(code))]
+
+
+def test_a_problem_of_a_walker_ends_the_walk(broad, monkeypatch):
+    def broken(_):
+        raise MemoryError
+
+    monkeypatch.setattr(os, "scandir", broken)
+    for walkers in (1, 4):
+        with pytest.raises(MemoryError):
+            list(walk(broad, Skipped(), Walking(walkers=walkers)))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="wants root, to become another user")
+def test_a_link_whose_target_may_not_be_read_does_not_dangle():
+    code = (
+        "import os, sys\n"
+        "from climeri_platform.catalog.walk import check_root, walk, Skipped\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "said = Skipped()\n"
+        "list(walk(check_root(sys.argv[1]), said))\n"
+        "print(said.unreadable, said.unseen)\n"
+    )
+    with tempfile.TemporaryDirectory() as top:
+        Path(top).chmod(0o755)
+        Path(top, "closed").mkdir(mode=0o700)
+        Path(top, "closed", "a.nc").touch()
+        Path(top, "root").mkdir()
+        Path(top, "root", "a.nc").symlink_to("../closed/a.nc")
+        Path(top, "root", "b.nc").symlink_to("../nowhere.nc")
+        done = subprocess.run(
+            [sys.executable, "-c", code, f"{top}/root"], capture_output=True, text=True, check=True
+        )
+    said = "[('a.nc', 'Permission denied'), ('b.nc', 'dangling link')] ['a.nc']"
+    assert done.stdout.strip() == said

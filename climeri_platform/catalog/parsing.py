@@ -1,0 +1,216 @@
+"""Reading many paths at once: a directory once, and names that differ in time only once.
+
+The result is that of `Family.parse_directory` and `Family.parse_name` for each path. Each name is
+still matched, which is cheap; what follows from the groups of a match is worked out once for each
+directory.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from climeri_platform.catalog.family import Family, Place, Rejected, span_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Parser", "aside"]
+
+_CHUNK = 500_000  # paths that are Python's at the same time
+# publishing tools keep the files themselves there, and lay out versions by links to them
+_ASIDE = re.compile(r"(?:d|.+_)(\d{8})", re.ASCII)
+_IN_ASIDE = r"(?:^|/)files/(?:d|[^/]+_)\d{8}/"
+
+_TIMES = {"time_range": pl.String, "start": pl.Int64, "end": pl.Int64}
+_REFUSED = {"at": pl.UInt32, "code": pl.String, "reason": pl.String}
+
+
+def aside(path: str = "path") -> pl.Expr:
+    """Return whether a file stands where publishing tools keep files, beside the versions."""
+    return pl.col(path).str.contains(_IN_ASIDE)
+
+
+class Parser:
+    """Reads the paths below one root.
+
+    Parameters
+    ----------
+    rules
+        The archive family.
+    above
+        The levels of the root itself.
+    """
+
+    def __init__(self, rules: Family, above: Sequence[str]) -> None:
+        self.rules = rules
+        self._above = tuple(above)
+        self.spans: dict[str | None, tuple[int | None, int | None] | Rejected] = {}
+
+    def parse(self, paths: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return what the paths say.
+
+        Parameters
+        ----------
+        paths
+            Relative to the root.
+
+        Returns
+        -------
+        polars.DataFrame
+            The facets, ``dataset``, ``time_range``, ``start``, ``end``, and ``at``, the place of
+            the path in ``paths``, for each that follows the rules.
+        polars.DataFrame
+            ``at``, ``code`` and ``reason`` for each other path.
+        """
+        chunks = [
+            _Chunk(self, first).read(paths.slice(first, _CHUNK).to_list())
+            for first in range(0, max(len(paths), 1), _CHUNK)
+        ]
+        return pl.concat([each for each, _ in chunks]), pl.concat([each for _, each in chunks])
+
+    def directory(self, folder: str) -> list[Place]:
+        """Return what a directory may mean; `Rejected` if nothing."""
+        parts = (*self._above, *folder.split("/")) if folder else self._above
+        try:
+            return self.rules.parse_directory(parts)
+        except Rejected:
+            if "files" not in parts:
+                raise
+            for at, (one, two) in enumerate(pairwise(parts)):
+                if one == "files" and (version := _ASIDE.fullmatch(two)):
+                    meant = (*parts[:at], f"v{version[1]}", *parts[at + 2 :])
+                    try:
+                        return self.rules.parse_directory(meant)
+                    except Rejected:
+                        break
+            raise
+
+    def span(self, time_range: str | None) -> tuple[int | None, int | None] | Rejected:
+        """Return start and end of a time range, or why it is none."""
+        found = self.spans.get(time_range)
+        if found is None:
+            try:
+                span = span_of(time_range)
+                found = (span.start, span.end) if span else (None, None)
+            except Rejected as no:
+                found = no
+            self.spans[time_range] = found
+        return found
+
+
+class _Known:
+    """What is known of a directory: the meaning of names by the groups of their match."""
+
+    __slots__ = ("groups", "tries", "why")
+
+    def __init__(self, parser: Parser, folder: str) -> None:
+        # the group of a match, without its time -> its row; None where it contradicts the directory
+        self.groups: dict[tuple[Any, ...], int | None] = {}
+        self.why: Rejected | None = None
+        self.tries: list[tuple[Place, Any, int]] = []
+        try:
+            places = parser.directory(folder)
+        except Rejected as no:
+            self.why = no
+            return
+        for place in places:
+            # a directory that says a time of its own wants to be compared with that of each name
+            timed = "time_range" not in place.facets
+            self.tries += [
+                (place, regex.fullmatch, regex.groupindex.get("time_range", 0) if timed else -1)
+                for regex in place.names
+            ]
+
+
+class _Chunk:
+    """Columns under way."""
+
+    def __init__(self, parser: Parser, first: int) -> None:
+        self._parser = parser
+        self._rules = parser.rules
+        self._first = first
+        self._facets: list[dict[str, str]] = []
+        self._times: list[str | None] = []  # of a row of facets, where the directory says it
+        self._taken: list[tuple[int, int, str | None, int | None, int | None]] = []
+        self._refused: list[tuple[int, str, str]] = []
+
+    def read(self, paths: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:  # noqa: C901, PLR0912 - the one loop over millions of names: no calls in it
+        folders: dict[str, _Known] = {}
+        spans, taken = self._parser.spans, self._taken
+        last: str | None = None
+        known: _Known | None = None
+        for at, path in enumerate(paths, self._first):
+            folder, _, name = path.rpartition("/")
+            if folder != last or known is None:
+                last, known = folder, folders.get(folder)
+                if known is None:
+                    known = folders[folder] = _Known(self._parser, folder)
+            if known.why is not None:
+                self._refused.append((at, known.why.code, known.why.reason))
+                continue
+            for number, (place, match_of, timed) in enumerate(known.tries):
+                match = match_of(name)
+                if match is None:
+                    continue
+                groups = match.groups()
+                if timed > 0:
+                    time_range = groups[timed - 1]
+                    key = (number, groups[: timed - 1], groups[timed:])
+                else:
+                    time_range, key = None, (number, groups, ())
+                row = known.groups.get(key, -1)
+                if row == -1:
+                    row = known.groups[key] = self._agreed(match, place, timed)
+                if row is None:
+                    continue
+                if timed < 0:
+                    time_range = self._times[row]
+                span = spans.get(time_range) or self._parser.span(time_range)
+                if isinstance(span, Rejected):
+                    self._refused.append((at, span.code, span.reason))
+                else:
+                    taken.append((at, row, time_range, *span))
+                break
+            else:
+                self._refuse(at, name, known)
+        return self._tables()
+
+    def _refuse(self, at: int, name: str, known: _Known) -> None:
+        try:
+            places = list({id(place): place for place, _, _ in known.tries}.values())
+            self._rules.parse_name(name, places)
+        except Rejected as no:
+            self._refused.append((at, no.code, no.reason))
+
+    def _agreed(self, match: re.Match[str], place: Place, timed: int) -> int | None:
+        try:
+            facets = self._rules.agree(match.groupdict(), place.facets)
+        except Rejected:
+            return None
+        time_range = facets.pop("time_range", None)
+        self._rules.derive(facets)
+        self._facets.append(facets)
+        self._times.append(time_range if timed < 0 else None)
+        return len(self._facets) - 1
+
+    def _tables(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        columns = {name: [each.get(name) for each in self._facets] for name in self._rules.facets}
+        facets = pl.DataFrame(columns, dict.fromkeys(columns, pl.String)).with_columns(
+            dataset=_key(self._rules)
+        )
+        at, row, *times = zip(*self._taken, strict=True) if self._taken else ((),) * 5
+        taken = pl.DataFrame(dict(zip(_TIMES, times, strict=True)), schema=_TIMES).with_columns(
+            pl.Series("at", at, pl.UInt32)
+        )
+        refused = pl.DataFrame(self._refused, schema=_REFUSED, orient="row")
+        return facets[pl.Series(row, dtype=pl.UInt32)].hstack(taken), refused
+
+
+def _key(rules: Family) -> pl.Expr:
+    """Return what `Family.key` does, for a whole column."""
+    said = [pl.when(pl.col(name) != "").then(pl.col(name)) for name in rules.dataset]
+    return pl.concat_str(said, separator=".", ignore_nulls=True)
