@@ -17,7 +17,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PYTHON = Path(sys.executable)
-PACKAGES = {"cdo": "cdo", "chromium": "chromium"}  # command to Debian package
+PACKAGES = {"cdo": "cdo", "chromium": "chromium", "strace": "strace"}  # command to Debian package
 
 
 @dataclass(frozen=True)

@@ -6,37 +6,27 @@ import hashlib
 import os
 import re
 import time
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
-from climeri_platform.catalog.family import Family, Place, Rejected, load_family
-from climeri_platform.catalog.inventory import read_inventory
-from climeri_platform.catalog.layout import Root, store_path
+from climeri_platform.catalog.family import Family, load_family
+from climeri_platform.catalog.layout import store_path
 from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing
-from climeri_platform.catalog.tables import (
-    REJECTED,
-    aligned,
-    files_schema,
-    mark_latest,
-    sort_files,
-)
-from climeri_platform.catalog.walk import FoundFile, Skipped, check_root, readable, walk
-from climeri_platform.core.errors import RootShrunk, RootUnusable, StoreDamaged, UsageError
+from climeri_platform.catalog.renewal import LOSS_LIMIT, assemble, renew
+from climeri_platform.catalog.scan import scan_root
+from climeri_platform.catalog.walk import check_root
+from climeri_platform.core.errors import RootUnusable, UsageError
 from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from climeri_platform.catalog.layout import Snapshot
-    from climeri_platform.sites import Site
+    from climeri_platform.catalog.renewal import Renewal
+    from climeri_platform.catalog.scan import Scan
 
-__all__ = ["LOSS_LIMIT", "BuildReport", "build_catalog", "default_root_id"]
-
-LOSS_LIMIT = 0.1  # of a root's files: more than a night of retractions, less than a mount
+__all__ = ["BuildReport", "build_catalog", "check_root_id", "default_root_id", "nothing_found"]
 
 _ROOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -58,6 +48,8 @@ class BuildReport:
     other, links, unreadable
         Files of other kinds; directory links that were not followed; paths that could not be
         read, with the system's reason.
+    carried
+        Catalogued files at which nobody could look now, and which stay as they were.
     size
         Bytes of the catalogued files.
     seconds
@@ -77,20 +69,13 @@ class BuildReport:
     other: int
     links: int
     unreadable: list[tuple[str, str]]
+    carried: int
     size: int
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""
         return asdict(self)
-
-
-@dataclass(slots=True)
-class _Rows:
-    """Rows under way, column by column."""
-
-    files: dict[str, list[Any]]
-    rejected: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in REJECTED})
 
 
 def default_root_id(root: Path) -> str:
@@ -104,12 +89,6 @@ def default_root_id(root: Path) -> str:
     """
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", root.name).strip("-._") or "root"
     return f"{name}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:6]}"
-
-
-def _named(site: Site, place: Path) -> str:
-    """Return the root id whose mount, or an alias of it, a path is; "" if it is none."""
-    root, below = site.where(place) or ("", "")
-    return root if not below else ""
 
 
 def build_catalog(
@@ -172,120 +151,68 @@ def build_catalog(
     for each in here.mounts:
         here.mount(each)  # a variable that is not set is told before the walk, not after
     place = check_root(root) if inventory is None else Path(os.path.abspath(root))  # noqa: PTH100 - as there
-    name = root_id or _named(here, place) or default_root_id(place)
-    if not _ROOT_ID.fullmatch(name):
-        raise UsageError(f"{name!r} is no root id: letters, digits, '.', '_' and '-' only")
+    named = here.root_at(place)
+    name = root_id or named or default_root_id(place)
+    check_root_id(name)
     folder = store_path(store)
     prepare_store(folder)
-    skipped = Skipped()
-    rows = _Rows({column: [] for column in files_schema(rules)})
-    listing = (
-        walk(place, skipped) if inventory is None else read_inventory(inventory, place, skipped)
-    )
-    _collect(rules, place, name, rows, listing, progress)
-    catalogued = len(rows.files["path"])
-    if catalogued == 0:
-        raise _nothing(rules, place, rows, skipped)
-    limit = 1.0 if accept_loss else LOSS_LIMIT
-    size = sum(each for each in rows.files["size"] if each is not None)
+    scan = scan_root(rules, place, name, inventory=inventory, progress=progress)
+    if not scan.files.height:
+        raise nothing_found(rules, place, scan)
     with writing(folder):
-        walked_by = here.site if inventory is None else ""
-        snapshot, datasets = _publish(
-            rules, place, name, rows, folder, site, walked_by=walked_by, limit=limit
+        previous = current_or_none(folder)
+        renewal = renew(
+            previous,
+            rules,
+            name,
+            str(place),
+            scan,
+            loss=1.0 if accept_loss else LOSS_LIMIT,
+            site=here.site if inventory is None else "",
+            named=name == named,
         )
-    codes = rows.rejected["code"]
+        tables, roots = assemble(previous, [renewal])
+        snapshot = publish(folder, tables, roots, site=here, previous=previous)
+    return _report(renewal, scan, snapshot, began)
+
+
+def _report(renewal: Renewal, scan: Scan, snapshot: Snapshot, began: float) -> BuildReport:
+    codes = scan.rejected["code"].value_counts().sort("code")
     return BuildReport(
-        family=rules.family,
-        root_id=name,
-        root=str(place),
-        store=str(folder),
-        snapshot=snapshot,
-        found=catalogued + len(codes),
-        catalogued=catalogued,
-        rejected=len(codes),
-        reasons={code: codes.count(code) for code in sorted(set(codes))},
-        datasets=datasets,
-        other=skipped.other,
-        links=len(skipped.links),
-        unreadable=skipped.unreadable,
-        size=size,
+        family=renewal.root.family,
+        root_id=renewal.root.root_id,
+        root=renewal.root.mount,
+        store=str(snapshot.store),
+        snapshot=snapshot.name,
+        found=scan.files.height + scan.rejected.height,
+        catalogued=scan.files.height,
+        rejected=scan.rejected.height,
+        reasons=dict(codes.iter_rows()),
+        datasets=renewal.files["dataset"].n_unique(),
+        other=scan.skipped.other,
+        links=len(scan.skipped.links),
+        unreadable=scan.skipped.unreadable,
+        carried=renewal.root.carried,
+        size=int(scan.files["size"].sum()),
         seconds=round(time.perf_counter() - began, 3),
     )
 
 
-def _collect(
-    rules: Family,
-    place: Path,
-    name: str,
-    rows: _Rows,
-    listing: Iterable[tuple[str, list[FoundFile]]],
-    progress: Callable[[int], None] | None,
-) -> None:
-    above = place.parts[1:]
-    seen = 0
-    for relative, found in listing:
-        parts = (*above, *relative.split("/")) if relative else above
-        try:
-            candidates = rules.parse_directory(parts)
-        except Rejected as no:
-            for each in found:
-                _reject(rows, name, relative, each, no)
-        else:
-            for each in found:
-                _take(rules, rows, name, relative, each, candidates)
-        seen += len(found)
-        if progress is not None:
-            progress(seen)
+def check_root_id(name: str) -> None:
+    """Refuse a name that cannot stand in paths and in addresses.
+
+    Raises
+    ------
+    UsageError
+    """
+    if not _ROOT_ID.fullmatch(name):
+        raise UsageError(f"{name!r} is no root id: letters, digits, '.', '_' and '-' only")
 
 
-def _reject(rows: _Rows, root: str, relative: str, found: FoundFile, no: Rejected) -> None:
-    path = readable(f"{relative}/{found.name}" if relative else found.name)
-    values = (root, path, found.size, no.code, no.reason)
-    for column, value in zip(REJECTED, values, strict=True):
-        rows.rejected[column].append(value)
-
-
-def _take(
-    rules: Family,
-    rows: _Rows,
-    root: str,
-    relative: str,
-    found: FoundFile,
-    candidates: list[Place],
-) -> None:
-    path = f"{relative}/{found.name}" if relative else found.name
-    try:
-        _check_file(path, found.size)
-        parsed = rules.parse_name(found.name, candidates)
-    except Rejected as no:
-        _reject(rows, root, relative, found, no)
-        return
-    values: dict[str, Any] = {
-        **parsed.facets,
-        "dataset": rules.key(dict(parsed.facets)),
-        "time_range": parsed.time_range,
-        "start": parsed.span.start if parsed.span else None,
-        "end": parsed.span.end if parsed.span else None,
-        "root": root,
-        "path": path,
-        "size": found.size,
-        "mtime": found.mtime,
-        "format": found.format,
-    }
-    for column, cells in rows.files.items():
-        cells.append(values.get(column))
-
-
-def _check_file(path: str, size: int | None) -> None:
-    if size == 0:
-        raise Rejected("empty file", "the file has zero bytes")
-    if not path.isascii() and readable(path) != path:
-        raise Rejected("encoding", "the path is not UTF-8")
-
-
-def _nothing(rules: Family, place: Path, rows: _Rows, skipped: Skipped) -> RootUnusable:
-    reasons = rows.rejected["reason"]
-    if not reasons:
+def nothing_found(rules: Family, place: Path, scan: Scan) -> RootUnusable:
+    """Return the error for a root without any file of the family."""
+    skipped, rejected = scan.skipped, scan.rejected
+    if not rejected.height:
         seen = f"it holds {skipped.other} other files" if skipped.other else "it is empty"
         if skipped.unreadable:
             seen = f"{len(skipped.unreadable)} paths in it cannot be read"
@@ -293,88 +220,8 @@ def _nothing(rules: Family, place: Path, rows: _Rows, skipped: Skipped) -> RootU
             f"no NetCDF file was found under {place}: {seen}",
             hint="Nothing was published. Is the mount there, and is it the right folder?",
         )
-    example = rows.rejected["path"][0]
     return RootUnusable(
-        f"none of the {len(reasons)} NetCDF files under {place} follows {rules.family}; "
-        f"the first: {example}: {reasons[0]}",
+        f"none of the {rejected.height} NetCDF files under {place} follows {rules.family}; "
+        f"the first: {rejected['path'][0]}: {rejected['reason'][0]}",
         hint="Nothing was published. Is it another archive family?",
     )
-
-
-def _guard(previous: Snapshot, files: pl.DataFrame, root: str, family: str, limit: float) -> None:
-    """Refuse when a mount that went away half would empty the catalog.
-
-    Raises
-    ------
-    RootShrunk
-        If more than ``limit`` of the root's catalogued files is gone.
-    """
-    try:
-        before = previous.read(family, "files", pl.col("root") == root).select("path")
-    except StoreDamaged:
-        return  # there is nothing to compare with, and this build mends it
-    gone = before.join(files.select("path"), on="path", how="anti").height
-    if before.height and gone > limit * before.height:
-        raise RootShrunk(
-            f"{gone} of the {before.height} {family} files of the root {root} are gone, "
-            f"more than {limit:.0%}",
-            hint="Nothing was published, the last catalog stays. Is the mount whole? "
-            "If they were meant to go: --accept-loss.",
-        )
-
-
-def _publish(
-    rules: Family,
-    place: Path,
-    name: str,
-    rows: _Rows,
-    folder: Path,
-    site: str | None,
-    *,
-    walked_by: str,
-    limit: float,
-) -> tuple[str, int]:
-    files = pl.DataFrame(rows.files, schema=files_schema(rules))
-    rejected = pl.DataFrame(rows.rejected, schema=REJECTED)
-    datasets = files["dataset"].n_unique()
-    previous = current_or_none(folder)
-    roots = list(previous.card.roots) if previous else []
-    taken = next(
-        (each for each in roots if each.root_id == name and each.mount != str(place)), None
-    )
-    # the profile may say that they are the same, by another way
-    if taken is not None and _named(load_site(site), place) != name:
-        raise UsageError(
-            f"the root id {name!r} stands for {taken.mount}, not for {place}",
-            hint="Give another one with --root-id.",
-        )
-    if previous is not None and limit < 1 and rules.family in previous.families:
-        _guard(previous, files, name, rules.family, limit)
-    roots = [each for each in roots if (each.root_id, each.family) != (name, rules.family)]
-    # only if there are any: a damaged table is mended by building its one root again
-    if previous is not None and rules.family in {each.family for each in roots}:
-        others = pl.col("root") != name
-        kept = previous.read(rules.family, "files", others)
-        files = pl.concat([aligned(kept, files_schema(rules)), files])
-        refused = previous.read(rules.family, "rejected", others)
-        rejected = pl.concat([refused.select(rejected.columns), rejected])
-    this = Root(
-        root_id=name,
-        mount=str(place),
-        family=rules.family,
-        walked=datetime.now(UTC).isoformat(timespec="seconds"),
-        found=len(rows.files["path"]) + len(rows.rejected["path"]),
-        catalogued=len(rows.files["path"]),
-        rejected=len(rows.rejected["path"]),
-        site=walked_by,
-    )
-    snapshot = publish(
-        folder,
-        rules,
-        sort_files(mark_latest(files), rules),
-        rejected.sort("root", "path"),
-        sorted([*roots, this], key=lambda each: (each.family, each.root_id)),
-        site=site,
-        previous=previous,
-    )
-    return snapshot.name, datasets

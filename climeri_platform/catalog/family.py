@@ -17,6 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from climeri_platform.catalog.derived import Derived  # noqa: TC001 - pydantic reads the annotation
+from climeri_platform.catalog.tables import ROW_COLUMNS
 from climeri_platform.catalog.templates import FACET, fill, pattern_of
 from climeri_platform.catalog.vocabulary import COMMON, shared_names
 from climeri_platform.core.errors import UnknownFamily, UsageError, nearest
@@ -151,6 +152,8 @@ class Family(BaseModel):
             raise ValueError(f"a pattern is no regular expression: {problem}") from problem
         known = {*written, *self._made, "frequency", "version"}
         named = {*self.dataset, self.variable, *self.optional, *self.common.values()}
+        if taken := sorted(known & set(ROW_COLUMNS) - {"time_range"}):
+            raise ValueError(f"every catalog has a column {taken[0]}: give the facet another name")
         if missing := sorted(named - known):
             raise ValueError(f"no template holds {', '.join(missing)}")
         return self

@@ -5,7 +5,7 @@
     DIR/store.json                       format, min_reader, written_by
     DIR/CURRENT                          the name of the published snapshot
     DIR/snapshots/<snapshot>/snapshot.json
-    DIR/snapshots/<snapshot>/<family>/{files,datasets,rejected}.parquet
+    DIR/snapshots/<snapshot>/<family>/{files,datasets,rejected,facets}.parquet
     DIR/snapshots/<snapshot>/<family>/family.json    the rules that it was built with
     DIR/snapshots/<snapshot>/export/<site>/<family>.{parquet,csv.gz}
     DIR/export/<site>/<family>.json      for intake-esm; names its snapshot's table
@@ -80,6 +80,12 @@ class Root(BaseModel):
         When, in UTC, ISO 8601.
     found, catalogued, rejected
         Numbers of files.
+    carried
+        How many of them the last walk could not look at: they are as they were before.
+    stale
+        Since when the root as a whole is carried forward; None if it was walked.
+    pending
+        Directories that the time did not allow, with which the next walk begins.
     site
         The site that walked it; "" of older stores, and where an inventory stood for the walk.
     """
@@ -92,6 +98,9 @@ class Root(BaseModel):
     found: int
     catalogued: int
     rejected: int
+    carried: int = 0
+    stale: str | None = None
+    pending: list[str] = []
     site: str = ""
 
 

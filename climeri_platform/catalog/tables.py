@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.family import Family
 
 __all__ = [
+    "FROM_HEADERS",
     "REJECTED",
+    "ROW_COLUMNS",
     "aligned",
     "datasets_of",
     "files_schema",
@@ -23,6 +25,8 @@ __all__ = [
     "with_shared_columns",
 ]
 
+_RETRACTED = 10**15  # more than any version's number
+
 REJECTED: dict[str, Any] = {
     "root": pl.String,
     "path": pl.String,
@@ -31,27 +35,60 @@ REJECTED: dict[str, Any] = {
     "reason": pl.String,
 }
 
+ROW_COLUMNS: dict[str, Any] = {
+    "dataset": pl.String,
+    "latest": pl.Boolean,
+    "time_range": pl.String,
+    "start": pl.Int64,
+    "end": pl.Int64,
+    "calendar": pl.String,
+    "root": pl.String,
+    "path": pl.String,
+    "size": pl.Int64,
+    "mtime": pl.Int64,
+    "format": pl.String,
+    "ctime": pl.Int64,
+    "inode": pl.UInt64,
+    "online": pl.Boolean,
+    "retracted": pl.Boolean,
+    "unix_group": pl.String,
+    "public": pl.Boolean,
+    "stale": pl.String,
+    "units": pl.String,
+    "horizontal_grid": pl.String,
+    "steps": pl.Int64,
+    "start_in_file": pl.Int64,
+    "end_in_file": pl.Int64,
+    "tracking_id": pl.String,
+    "chunks": pl.String,
+    "variable_in_file": pl.String,
+    "contradiction": pl.String,
+    "header_problem": pl.String,
+    "header_read": pl.String,
+}
+"""The columns that every family's `files` have, beside its facets: no facet may take their names."""
+FROM_HEADERS = ["calendar", *list(ROW_COLUMNS)[list(ROW_COLUMNS).index("units") :]]
+"""Those that only the files themselves say."""
+
 
 def files_schema(family: Family) -> dict[str, Any]:
     """Return the columns of a family's `files` table, in order.
 
     ``start`` and ``end`` are YYYYMMDDhhmm in the file's own ``calendar``, null where nothing says
-    it; ``mtime`` is in nanoseconds since 1970; ``path`` is relative to the root; ``format`` is
-    netcdf, zarr or kerchunk, and ``size`` is null for a store that is a directory.
+    it; ``mtime`` and ``ctime`` are in nanoseconds since 1970; ``path`` is relative to the root;
+    ``format`` is netcdf, zarr or kerchunk, and ``size`` is null for a store that is a directory.
+    ``online`` is false for what is on tape only, ``public`` whether everybody may read it, and
+    ``unix_group`` who else may; null is unknown, as it is for ``retracted``. ``stale`` is the date
+    since when nobody could see the file; null while it is seen.
+
+    What headers say is null until they are read, on the date ``header_read``: ``calendar``,
+    ``units`` of the variable, the ``horizontal_grid``, the number of time ``steps``,
+    ``start_in_file`` and ``end_in_file``, ``tracking_id``, ``chunks`` of the variable,
+    ``variable_in_file``, the ``contradiction`` with the name, and the ``header_problem``.
     """
     return {
         **dict.fromkeys(family.facets, pl.String),
-        "dataset": pl.String,
-        "latest": pl.Boolean,
-        "time_range": pl.String,
-        "start": pl.Int64,
-        "end": pl.Int64,
-        "calendar": pl.String,
-        "root": pl.String,
-        "path": pl.String,
-        "size": pl.Int64,
-        "mtime": pl.Int64,
-        "format": pl.String,
+        **ROW_COLUMNS,
     }
 
 
@@ -82,8 +119,11 @@ def version_number(version: str = "version") -> pl.Expr:
 
 
 def mark_latest(files: pl.DataFrame) -> pl.DataFrame:
-    """Return the files with ``latest`` true for the newest version of each dataset."""
-    number = version_number()
+    """Return the files with ``latest`` true for the newest version of each dataset.
+
+    A retracted version is the newest only of datasets that have no other.
+    """
+    number = version_number() - pl.when(pl.col("retracted")).then(_RETRACTED).otherwise(0)
     return files.with_columns(latest=number == number.max().over("dataset"))
 
 
@@ -109,7 +149,8 @@ def datasets_of(files: pl.DataFrame, family: Family) -> pl.DataFrame:
     """Return one row for each version of each dataset at each root.
 
     Columns are the facets, ``dataset``, ``latest``, ``root``, and over its files: how many,
-    ``size`` in bytes (null if none is known), first ``start`` and last ``end``.
+    ``size`` in bytes (null if none is known), first ``start`` and last ``end``, whether it is
+    ``retracted`` or wholly ``online`` (null where nobody knows), and since when it is ``stale``.
     """
     return (
         files.group_by("dataset", "version", "root", maintain_order=True)
@@ -121,9 +162,13 @@ def datasets_of(files: pl.DataFrame, family: Family) -> pl.DataFrame:
             pl.when(pl.col("size").is_not_null().any()).then(pl.col("size").sum()).alias("size"),
             pl.col("start").min(),
             pl.col("end").max(),
+            pl.col("retracted").any(ignore_nulls=False),
+            pl.col("online").all(ignore_nulls=False),
+            pl.col("stale").min(),
         )
         .select(
             *family.facets,
             *("dataset", "latest", "format", "root", "files", "size", "start", "end"),
+            *("retracted", "online", "stale"),
         )
     )

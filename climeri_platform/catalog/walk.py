@@ -54,11 +54,18 @@ class Skipped:
         Directory links, which are not followed: ``latest`` and its like repeat the tree.
     unreadable
         Relative path of a directory, or a file, and the reason of the system.
+    unseen
+        Relative paths of directories and files at which nobody could look: what is known of them,
+        and of all below them, stays true. A dangling link is none of them.
+    pending
+        Directories that the time did not allow; `unseen` holds them too.
     """
 
     other: int = 0
     links: list[str] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
 
 
 def format_of(name: str, *, directory: bool) -> str | None:
@@ -166,6 +173,7 @@ def walk(root: Path, skipped: Skipped) -> Iterator[tuple[str, list[FoundFile]]]:
                     _sort(entry, relative, found, below, skipped)
         except OSError as problem:
             skipped.unreadable.append((readable(relative) or ".", problem.strerror or str(problem)))
+            skipped.unseen.append(relative)
         if found:
             found.sort(key=lambda each: each.name)
             yield relative, found
@@ -188,8 +196,11 @@ def _sort(
             return
         status = entry.stat() if kind is not None or entry.is_symlink() else None
     except OSError as problem:
-        reason = "dangling link" if entry.is_symlink() else problem.strerror or str(problem)
-        skipped.unreadable.append((readable(path), reason))
+        if entry.is_symlink():
+            skipped.unreadable.append((readable(path), "dangling link"))
+        else:
+            skipped.unreadable.append((readable(path), problem.strerror or str(problem)))
+            skipped.unseen.append(path)
         return
     if status is not None and stat.S_ISDIR(status.st_mode):
         kind = format_of(entry.name, directory=True)

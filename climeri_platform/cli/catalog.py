@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from climeri_platform.cli import history
+from climeri_platform.cli import history, refresh
 from climeri_platform.cli.questions import COMMANDS, JSON, STORE, parse_facets, size_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,14 @@ def command() -> None:
     """Build, search and describe catalogs."""
 
 
-for _each in (*COMMANDS, history.log, history.diff, history.rollback, history.check):
+for _each in (
+    *COMMANDS,
+    refresh.refresh,
+    history.log,
+    history.diff,
+    history.rollback,
+    history.check,
+):
     command.add_command(_each)
 
 

@@ -60,6 +60,7 @@ __all__ = [
     "ProxyMissing",
     "RootShrunk",
     "RootUnusable",
+    "RootsStale",
     "SelectionChanged",
     "StoreBusy",
     "StoreDamaged",
@@ -146,6 +147,12 @@ class RootShrunk(RootUnusable):
     exit_code = 11
 
 
+class RootsStale(RootUnusable):
+    """A refresh was published, and some roots are carried forward as they were."""
+
+    exit_code = 12
+
+
 class StoreError(ClimeriError):
     """The catalog store cannot be read or written."""
 
@@ -165,7 +172,7 @@ class StoreTooNew(StoreError):
 
 
 class StoreBusy(StoreError):
-    """Another process is publishing to the store."""
+    """Another process holds the store, or took it over."""
 
 
 class DataError(ClimeriError):

@@ -13,7 +13,9 @@ import polars as pl
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.layout import Root
 from climeri_platform.catalog.publish import prepare_store, publish, writing
+from climeri_platform.catalog.renewal import FamilyTables
 from climeri_platform.catalog.tables import REJECTED, files_schema, mark_latest, sort_files
+from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,16 +135,15 @@ def scale_store(folder: Path, rows: int) -> Path:
         found=rows,
         catalogued=rows,
         rejected=0,
+        site="local",
     )
     files = sort_files(mark_latest(scale_rows(rows)), family)
     with writing(folder):
         publish(
             folder,
-            family,
-            files,
-            pl.DataFrame(schema=REJECTED),
+            [FamilyTables(family, files, pl.DataFrame(schema=REJECTED))],
             [root],
-            site="local",
+            site=load_site("local"),
             previous=None,
         )
     return folder

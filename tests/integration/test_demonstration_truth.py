@@ -146,7 +146,7 @@ def test_observations_and_the_native_run(demo):
     (observed,) = open_catalog("obs4MIPs", store=store).search(variable_id="tas").open().values()
     assert observed["tas"].attrs["units"] == "K"
     native = truth["libigcm"]
-    (run,) = open_catalog("libIGCM", store=store).search(variable="t2m").open().values()
+    (run,) = open_catalog("libIGCM", store=store).search(variable="tas").open().values()
     mean = annual(run, "t2m")
     begin, end = native["series_years"]
     np.testing.assert_array_equal(mean["year"], np.arange(begin, end + 1))

@@ -1,0 +1,342 @@
+"""Renewing the rows of a root: what was scanned, what nobody could look at, and what went away.
+
+Nothing here reads or writes a disk: rows in, rows out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from climeri_platform.catalog.layout import Root
+from climeri_platform.catalog.tables import (
+    FROM_HEADERS,
+    REJECTED,
+    aligned,
+    files_schema,
+    mark_latest,
+    sort_files,
+)
+from climeri_platform.catalog.walk import readable
+from climeri_platform.core.errors import RootShrunk, StoreBusy, StoreDamaged, StoreError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from climeri_platform.catalog.family import Family
+    from climeri_platform.catalog.layout import Snapshot
+    from climeri_platform.catalog.scan import Scan
+
+__all__ = [
+    "LOSS_LIMIT",
+    "SAME",
+    "FamilyTables",
+    "Renewal",
+    "assemble",
+    "carry_root",
+    "renew",
+    "rows_of",
+    "unchanged",
+]
+
+LOSS_LIMIT = 0.1  # of a root's files: more than a night of retractions, less than a mount
+SAME = ("path", "size", "mtime", "ctime", "inode")
+"""What a file has in common with itself a night ago, if nobody changed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyTables:
+    """All rows of an archive family, from all its roots."""
+
+    family: Family
+    files: pl.DataFrame
+    rejected: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """The rows of one root, after a night.
+
+    Attributes
+    ----------
+    family
+        The archive family.
+    files, rejected
+        Its rows, those that are carried forward included.
+    root
+        Its card.
+    before
+        The rows that it had.
+    """
+
+    family: Family
+    files: pl.DataFrame
+    rejected: pl.DataFrame
+    root: Root
+    before: pl.DataFrame
+
+    @property
+    def fresh(self) -> pl.DataFrame:
+        """The rows that are new, or of files that changed since."""
+        return self.files.filter(pl.col("stale").is_null()).join(
+            self.before.select(SAME), on=SAME, how="anti", nulls_equal=True, maintain_order="left"
+        )
+
+
+def rows_of(
+    previous: Snapshot | None, family: Family, root_id: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the rows that a root has in a snapshot: files and rejected; none if it is not there.
+
+    Raises
+    ------
+    StoreDamaged
+        If a table cannot be read.
+    """
+    name = family.family
+    if previous is None or all(
+        (each.root_id, each.family) != (root_id, name) for each in previous.card.roots
+    ):
+        return pl.DataFrame(schema=files_schema(family)), pl.DataFrame(schema=REJECTED)
+    here = pl.col("root") == root_id
+    files = aligned(previous.read(name, "files", here), files_schema(family))
+    return files, aligned(previous.read(name, "rejected", here), REJECTED)
+
+
+def _card(previous: Snapshot | None, family: str, root_id: str) -> Root | None:
+    roots = previous.card.roots if previous is not None else []
+    return next((each for each in roots if (each.root_id, each.family) == (root_id, family)), None)
+
+
+def renew(
+    previous: Snapshot | None,
+    family: Family,
+    root_id: str,
+    mount: str,
+    scan: Scan,
+    *,
+    loss: float = LOSS_LIMIT,
+    site: str = "",
+    named: bool = False,
+) -> Renewal:
+    """Return the rows of a root after a scan.
+
+    What the scan could not look at stays as it was, marked stale. A root whose table is damaged is
+    taken as new.
+
+    Parameters
+    ----------
+    previous
+        The snapshot to go on from.
+    family, root_id, mount
+        Which root.
+    scan
+        What it holds now.
+    loss
+        The share of the root's files that may be gone; 1 for any.
+    site
+        The site that walked it; "" if it was not walked.
+    named
+        Whether the site's profile says that the root is at this mount: it may have been at
+        another one before.
+
+    Returns
+    -------
+    Renewal
+
+    Raises
+    ------
+    UsageError
+        If the root id stands for another mount already.
+    StoreBusy
+        If somebody published a walk that began later.
+    RootShrunk
+        If more than ``loss`` of the root's catalogued files is gone.
+    """
+    for each in previous.card.roots if previous is not None else []:
+        if each.root_id == root_id and each.mount != mount and not named:
+            raise UsageError(
+                f"the root id {root_id!r} stands for {each.mount}, not for {mount}",
+                hint="Give another one with --root-id.",
+            )
+    last = _card(previous, family.family, root_id)
+    if last is not None and _moment(last.walked) > _moment(scan.walked):
+        raise StoreBusy(
+            f"a walk of the root {root_id} that began later, at {last.walked}, was published "
+            f"while this one, begun at {scan.walked}, ran",
+            hint="The newer one stays. Run this again if you want another.",
+        )
+    try:
+        before, refused = rows_of(previous, family, root_id)
+    except StoreDamaged:
+        before, refused = rows_of(None, family, root_id)
+    kept = _unseen(before, scan.files, scan.skipped.unseen)
+    gone = before.join(scan.files.select("path"), on="path", how="anti").height - kept.height
+    if before.height and gone > loss * before.height:
+        raise RootShrunk(
+            f"{gone} of the {before.height} {family.family} files of the root {root_id} are gone, "
+            f"more than {loss:.0%}",
+            hint="Nothing was published, the last catalog stays. Is the mount whole? "
+            "If they were meant to go: --accept-loss.",
+        )
+    today = datetime.now(UTC).date().isoformat()
+    seen = _remember(scan.files, before)
+    files = pl.concat([seen, kept.with_columns(pl.col("stale").fill_null(today))])
+    rejected = pl.concat(
+        [scan.rejected, _unseen(refused, scan.rejected, scan.skipped.unseen)], how="vertical"
+    )
+    root = Root(
+        root_id=root_id,
+        mount=mount,
+        family=family.family,
+        walked=scan.walked,
+        found=files.height + rejected.height,
+        catalogued=files.height,
+        rejected=rejected.height,
+        carried=kept.height,
+        # a name that is not UTF-8 cannot stand in a card: its turn comes without this
+        pending=[each for each in scan.skipped.pending if readable(each) == each],
+        site=site,
+    )
+    return Renewal(family, files, rejected, root, before)
+
+
+def carry_root(previous: Snapshot, family: Family, root_id: str) -> Renewal | None:
+    """Return a root as it was, marked stale; None if there is nothing to carry.
+
+    Raises
+    ------
+    StoreDamaged
+        If its rows cannot be read.
+    """
+    card = _card(previous, family.family, root_id)
+    if card is None:
+        return None
+    files, rejected = rows_of(previous, family, root_id)
+    since = card.stale or datetime.now(UTC).date().isoformat()
+    return Renewal(
+        family,
+        files.with_columns(pl.col("stale").fill_null(since)),
+        rejected,
+        card.model_copy(update={"stale": since, "carried": files.height}),
+        files,
+    )
+
+
+def unchanged(previous: Snapshot | None, tables: FamilyTables, renewals: Sequence[Renewal]) -> bool:
+    """Tell whether a family is row for row what a snapshot holds, so that its files can be shared.
+
+    Parameters
+    ----------
+    previous
+        The snapshot.
+    tables
+        What would be published.
+    renewals
+        Of all families; a root that was not there before is a change.
+    """
+    name = tables.family.family
+    if previous is None or name not in previous.families:
+        return False
+    known = {each.root_id for each in previous.card.roots if each.family == name}
+    if not known.issuperset(each.root.root_id for each in renewals if each.root.family == name):
+        return False
+    try:
+        return (
+            previous.rules(name) == tables.family
+            and tables.files.equals(previous.read(name, "files"))
+            and tables.rejected.equals(previous.read(name, "rejected"))
+            and previous.scan(name, "datasets").collect_schema().len() > 0
+        )
+    except StoreError:
+        return False  # what is damaged is written again
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _unseen(before: pl.DataFrame, now: pl.DataFrame, unseen: Sequence[str]) -> pl.DataFrame:
+    """Return the rows at or below paths that nobody could look at, and that are not there now."""
+    if not unseen or not before.height:
+        return before.clear()
+    places = {*unseen, *map(readable, unseen)}
+    if "" in places:
+        kept = before
+    else:
+        paths = before["path"].unique().to_list()
+        below = [path for path in paths if not places.isdisjoint(_and_above(path))]
+        kept = before.filter(pl.col("path").is_in(below))
+    return kept.join(now.select("path"), on="path", how="anti")
+
+
+def _remember(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with what was read of the headers of files that are still the same."""
+    if before["header_read"].null_count() == before.height:
+        return now
+    known = before.filter(pl.col("header_read").is_not_null())
+    joined = now.drop(FROM_HEADERS).join(
+        known.select(*SAME, *FROM_HEADERS, "start", "end"),
+        on=SAME,
+        how="left",
+        nulls_equal=True,
+        suffix="_known",
+        maintain_order="left",
+    )
+    return joined.with_columns(
+        start=pl.col("start").fill_null(pl.col("start_known")),
+        end=pl.col("end").fill_null(pl.col("end_known")),
+    ).select(now.columns)
+
+
+def _and_above(path: str) -> list[str]:
+    found = [path]
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        found.append(path)
+    return found
+
+
+def assemble(
+    previous: Snapshot | None, renewals: Sequence[Renewal]
+) -> tuple[list[FamilyTables], list[Root]]:
+    """Return the tables of the families that were renewed, and every root of the store after it.
+
+    Rows of roots that were not renewed stay.
+
+    Parameters
+    ----------
+    previous
+        The snapshot to go on from.
+    renewals
+        One for each root and family at most.
+
+    Raises
+    ------
+    StoreDamaged
+        If the rows of another root, which have to stay, cannot be read.
+    """
+    renewed = {(each.root.root_id, each.root.family) for each in renewals}
+    old = previous.card.roots if previous is not None else []
+    others = [each for each in old if (each.root_id, each.family) not in renewed]
+    tables = []
+    for name in dict.fromkeys(each.root.family for each in renewals):
+        these = [each for each in renewals if each.root.family == name]
+        family = these[-1].family
+        files = [aligned(each.files, files_schema(family)) for each in these]
+        rejected = [each.rejected for each in these]
+        # only if there are any: a damaged table is mended by building its one root again
+        if previous is not None and name in {each.family for each in others}:
+            stay = pl.col("root").is_in([each.root_id for each in others if each.family == name])
+            kept = previous.read(name, "files", stay)
+            files.insert(0, aligned(kept, files_schema(family)))
+            rejected.insert(0, aligned(previous.read(name, "rejected", stay), REJECTED))
+        rows = sort_files(mark_latest(pl.concat(files)), family)
+        tables.append(FamilyTables(family, rows, pl.concat(rejected).sort("root", "path")))
+    roots = sorted(
+        [*others, *(each.root for each in renewals)], key=lambda each: (each.family, each.root_id)
+    )
+    return tables, roots

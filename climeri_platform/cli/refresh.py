@@ -1,0 +1,111 @@
+"""``climeri catalog refresh``: the night."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from climeri_platform.core.errors import RootsStale
+
+if TYPE_CHECKING:
+    from climeri_platform.catalog.night import NightReport, RootNight
+
+__all__ = ["refresh"]
+
+
+@click.command("refresh")
+@click.option("--site", metavar="SITE", help="The site [default: the setting `site`].")
+@click.option("--store", metavar="DIR", help="The folder of the catalogs [default: the setting].")
+@click.option("--sources", metavar="DIR", help="Its source files [default: catalogs/SITE].")
+@click.option(
+    "--accept-loss",
+    metavar="ROOT",
+    multiple=True,
+    help="A root id of which any number of files may be gone; may be given again.",
+)
+@click.option("--at-once", default=2, show_default=True, help="How many roots at the same time.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def refresh(
+    site: str | None,
+    store: str | None,
+    sources: str | None,
+    accept_loss: tuple[str, ...],
+    at_once: int,
+    as_json: bool,
+) -> None:
+    """Do all that the sources of a site declare, and publish one snapshot.
+
+    What cannot be had is carried forward as it was, marked stale; the exit code is 12 then.
+    """
+    from tqdm import tqdm
+
+    from climeri_platform.catalog.refresh import refresh as refresh_site
+
+    seen: dict[str, int] = {}
+    with tqdm(desc="files", unit="", delay=2, leave=False) as bar:
+
+        def follow(root: str, count: int) -> None:
+            seen[root] = count
+            bar.update(sum(seen.values()) - bar.n)
+
+        report = refresh_site(
+            site,
+            store=store,
+            sources=sources,
+            accept_loss=accept_loss,
+            at_once=at_once,
+            progress=follow,
+        )
+    if as_json:
+        click.echo(json.dumps(report.as_dict(), indent=2))
+    else:
+        print_night(report)
+    if report.problems:
+        raise RootsStale(
+            f"snapshot {report.snapshot} is published; carried forward as they were: "
+            + "; ".join(report.problems),
+            hint="Their rows are marked stale. If files were meant to go: --accept-loss ROOT.",
+        )
+
+
+def print_night(report: NightReport) -> None:
+    """Print what a refresh did."""
+    for each in report.roots:
+        click.echo(f"{each.root_id} ({each.family}): {_root(each)}")
+    moved = sum(each["numbers"]["moved"] for each in report.changes)
+    versions = sum(each["numbers"]["re_versioned"] for each in report.changes)
+    if moved or versions:
+        click.echo(f"{moved} files moved, {versions} datasets with another newest version")
+    if report.duplicated:
+        click.echo(f"{len(report.duplicated)} datasets stand at several roots")
+    click.echo(
+        f"snapshot {report.snapshot} in {report.store}, {report.seconds:.1f} s; "
+        f"report: {report.store}/reports/{report.snapshot}.json"
+    )
+
+
+def _root(night: RootNight) -> str:
+    if night.state == "not its hour":
+        return "not its hour, as it was"
+    counts = (
+        f"{night.catalogued} files ({night.new} new, {night.changed} changed, {night.gone} gone), "
+        f"{night.rejected} rejected"
+    )
+    if night.state == "carried forward" and night.stale is None:
+        return f"nothing to carry forward: {night.reason}"
+    if night.state == "carried forward":
+        return f"carried forward since {night.stale}, {counts}: {night.reason}"
+    more = [
+        f"{night.carried} not seen and kept" if night.carried else "",
+        f"{night.pending} directories left for the next night" if night.pending else "",
+        f"{len(night.unreadable)} not readable" if night.unreadable else "",
+        f"{night.headers} headers read" if night.headers else "",
+        f"{len(night.headers_failed)} headers not readable" if night.headers_failed else "",
+        f"{len(night.contradictions)} headers contradict names" if night.contradictions else "",
+        f"{night.headers_left} headers left for the next night" if night.headers_left else "",
+        f"no headers: {night.headers_problem}" if night.headers_problem else "",
+        "resumed" if night.resumed else "",
+    ]
+    return ", ".join([counts, *filter(None, more)])
