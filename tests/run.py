@@ -17,7 +17,13 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PYTHON = Path(sys.executable)
-PACKAGES = {"cdo": "cdo", "chromium": "chromium", "strace": "strace"}  # command to Debian package
+# command to Debian package
+PACKAGES = {
+    "cdo": "cdo",
+    "chromium": "chromium",
+    "strace": "strace",
+    "systemd-analyze": "systemd",
+}
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.layout import Snapshot
     from climeri_platform.catalog.renewal import Renewal
     from climeri_platform.catalog.scan import Scan
+    from climeri_platform.sites import Site
 
 __all__ = ["BuildReport", "build_catalog", "check_root_id", "default_root_id", "nothing_found"]
 
@@ -91,6 +92,12 @@ def default_root_id(root: Path) -> str:
     return f"{name}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:6]}"
 
 
+def named_root(site: Site, place: Path) -> str:
+    """Return the root id whose mount, or an alias of it, a path is; "" if it is none."""
+    root, below = site.where(place) or ("", "")
+    return root if not below else ""
+
+
 def build_catalog(
     family: str | os.PathLike[str],
     root: str | os.PathLike[str],
@@ -99,6 +106,7 @@ def build_catalog(
     root_id: str | None = None,
     site: str | None = None,
     inventory: str | os.PathLike[str] | None = None,
+    cards: str | os.PathLike[str] | None = None,
     accept_loss: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> BuildReport:
@@ -123,6 +131,8 @@ def build_catalog(
     inventory
         A list of the root's files, taken in place of a walk (see `catalog.inventory`); the root
         need not be mounted here then.
+    cards
+        A folder of simulation cards, beside those in the runs' own folders.
     accept_loss
         Publish even if more than a tenth of the root's catalogued files is gone.
     progress
@@ -151,14 +161,14 @@ def build_catalog(
     for each in here.mounts:
         here.mount(each)  # a variable that is not set is told before the walk, not after
     place = check_root(root) if inventory is None else Path(os.path.abspath(root))  # noqa: PTH100 - as there
-    named = here.root_at(place)
-    name = root_id or named or default_root_id(place)
+    name = root_id or named_root(here, place) or default_root_id(place)
     check_root_id(name)
     folder = store_path(store)
     prepare_store(folder)
     scan = scan_root(rules, place, name, inventory=inventory, progress=progress)
     if not scan.files.height:
         raise nothing_found(rules, place, scan)
+    scan.look_for_cards(rules, place, name, folder=cards, look=inventory is None)
     with writing(folder):
         previous = current_or_none(folder)
         renewal = renew(
@@ -168,11 +178,11 @@ def build_catalog(
             str(place),
             scan,
             loss=1.0 if accept_loss else LOSS_LIMIT,
-            site=here.site if inventory is None else "",
-            named=name == named,
+            here=here,
+            walked=inventory is None,
         )
         tables, roots = assemble(previous, [renewal])
-        snapshot = publish(folder, tables, roots, site=here, previous=previous)
+        snapshot = publish(folder, tables, roots, site=site, previous=previous)
     return _report(renewal, scan, snapshot, began)
 
 

@@ -8,6 +8,7 @@ file and answers with one. Nothing here imports polars: a worker is up in a fift
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
@@ -70,7 +71,9 @@ def _said(problem: BaseException) -> str:
 
 def _attributes(dataset: Any, _: str | None, names: Iterable[str], found: dict[str, Any]) -> None:
     found["tracking_id"] = text_of(dataset, "tracking_id") or None
-    found["attributes"] = {name: text for name in names if (text := text_of(dataset, name))}
+    present = set(dataset.ncattrs())  # to ask for one that is not there costs more than this list
+    wanted = ((name, text_of(dataset, name)) for name in names if name in present)
+    found["attributes"] = {name: text for name, text in wanted if text}
 
 
 def _time(dataset: Any, _: str | None, __: Iterable[str], found: dict[str, Any]) -> None:
@@ -130,9 +133,12 @@ def serve() -> None:
     import netCDF4  # noqa: F401 - that it is there is said before the first file
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this ends it
+    # what a library prints must not stand between the answers
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     orders = json.loads(sys.stdin.readline())
     deadline = orders["deadline"]
-    print("ready", flush=True)  # noqa: T201 - to the parent
+    print("ready", file=answers, flush=True)
     for line in sys.stdin:
         path, variable = json.loads(line)
         answer = None
@@ -141,7 +147,7 @@ def serve() -> None:
             signal.setitimer(signal.ITIMER_REAL, 2 * orders["timeout"])
             answer = read_header(path, variable, orders["names"])
             signal.setitimer(signal.ITIMER_REAL, 0)
-        print(json.dumps(answer), flush=True)  # noqa: T201 - to the parent
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":

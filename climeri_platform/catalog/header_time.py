@@ -19,7 +19,7 @@ __all__ = ["calendar_name", "read_time", "time_variable"]
 _NAMES = ("time", "time_counter")  # of a dimension, where no units say that it is time
 # CF knows two names of four calendars; a column is searched, so it has one
 _SAME = {"gregorian": "standard", "365_day": "noleap", "366_day": "all_leap", "": "standard"}
-_MINUTE = timedelta(minutes=1)
+_MINUTE, _HALF = timedelta(minutes=1), timedelta(milliseconds=500)
 
 
 def text_of(thing: Any, name: str) -> str:
@@ -28,6 +28,8 @@ def text_of(thing: Any, name: str) -> str:
         value = thing.getncattr(name)
     except AttributeError:
         return ""
+    if isinstance(value, str):
+        return value.strip()
     # the netCDF library gives a list for several strings, an array for several numbers
     return " ".join(str(each) for each in np.atleast_1d(np.asarray(value)).tolist()).strip()
 
@@ -135,76 +137,93 @@ def read_time(dataset: Any, dimensions: Iterable[str]) -> dict[str, Any]:
 
 def _span(dataset: Any, variable: Any, units: str, found: dict[str, Any]) -> dict[str, Any]:
     values = _ends(variable, found["steps"])
-    if not np.isfinite(values).all():
+    if values is None:
         raise ValueError("its first or its last value is missing")
-    first, last = _dates(values, units, found["calendar"])
+    margin, of_margin, climatology = _bounds(dataset, variable, found["steps"])
+    if margin is None or of_margin not in ("", units):
+        dates = _dates(values, units, found["calendar"])
+        if margin is not None:
+            dates += _dates(margin, of_margin, found["calendar"])
+    else:
+        dates = _dates(np.concatenate([values, margin]), units, found["calendar"])
+    first, last = dates[:2]
     backwards = bool(last < first)
     span: dict[str, Any] = {"backwards": backwards}
-    span["first"], span["last"] = _number(min(first, last)), _number(max(first, last))
     if found["steps"] > 1:
         span["apart"] = abs((last - first).total_seconds()) / 86400 / (found["steps"] - 1)
     start, end = (last, first) if backwards else (first, last)
-    margin = None if backwards else _bounds(dataset, variable, units, found)
-    # bounds that the steps are outside of are wrong; those of a climatology cover other years
-    if margin and (margin[2] or (margin[0] <= start + _MINUTE and end - _MINUTE <= margin[1])):
-        start, end = margin[:2]
+    span["first"], span["last"] = _number(start), _number(end)
+    span["bounded"] = len(dates) == 4 and not backwards and _plausible(dates, climatology)
+    if span["bounded"]:
+        start, end = dates[2:]
         # the end is the last minute that is covered, as in the spans of names
         end = end - _MINUTE if end > start else end
-    span["bounded"] = margin is not None and margin[0] == start
     return span | {"start_in_file": _number(start), "end_in_file": _number(end)}
 
 
+def _plausible(dates: list[Any], climatology: bool) -> bool:
+    """Say whether bounds hold the steps; those of a climatology cover other years."""
+    first, last, start, end = dates
+    return start <= end and (climatology or (start <= first + _MINUTE and last - _MINUTE <= end))
+
+
 def _ends(variable: Any, steps: int) -> Any:
-    """Return the first and the last row of a variable; what was never written is NaN."""
-    if variable.ndim == 0:
-        rows = [variable[...], variable[...]]
+    """Return the first and the last row of a variable, None if one was never written."""
+    variable.set_auto_mask(False)  # it costs as much as the reading
+    if variable.ndim == 0 or steps == 1:
+        # [...] of a scalar, and the one row of others
+        rows = np.repeat(np.asarray(variable[...]).reshape((1, *variable.shape[1:])), 2, axis=0)
     else:
-        rows = [variable[0]] if steps == 1 else [variable[0], variable[steps - 1]]
-        rows = [rows[0], rows[-1]]
-    if getattr(rows[0], "dtype", np.dtype(object)).kind not in "fiu":
+        rows = np.asarray(variable[:: steps - 1])
+    if rows.dtype.kind not in "fiu":
         raise ValueError("its values are no numbers")
-    # integers stay what they are: microseconds since 1 do not fit a double
-    if all(not np.ma.is_masked(each) for each in rows):
-        return np.asarray([np.ma.getdata(each) for each in rows])
-    return np.asarray([np.ma.filled(np.ma.asarray(each, dtype="f8"), np.nan) for each in rows])
+    return None if any(_is_fill(rows, each) for each in _fills(variable)) else rows
 
 
-def _bounds(
-    dataset: Any, variable: Any, units: str, found: dict[str, Any]
-) -> tuple[Any, Any, bool] | None:
-    """Return start and end of what the bounds cover, and whether they are a climatology's."""
+def _fills(variable: Any) -> list[float]:
+    """Return the values that mean "missing": those declared, and the library's own."""
+    found = [9.969209968386869e36, -2147483647.0, -9223372036854775806.0]
+    if variable.dtype.kind == "f":
+        found = [np.nan, np.inf, -np.inf, found[0]]
+    for name in ("_FillValue", "missing_value"):
+        try:
+            found += [float(each) for each in np.ravel(variable.getncattr(name))]
+        except (AttributeError, ValueError):
+            continue
+    return found
+
+
+def _is_fill(values: Any, fill: float) -> bool:
+    if np.isfinite(fill):  # single precision holds a declared double to seven digits
+        return bool((abs(values - fill) <= 1e-6 * abs(fill)).any())
+    return bool(np.isnan(values).any() if np.isnan(fill) else (values == fill).any())
+
+
+def _bounds(dataset: Any, variable: Any, steps: int) -> tuple[Any, str, bool]:
+    """Return start and end of the bounds (None without), their units, whether a climatology's."""
     declared = text_of(variable, "bounds")
     climatology = "" if declared else text_of(variable, "climatology")
     margin = dataset.variables.get(declared or climatology)
     if margin is None or margin.ndim != variable.ndim + 1 or margin.shape[-1] != 2:
-        return None
-    try:
-        values = _ends(margin, found["steps"])
-    except ValueError:
-        return None
-    if not np.isfinite(values).all():
-        return None
+        return None, "", False
+    values = _ends(margin, steps)
+    if values is None:
+        return None, "", False
     own = text_of(margin, "units")
-    start, end = _dates(
-        np.asarray([values[0].min(), values[1].max()]),
-        own if " since " in own else units,
-        found["calendar"],
-    )
-    return (start, end, bool(climatology)) if start <= end else None
+    ends = np.asarray([values[0].min(), values[1].max()])
+    return ends, own if " since " in own else "", bool(climatology)
 
 
-def _dates(values: Any, units: str, calendar: str) -> tuple[Any, Any]:
+def _dates(values: Any, units: str, calendar: str) -> list[Any]:
+    """Return dates to the second: a double holds no exact minute."""
     import cftime
 
     with warnings.catch_warnings():
         # that a year zero is not the same in every calendar is known; it is refused below
         warnings.simplefilter("ignore")
         dates = cftime.num2date(values, units, calendar, only_use_cftime_datetimes=True)
-        # a double holds no exact minute: half a second more, the rest is cut off later
-        half = timedelta(milliseconds=500)
-        first, last = (each + half for each in dates)
-        first, last = (each.replace(second=each.second, microsecond=0) for each in (first, last))
-    return first, last
+    # from the half of a second on it is the next one; what is left is cut off
+    return [each + _HALF if each.microsecond >= 500_000 else each for each in dates]
 
 
 def _number(date: Any) -> int:

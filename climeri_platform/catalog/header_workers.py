@@ -27,6 +27,7 @@ __all__ = ["read_files"]
 _COMMAND = (sys.executable, "-P", "-m", "climeri_platform.catalog.header_file")
 _AHEAD = 2  # files that a worker has been given: the one it reads, and the next
 _STARTS = 3  # attempts in a row
+_START = 60.0  # seconds for each: its packages may come from a slow network file system
 _LOOK = 0.2  # seconds between looks at the clock
 
 
@@ -139,10 +140,22 @@ class _Crew:
                 number, answer = worker.given.popleft(), json.loads(line)
                 if answer is not None:
                     yield number, answer
-        limit = self.orders["timeout"]
-        for worker in list(self.workers):
-            if worker.given and time.monotonic() - worker.since > limit:
-                yield from self._lost(worker, f"no answer within {limit:g} s")
+        yield from self._late()
+
+    def _late(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        now, limit = time.monotonic(), self.orders["timeout"]
+        late = [
+            each
+            for each in self.workers
+            if (each.given and each.ready and now - each.since > limit)
+            or (not each.ready and now - each.since > max(limit, _START))
+        ]
+        if late:
+            # whoever takes the answers may have been slow, and more have come since
+            heard = {key.data for key, _ in self.pipes.select(0)}
+            for worker in late:
+                if worker not in heard:
+                    yield from self._lost(worker, f"no answer within {limit:g} s")
 
     def _lost(self, worker: _Worker, why: str) -> Iterator[tuple[int, dict[str, Any]]]:
         """Bury a worker: the file that it was reading is named, the others wait again."""

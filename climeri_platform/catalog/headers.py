@@ -88,7 +88,7 @@ def read_headers(
     Raises
     ------
     UsageError
-        If a column is missing.
+        If a column is missing, or the timeout is not positive.
     MissingExtra
         If netCDF4 is not installed here.
     ComputeError
@@ -106,6 +106,8 @@ def read_headers(
     missing = [each for each in ("path", "variable") if each not in files.columns]
     if missing:
         raise UsageError(f"the files have no column {missing[0]!r}, only {files.columns}")
+    if timeout <= 0:
+        raise UsageError(f"no file can be read within {timeout:g} s: the timeout is too short")
     with needs("access", "reading headers"):
         if client is None and find_spec("netCDF4") is None:
             raise ModuleNotFoundError("no netCDF4", name="netCDF4")

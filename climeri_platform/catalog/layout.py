@@ -156,7 +156,8 @@ class Snapshot:
         """
         path = self.folder / family / "family.json"
         if not path.exists():
-            return load_family(family)
+            # so old that its tables have no column of cards either
+            return Family.model_validate({**load_family(family).model_dump(), "cards": False})
         try:
             return Family.model_validate(_read_json(path))
         except ValidationError as problem:

@@ -35,6 +35,7 @@ from climeri_platform.catalog.lock import Held, holding, still_held
 from climeri_platform.catalog.replicas import mounts_for
 from climeri_platform.catalog.tables import datasets_of
 from climeri_platform.core.errors import StoreError
+from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
     from climeri_platform.catalog.layout import Root, Snapshot
     from climeri_platform.catalog.renewal import FamilyTables
-    from climeri_platform.sites import Site
 
 __all__ = ["KEPT_SNAPSHOTS", "prepare_store", "publish", "roll_back", "writing"]
 
@@ -144,7 +144,7 @@ def publish(
     tables: Sequence[FamilyTables],
     roots: list[Root],
     *,
-    site: Site,
+    site: str | None,
     previous: Snapshot | None,
 ) -> Snapshot:
     """Publish the tables of some families, keeping every other family as it was.
@@ -158,7 +158,7 @@ def publish(
     roots
         Every root of the store after this.
     site
-        The site whose export is written.
+        The site whose export is written; None stands for the setting ``site``.
     previous
         The snapshot that this one follows.
 
@@ -169,20 +169,21 @@ def publish(
 
     Raises
     ------
-    UnknownSite
-        If the site's profile names a variable that is not set.
     StoreBusy
         If the lock was taken over meanwhile; nothing is published then.
+    UnknownSite
+        If there is no such site, or its profile names a variable that is not set.
     StoreError
         If the disk refuses; what was published before is untouched.
     """
-    replicas = mounts_for(roots, site)
+    here = load_site(site)
+    replicas = mounts_for(roots, here)
     now = datetime.now(UTC)
     name = _new_name(store, now)
     finished = store / "snapshots" / name
     building = store / "snapshots" / f".building-{name}"
     card = SnapshotCard(
-        snapshot=name, created=now.isoformat(timespec="seconds"), site=site.site, roots=roots
+        snapshot=name, created=now.isoformat(timespec="seconds"), site=here.site, roots=roots
     )
     still_held(store)  # before another writer's work is swept away
     try:
@@ -191,7 +192,7 @@ def publish(
         _carry_over(building, previous, without={each.family.family for each in tables})
         for each in tables:
             _write_family(building, each)
-            export_tables(each.files, each.family, replicas, building / "export" / site.site)
+            export_tables(each.files, each.family, replicas, building / "export" / here.site)
         (building / "snapshot.json").write_text(card.model_dump_json(indent=2), encoding="utf-8")
         for path in [*building.rglob("*"), building]:
             _sync(path)
@@ -298,7 +299,8 @@ def _write_family(building: Path, tables: FamilyTables) -> None:
     _write(facet_table(datasets.lazy(), tables.family.facets), folder / FACETS_TABLE)
     _write(tables.rejected, folder / "rejected.parquet")
     rules = tables.family.model_dump_json(indent=2, exclude_defaults=True)
-    (folder / "family.json").write_text(rules, encoding="utf-8")
+    for small, text in {**tables.beside, "family.json": rules}.items():
+        (folder / small).write_text(text, encoding="utf-8")
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
@@ -340,10 +342,12 @@ def _describe(snapshot: Snapshot) -> None:
         # last: what it lists is there
         _replace(folder / MASTER, export_master(listed, snapshot, folder.name))
         described.add(folder / MASTER)
-    for pattern in ("*.json", MASTER):
-        for old in (snapshot.store / "export").glob(f"*/{pattern}"):
-            if old not in described:
-                old.unlink()
+    for old in [
+        *(snapshot.store / "export").glob("*/*.json"),
+        *snapshot.store.glob(f"export/*/{MASTER}"),
+    ]:
+        if old not in described:
+            old.unlink()
 
 
 def _prune(store: Path, *, keep: str) -> None:

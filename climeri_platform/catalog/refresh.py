@@ -7,7 +7,6 @@ is published. What an interrupted night had finished is not done again.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +33,7 @@ from climeri_platform.catalog.night import (
 )
 from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing
 from climeri_platform.catalog.renewal import SAME, assemble, carry_root, renew, unchanged
+from climeri_platform.catalog.reporting import write_report
 from climeri_platform.catalog.retraction import mark_retracted
 from climeri_platform.catalog.scan import Walking
 from climeri_platform.catalog.sources import load_sources
@@ -62,6 +62,7 @@ class _Root:
     """One source on its way through the night; `until` is when its time is up."""
 
     source: Source
+    site: Site
     rules: Family | None
     told: RootNight
     scan: Scan | None = None
@@ -103,7 +104,7 @@ def refresh(
     Returns
     -------
     NightReport
-        Also written to ``reports/SNAPSHOT.json`` of the store. Its ``problems`` name the roots
+        Also written to ``reports`` of the store, as JSON and a page. Its ``problems`` name the roots
         that were carried forward.
 
     Raises
@@ -123,7 +124,7 @@ def refresh(
     report = NightReport(profile.site, str(folder), began=began.isoformat(timespec="seconds"))
     with holding(folder, "refreshing", purpose=f"the refresh of the site {profile.site}"):
         before = current_or_none(folder)
-        roots = [_Root(each, *_prepared(each)) for each in wanted]
+        roots = [_Root(each, profile, *_prepared(each)) for each in wanted]
         report.roots = [each.told for each in roots]
         with ThreadPoolExecutor(at_once) as pool:
             list(pool.map(lambda root: _scan(root, folder, before, progress), roots))
@@ -133,19 +134,19 @@ def refresh(
             # others may have published other roots meanwhile
             previous = current_or_none(folder)
             for each in roots:
-                _renew(each, previous, profile, any_loss=each.source.root in accept_loss)
+                _renew(each, previous, any_loss=each.source.root in accept_loss)
             renewals = [each.renewal for each in roots if each.renewal is not None]
             if previous is None and not renewals:
                 raise _nothing_at_all(roots, folder)
             tables, cards = assemble(previous, renewals)
             tables = [each for each in tables if not unchanged(previous, each, renewals)]
-            snapshot = publish(folder, tables, cards, site=profile, previous=previous)
+            snapshot = publish(folder, tables, cards, site=site, previous=previous)
         shutil.rmtree(folder / _JOURNAL, ignore_errors=True)
     report.snapshot = snapshot.name
     report.previous = previous.name if previous is not None else None
     _compare(report, snapshot, previous)
     report.seconds = round(time.perf_counter() - clock, 3)
-    _write(report, folder)
+    write_report(report.as_dict(), folder)
     return report
 
 
@@ -188,6 +189,7 @@ def _scan(
         "root_id": source.root,
         "inventory": source.inventory,
         "how": asdict(how),
+        "cards": source.cards,
     }
     folder = store / _JOURNAL / _mark(source, root.rules)
     try:
@@ -232,6 +234,22 @@ def _pending(previous: Snapshot | None, root_id: str, family: str) -> list[str]:
     return []
 
 
+def _renewal(
+    root: _Root, rules: Family, scan: Scan, previous: Snapshot | None, *, loss: float
+) -> Renewal:
+    source = root.source
+    return renew(
+        previous,
+        rules,
+        source.root,
+        source.path,
+        scan,
+        loss=loss,
+        here=root.site,
+        walked=source.inventory is None,
+    )
+
+
 def _read_headers(
     root: _Root,
     store: Path,
@@ -244,7 +262,7 @@ def _read_headers(
     if not source.headers or root.rules is None or root.scan is None or root.problem is not None:
         return
     try:
-        now = renew(previous, root.rules, source.root, source.path, root.scan, loss=1.0, named=True)
+        now = _renewal(root, root.rules, root.scan, previous, loss=1.0)
         wanted = files_to_read(now, nights=source.recheck_nights)
 
         def follow(read: int) -> None:
@@ -268,7 +286,7 @@ def _read_headers(
     told.headers, told.headers_left = read, wanted.height - read
 
 
-def _renew(root: _Root, previous: Snapshot | None, profile: Site, *, any_loss: bool) -> None:
+def _renew(root: _Root, previous: Snapshot | None, *, any_loss: bool) -> None:
     """Make the rows of a root: of this night, or of the last one that had it."""
     source, told = root.source, root.told
     if root.rules is None or told.state == "not its hour":
@@ -277,16 +295,7 @@ def _renew(root: _Root, previous: Snapshot | None, profile: Site, *, any_loss: b
         loss = 1.0 if any_loss else source.loss
         try:
             scan = mark_retracted(root.scan, source.retracted)
-            renewal = renew(
-                previous,
-                root.rules,
-                source.root,
-                source.path,
-                scan,
-                loss=loss,
-                site="" if source.inventory else profile.site,
-                named=profile.root_at(source.path) == source.root,
-            )
+            renewal = _renewal(root, root.rules, scan, previous, loss=loss)
             if root.headers is not None:
                 files = with_headers(renewal.files, root.headers)
                 renewal = replace(renewal, files=files)
@@ -321,19 +330,3 @@ def _compare(report: NightReport, snapshot: Snapshot, previous: Snapshot | None)
     if previous is not None:
         found = changes(previous.name, snapshot.name, store=snapshot.store)
         report.changes = [shortened(each) for each in found]
-
-
-def _write(report: NightReport, store: Path) -> None:
-    folder = store / "reports"
-    told: dict[str, Any] = report.as_dict()
-    try:
-        folder.mkdir(exist_ok=True)
-        beside = folder / f".{report.snapshot}.json"
-        beside.write_text(json.dumps(told, indent=1), encoding="utf-8")
-        beside.replace(folder / f"{report.snapshot}.json")
-    except OSError as problem:
-        raise StoreError(
-            f"the snapshot {report.snapshot} is published, but its report cannot be written to "
-            f"{folder}: {problem.strerror or problem}",
-            hint="Check the space and the rights.",
-        ) from problem

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from climeri_platform.catalog.carding import find_cards
 from climeri_platform.catalog.family import Family, Place, Rejected
 from climeri_platform.catalog.inventory import read_inventory
 from climeri_platform.catalog.tables import REJECTED, files_schema
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from climeri_platform.catalog.carding import FoundCard
 
 __all__ = ["Scan", "Walking", "scan_root"]
 
@@ -67,6 +70,8 @@ class Scan:
         When it began, in UTC, ISO 8601.
     seconds
         How long it took.
+    cards
+        The simulation cards that were found beside and above the files; None if nobody looked.
     """
 
     files: pl.DataFrame
@@ -74,6 +79,21 @@ class Scan:
     skipped: Skipped
     walked: str
     seconds: float
+    cards: list[FoundCard] | None = None
+
+    def look_for_cards(
+        self,
+        rules: Family,
+        place: Path,
+        root_id: str,
+        *,
+        folder: str | os.PathLike[str] | None,
+        look: bool,
+    ) -> None:
+        """Look for simulation cards, as `find_cards` does; those that are wrong are not readable."""
+        told = find_cards(rules, place, root_id, self.files["path"], folder=folder, look=look)
+        self.cards = told.cards
+        self.skipped.unreadable += told.problems
 
 
 def scan_root(

@@ -139,8 +139,8 @@ def sort_files(files: pl.DataFrame, family: Family) -> pl.DataFrame:
 
     Members and versions are in the order of their numbers.
     """
-    member = family.shared["member"]
-    facets = [in_member_order(files, each) if each == member else each for each in family.dataset]
+    members = {family.shared["member"], family.behind_cards["member"]}
+    facets = [in_member_order(files, each) if each in members else each for each in family.dataset]
     by = [*facets, version_number(), "version", "root", "start", "path"]
     return files.sort(by, nulls_last=True)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # name -> (module, one line for `climeri --help`); the module is imported when its group is called
 GROUPS = {
+    "card": ("climeri_platform.cli.card", "Write and check the cards of simulations."),
     "catalog": ("climeri_platform.cli.catalog", "Build, search and describe catalogs."),
     "demo": ("climeri_platform.cli.demo", "A demonstration archive, its catalogs and a hub."),
     "hub": ("climeri_platform.cli.hub", "Run the JupyterHub of the platform."),

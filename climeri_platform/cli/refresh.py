@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from climeri_platform.cli.night import watched
 from climeri_platform.core.errors import RootsStale
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = ["refresh"]
 )
 @click.option("--at-once", default=2, show_default=True, help="How many roots at the same time.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@watched
 def refresh(
     site: str | None,
     store: str | None,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from climeri_platform.core.sizes import size_text
+
 if TYPE_CHECKING:
     from climeri_platform.catalog import CatalogView
 
-__all__ = ["Cost", "cost_of", "size_text"]
+__all__ = ["Cost", "cost_of"]
 
 _INFLATION = 2.0  # deflated float32 fields of climate models shrink to about half
 _CHUNK = 128 * 2**20  # dask's array.chunk-size, which chunks="auto" aims at
@@ -51,21 +53,6 @@ class Cost:
             f"{self.datasets} datasets, {self.files} files, {size_text(self.bytes)} on disk; about "
             f"{size_text(self.memory)} in memory if loaded whole, in about {self.chunks} chunks"
         )
-
-
-def size_text(count: float) -> str:
-    """Return a number of bytes as people write it.
-
-    Examples
-    --------
-    >>> size_text(1234567)
-    '1.2 MB'
-    """
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if count < 1000 or unit == "TB":
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
 
 
 def cost_of(view: CatalogView) -> Cost:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from climeri_platform.catalog import CatalogView
 from climeri_platform.catalog.replicas import only_here, paths_here
@@ -15,13 +15,14 @@ from climeri_platform.selection.questions import Questions
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import polars as pl
 
     from climeri_platform.access import Opened
-    from climeri_platform.catalog.asking import Item
+    from climeri_platform.catalog.asking import Asked
+    from climeri_platform.selection.catalogs import Catalogs
 
 __all__ = ["FrozenSelection", "Selection", "open_catalog", "open_selection"]
 
@@ -29,32 +30,47 @@ _SHOWN = 8  # values of a facet in the HTML view
 _FEW = 20_000  # keys among which a wrong one is looked for
 
 
+@overload
 def open_catalog(
-    name: str,
+    name: str, *, store: str | os.PathLike[str] | None = ..., snapshot: str | None = ...
+) -> Selection: ...
+
+
+@overload
+def open_catalog(
+    name: None = ..., *, store: str | os.PathLike[str] | None = ..., snapshot: str | None = ...
+) -> Catalogs: ...
+
+
+def open_catalog(
+    name: str | None = None,
     *,
     store: str | os.PathLike[str] | None = None,
     snapshot: str | None = None,
-) -> Selection:
-    """Open a catalog.
+) -> Selection | Catalogs:
+    """Open a catalog, or without a name every catalog that the user has.
 
     Parameters
     ----------
     name
-        An archive family: ``CMIP6``, ``CMIP5``, ``CORDEX``, ``libIGCM``, ...
+        An archive family: ``CMIP6``, ``CMIP5``, ``CORDEX``, ``libIGCM``, ... Without a store, the
+        first that has it is taken: the shared one, one's own (``own:libIGCM`` is always that
+        one), then the others of the settings.
     store
-        The folder of the catalogs; by default the setting ``store`` (``CLIMERI_STORE``).
+        The folder of the catalogs; by default what the settings ``store``, ``own_store`` and
+        ``stores`` name.
     snapshot
         The name of an older snapshot that the store keeps; by default the published one.
 
     Returns
     -------
-    Selection
-        Of all its datasets, each in its newest version.
+    Selection or Catalogs
+        Of all its datasets, each in its newest version; without a name, of all catalogs.
 
     Raises
     ------
     UnknownFamily
-        If the store has no such catalog; the nearest is named.
+        If no store has such a catalog; the nearest is named.
     StoreError
         If the store or the snapshot is missing, damaged, or written by a newer version.
 
@@ -62,7 +78,14 @@ def open_catalog(
     --------
     >>> catalog = open_catalog("CMIP6", store="/data/store")  # doctest: +SKIP
     >>> catalog.search(variable_id="tas", experiment_id="historical").open()  # doctest: +SKIP
+    >>> open_catalog().search(variable="tas", experiment="historical")  # doctest: +SKIP
     """
+    from climeri_platform.selection.finding import find_catalog, open_catalogs
+
+    if name is None:
+        return open_catalogs(store, snapshot)
+    if store is None and snapshot is None:
+        return Selection(find_catalog(name))
     return Selection(CatalogView.open(name, store, snapshot))
 
 
@@ -121,7 +144,7 @@ class Selection(Questions):
         period: str | None = None,
         covers: str | None = None,
         require_all_on: str | Sequence[str] | None = None,
-        **facets: Item | Iterable[Item],
+        **facets: Asked,
     ) -> Selection:
         """Return the datasets that also have these facets.
 
@@ -141,7 +164,7 @@ class Selection(Questions):
             glob (``"ssp*"``), a compiled regular expression (``re.compile("^ua")``, which matches
             anywhere in a value), or a list of them. A string is never a regular expression:
             names hold dots and parentheses. ``version="all"`` or a version turns off the choice
-            of the newest.
+            of the newest. ``parameter={"tau": 0.1}`` asks for values of simulation cards.
 
         Returns
         -------

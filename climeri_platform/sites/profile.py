@@ -161,17 +161,6 @@ class Site(BaseModel):
             return None
         return best[0], wanted[len(best[1].rstrip("/")) :].lstrip("/")
 
-    def root_at(self, path: str | os.PathLike[str]) -> str:
-        """Return the root id whose mount, or an alias of it, a path is; "" if it is none's.
-
-        Raises
-        ------
-        UsageError
-            If the path is not absolute.
-        """
-        root, below = self.where(path) or ("", "")
-        return "" if below else root
-
     def tape(self, root_id: str) -> bool:
         """Return whether the files of a root may lie on tape here."""
         return root_id in self.mounts and self.mounts[root_id].tape

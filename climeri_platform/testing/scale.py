@@ -15,7 +15,6 @@ from climeri_platform.catalog.layout import Root
 from climeri_platform.catalog.publish import prepare_store, publish, writing
 from climeri_platform.catalog.renewal import FamilyTables
 from climeri_platform.catalog.tables import REJECTED, files_schema, mark_latest, sort_files
-from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,7 +142,7 @@ def scale_store(folder: Path, rows: int) -> Path:
             folder,
             [FamilyTables(family, files, pl.DataFrame(schema=REJECTED))],
             [root],
-            site=load_site("local"),
+            site="local",
             previous=None,
         )
     return folder

@@ -536,6 +536,28 @@ def test_a_worker_that_is_killed_costs_the_file_it_was_reading(with_a_fifo):
     assert found.height == len(with_a_fifo)
 
 
+def test_whoever_is_slow_to_take_the_answers_blames_no_file(tmp_path):
+    files = [write(tmp_path / f"{number}.nc") for number in range(12)]
+    slow = read_headers(
+        frame(files), workers=2, timeout=0.4, progress=lambda n: time.sleep(0.6 if n < 4 else 0)
+    )
+    assert slow["problem"].null_count() == slow.height == 12
+
+
+def test_what_a_library_prints_is_no_answer(tmp_path):
+    # HDF5 and its filters are C: they write to the descriptor, whatever Python thinks of it
+    (tmp_path / "netCDF4.py").write_text(
+        "import os\n"
+        "class Dataset:\n"
+        "    def __init__(self, path):\n"
+        "        os.write(1, b'a filter says hello')\n"
+        "        raise OSError(2, 'not there')\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        assert list(header_workers.read_files([("a.nc", "tas")])) == [(0, {"problem": "not there"})]
+
+
 def test_a_worker_ends_with_its_parent(with_a_fifo):
     # killed while its worker hangs, the parent can end nobody; the worker's own alarm does
     code = (
@@ -603,6 +625,8 @@ def test_what_is_asked_wrongly(tmp_path, monkeypatch):
     assert read_headers(frame([])).schema == {"path": pl.String, **HEADER_COLUMNS}
     with pytest.raises(UsageError, match="no column 'variable'"):
         read_headers(pl.DataFrame({"path": ["a.nc"]}))
+    with pytest.raises(UsageError, match="within 0 s"):
+        read_headers(frame(["a.nc"]), timeout=0)
     monkeypatch.setitem(sys.modules, "netCDF4", None)
     with pytest.raises(MissingExtra, match="netCDF4"):
         read_headers(frame(["a.nc"]))
