@@ -140,7 +140,7 @@ def refresh(
                 raise _nothing_at_all(roots, folder)
             tables, cards = assemble(previous, renewals)
             tables = [each for each in tables if not unchanged(previous, each, renewals)]
-            snapshot = publish(folder, tables, cards, site=profile.site, previous=previous)
+            snapshot = publish(folder, tables, cards, site=site, previous=previous)
         shutil.rmtree(folder / _JOURNAL, ignore_errors=True)
     report.snapshot = snapshot.name
     report.previous = previous.name if previous is not None else None

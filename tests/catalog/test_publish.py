@@ -166,7 +166,7 @@ build_catalog("CMIP6", sys.argv[2], store=sys.argv[3], root_id="r")
 
 def test_the_writer_may_be_killed_at_every_step(archive, tmp_path):
     root, make, grow = archive
-    stores = {at: tmp_path / f"store-{at}" for at in range(1, 61, 4)}
+    stores = {at: tmp_path / f"store-{at}" for at in range(1, 66, 4)}
     for store in stores.values():
         make(store)
     grow()

@@ -397,3 +397,15 @@ def test_others_may_publish_while_a_night_walks(night, tmp_path, faults):
     night.run(progress=build_c)
     assert (tmp_path / "done").exists()
     assert set(night.files()["root"]) == {"a", "b", "c"}
+
+
+def test_a_site_may_be_the_file_of_its_profile(tmp_path):
+    model(tmp_path / "a", "A-1")
+    profile, sources = tmp_path / "mine.yaml", tmp_path / "sources"
+    mounts = {"a": str(tmp_path / "a/CMIP6")}
+    profile.write_text(yaml.safe_dump({"site": "my-site", "title": "Mine", "mounts": mounts}))
+    sources.mkdir()
+    (sources / "all.yaml").write_text("sources: [{root: a, family: CMIP6}]\n")
+    refresh(str(profile), store=tmp_path / "store", sources=sources)
+    assert open_snapshot(tmp_path / "store").card.site == "my-site"
+    assert (tmp_path / "store/export/my-site/CMIP6.json").is_file()

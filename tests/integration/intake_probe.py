@@ -12,6 +12,7 @@ from pathlib import Path
 
 warnings.simplefilter("ignore")  # theirs
 
+import dask  # noqa: E402
 import intake  # noqa: E402
 import intake_esm  # noqa: E402
 
@@ -24,6 +25,7 @@ def grouped(catalog) -> dict[str, list[str]]:
 def main() -> None:
     """Answer."""
     asked = json.loads(sys.argv[1])
+    dask.config.set(scheduler="synchronous")  # netCDF4 dies in threads, and they open files in them
     store = Path(asked["export"])
     catalog = intake.open_esm_datastore(str(store / asked["name"]), sep=".")
     answers = {

@@ -138,7 +138,7 @@ def case(request, store):
         check=False,
         env=clean(),
     )
-    assert ran.returncode == 0, ran.stderr[-3000:]
+    assert ran.returncode == 0, f"exit code {ran.returncode}: {ran.stderr[-3000:]}"
     answers = json.loads(ran.stdout.splitlines()[-1])
     pinned = re.search(r"(20\d\d\.\d+\.\d+)$", lock)[1]
     assert answers["version"].lstrip("v").startswith(pinned), "another version was installed"
