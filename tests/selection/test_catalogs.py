@@ -84,6 +84,8 @@ def test_common_names_find_in_all_families(everything):
     found = everything.search(variable="tas", experiment="historical")
     table = found.datasets
     assert {"CMIP6", "CORDEX", "libIGCM", "Oasis"} == set(table["catalog"])
+    assert set(table.filter(pl.col("card") == "uncarded")["catalog"]) == {"libIGCM"}
+    assert set(table.filter(pl.col("card").is_null())["catalog"]) == {"CMIP6", "CORDEX", "Oasis"}
     assert set(table["variable"]) == {"tas"}
     assert set(table["experiment"]) == {"historical"}
     assert table.height == len(found)
