@@ -74,13 +74,25 @@ def print_everywhere(found: Catalogs, *, as_json: bool) -> None:
 
 
 def _with_paths(found: Catalogs, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    from climeri_platform.catalog.replicas import replicas_here
+
     paths: dict[tuple[str, ...], list[str]] = {}
+    near: dict[tuple[str, str], bool] = {}
     for part in found.parts:
         if part.emptied:
             continue
-        mounts = part.view.snapshot.mounts
+        here = {root: each.mount for root, each in replicas_here(part.view.snapshot).items()}
+        mounts = {**part.view.snapshot.mounts, **{k: v for k, v in here.items() if v is not None}}
+        near |= {(part.store, root): mount is not None for root, mount in here.items()}
         where = part.family, part.store
         for *key, path in part.view.files("dataset", "version", "root", "path").iter_rows():
             paths.setdefault((*where, *key), []).append(f"{mounts[key[-1]]}/{path}")
     names = ("catalog", "store", "dataset", "version", "root")
-    return [{**row, "paths": paths[tuple(row[name] for name in names)]} for row in rows]
+    return [
+        {
+            **row,
+            "here": near[row["store"], row["root"]],
+            "paths": paths[tuple(row[name] for name in names)],
+        }
+        for row in rows
+    ]
