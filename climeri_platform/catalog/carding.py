@@ -321,6 +321,22 @@ def stored_cards(snapshot: Snapshot | None, family: str) -> list[FoundCard]:
         ) from problem
 
 
+def _with_unseen(
+    files: pl.DataFrame, cards: list[FoundCard] | None, stored: list[FoundCard]
+) -> list[FoundCard]:
+    """Return the cards of a root, with those that it had where nobody could look this time."""
+    if cards is None:
+        return stored
+
+    def folders(rows: pl.DataFrame) -> set[str]:
+        return set(_above(path.rpartition("/")[0] for path in rows["path"]))
+
+    carried = pl.col("stale").is_not_null()
+    unseen = folders(files.filter(carried)) - folders(files.filter(~carried))
+    kept = [each for each in stored if each.folder in unseen and not each.simulation]
+    return [*cards, *kept]
+
+
 def join_cards(
     family: Family,
     roots: Mapping[str, tuple[pl.DataFrame, list[FoundCard] | None]],
@@ -354,8 +370,8 @@ def join_cards(
     except StoreDamaged:
         stored = []  # this build mends it
     found = {
-        root: cards if cards is not None else [each for each in stored if each.root == root]
-        for root, (_, cards) in roots.items()
+        root: _with_unseen(files, cards, [each for each in stored if each.root == root])
+        for root, (files, cards) in roots.items()
     }
     everything = [each for each in stored if each.root not in roots]
     everything += [each for cards in found.values() for each in cards]

@@ -253,13 +253,14 @@ def datasets_table(parts: Sequence[Located]) -> pl.DataFrame:
     -------
     polars.DataFrame
         The common facets (null where a family has none), ``start``, ``end``, ``dataset``,
-        ``version``, ``files``, ``size``, ``format``, ``catalog``, ``store``, ``root``, and
-        ``replicas``: where else it is, as ``store:root``.
+        ``version``, ``files``, ``size``, ``format``, ``card`` (``carded`` or ``uncarded``, null
+        where a family has no cards), ``catalog``, ``store``, ``root``, and ``replicas``: where
+        else it is, as ``store:root``.
     """
     schema: dict[str, Any] = dict.fromkeys(COMMON, pl.String)
     schema |= dict.fromkeys(("start", "end"), pl.Int64) | dict.fromkeys(_KEY, pl.String)
     schema |= {"files": pl.Int64, "size": pl.Int64}
-    schema |= dict.fromkeys(("format", "catalog", "store", "root"), pl.String)
+    schema |= dict.fromkeys(("format", "card", "catalog", "store", "root"), pl.String)
     schema["replicas"] = pl.List(pl.String)
     tables = [pl.DataFrame(schema=schema)]
     for its in _holders(parts):
@@ -285,6 +286,7 @@ def _table_of(part: Located) -> pl.DataFrame:
     rows = rows.select(
         *(pl.col(f"#{name}").alias(name) for name in shared),
         *("start", "end", *_KEY, "files", "size", "format", "root"),
+        pl.col("card") if part.view.family.cards else pl.lit(None, pl.String).alias("card"),
         pl.lit(part.family).alias("catalog"),
         pl.lit(part.store).alias("store"),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from climeri_platform.cli.tables import print_everywhere, size_of, span_text
+from climeri_platform.cli.tables import print_everywhere, size_of, span_text, uncarded
 from climeri_platform.core.errors import NothingFound, UsageError
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def search(name: str | None, facets: tuple[str, ...], *, as_json: bool, **how: A
         version = row["version"] or "-"
         click.echo(
             f"{row['dataset']:{width}}  {version:10} {span_text(row):13} "
-            f"{row['files']:4} files {size_of(row['size']):>9}"
+            f"{row['files']:4} files {size_of(row['size']):>9}{uncarded(row)}"
         )
     click.echo(f"{len(view)} datasets, snapshot {view.snapshot.name}", err=True)
 

@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from climeri_platform.selection import Catalogs
 
-__all__ = ["print_everywhere", "size_of", "span_text"]
+__all__ = ["print_everywhere", "size_of", "span_text", "uncarded"]
 
 
 def size_of(count: float | None) -> str:
@@ -32,6 +32,11 @@ def span_text(row: dict[str, Any]) -> str:
         # the name of a store does not say its period
         return "fixed" if row.get("format") in (None, "netcdf") else "-"
     return f"{str(row['start']).zfill(12)[:6]}-{str(row['end']).zfill(12)[:6]}"
+
+
+def uncarded(row: dict[str, Any]) -> str:
+    """Return a mark for the dataset of a run that has no simulation card."""
+    return "  uncarded" if row.get("card") == "uncarded" else ""
 
 
 def print_everywhere(found: Catalogs, *, as_json: bool) -> None:
@@ -62,20 +67,32 @@ def print_everywhere(found: Catalogs, *, as_json: bool) -> None:
         also = f"  also at {', '.join(row['replicas'])}" if row["replicas"] else ""
         click.echo(
             f"{row['dataset']:{width}}  {where:16} {row['version'] or '-':10} {span_text(row):13} "
-            f"{row['files']:4} files {size_of(row['size']):>9}{also}"
+            f"{row['files']:4} files {size_of(row['size']):>9}{uncarded(row)}{also}"
         )
     held = ", ".join(f"{name} {count}" for name, count in found.counts.items() if count)
     click.echo(f"{len(found)} datasets: {held}", err=True)
 
 
 def _with_paths(found: Catalogs, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    from climeri_platform.catalog.replicas import replicas_here
+
     paths: dict[tuple[str, ...], list[str]] = {}
+    near: dict[tuple[str, str], bool] = {}
     for part in found.parts:
         if part.emptied:
             continue
-        mounts = part.view.snapshot.mounts
+        here = {root: each.mount for root, each in replicas_here(part.view.snapshot).items()}
+        mounts = {**part.view.snapshot.mounts, **{k: v for k, v in here.items() if v is not None}}
+        near |= {(part.store, root): mount is not None for root, mount in here.items()}
         where = part.family, part.store
         for *key, path in part.view.files("dataset", "version", "root", "path").iter_rows():
             paths.setdefault((*where, *key), []).append(f"{mounts[key[-1]]}/{path}")
     names = ("catalog", "store", "dataset", "version", "root")
-    return [{**row, "paths": paths[tuple(row[name] for name in names)]} for row in rows]
+    return [
+        {
+            **row,
+            "here": near[row["store"], row["root"]],
+            "paths": paths[tuple(row[name] for name in names)],
+        }
+        for row in rows
+    ]

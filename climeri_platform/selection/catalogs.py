@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from climeri_platform.catalog.asking import items_of, show
 from climeri_platform.catalog.cardfacets import spread_parameters
+from climeri_platform.catalog.replicas import only_here
 from climeri_platform.catalog.union import (
     check_facets,
     count_datasets,
@@ -248,14 +249,29 @@ class Catalogs:
         asked = ", ".join(self.asked)
         return f"no catalog has a dataset of {asked or 'anything'}: {'; '.join(reasons)}"
 
+    def here(self) -> Catalogs:
+        """Return the datasets of which some replica can be read from here, on tape or not.
+
+        Raises
+        ------
+        UnknownSite
+            If the site's profile is not there, or names a variable that is not set.
+        """
+        parts = [replace(part, view=only_here(part.view)) for part in self.parts]
+        return replace(self, parts=tuple(parts), asked=(*self.asked, "here"))
+
     def open(
-        self, *, chunks: Any = "auto", on_error: Literal["report", "raise"] = "report"
+        self,
+        *,
+        chunks: Any = "auto",
+        on_error: Literal["report", "raise"] = "report",
+        recall: bool = False,
     ) -> Opened:
         """Open the datasets of all catalogs lazily, as `Selection.open` does.
 
         Parameters
         ----------
-        chunks, on_error
+        chunks, on_error, recall
             The same.
 
         Returns
@@ -286,7 +302,7 @@ class Catalogs:
             if not len(selection):
                 continue
             try:
-                opened = selection.open(chunks=chunks, on_error=on_error)
+                opened = selection.open(chunks=chunks, on_error=on_error, recall=recall)
             except DataError as problem:
                 if on_error == "raise":
                     raise

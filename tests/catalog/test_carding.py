@@ -14,6 +14,7 @@ from climeri_platform.catalog.carding import (
     apply_cards,
     completed,
     find_cards,
+    join_cards,
     stored_cards,
 )
 from climeri_platform.catalog.cards import SimulationCard
@@ -237,3 +238,25 @@ def test_the_pure_join_keeps_rows_and_order():
         files_schema(cmip)
     )
     assert find_cards(cmip, None, "r", ["a/b.nc"]).cards == []
+
+
+def test_cards_stay_where_nobody_could_look_this_time(built):
+    snapshot = open_snapshot(built)
+    files = snapshot.read("libIGCM", "files")
+    late = pl.col("job_name").is_in(["T1", "T3"])
+    files = files.with_columns(
+        stale=pl.when(late).then(pl.lit("2026-01-01")),
+        calendar=pl.lit(None, pl.String),
+    )
+    seen = [each for each in stored_cards(snapshot, "libIGCM") if each.folder.endswith("/T0")]
+    family, (rows,), beside = join_cards(load_family("libIGCM"), {"mine": (files, seen)}, snapshot)
+    told = {row["job_name"]: row for row in rows.to_dicts()}
+    assert family.parameters == ["tau"]
+    # T1 and T3 were not looked at; T2 was, and its card is gone
+    assert [told[f"T{n}"]["card"] for n in range(5)] == [
+        *("carded", "carded", "uncarded", "uncarded", "uncarded")
+    ]
+    assert told["T1"]["params.tau"] == "0.2"
+    assert told["T3"]["calendar"] == "noleap"
+    folders = [each["folder"].rpartition("/")[2] for each in json.loads(beside["cards.json"])]
+    assert folders == ["T0", "T1", "T3"]

@@ -60,3 +60,8 @@ def test_cards_reach_the_search(run, tmp_path):
     assert "bad.yaml: line 2: no YAML" in out
     code, out, _ = run("catalog", "search", "params.tau=0.1", "card=carded", "--store", store)
     assert (code, len(out.splitlines())) == (0, 1)
+    assert "uncarded" not in out
+    assert run("catalog", "add", tmp_path / "T", "--store", store)[0] == 0
+    for words in ((), ("libIGCM",)):
+        code, out, _ = run("catalog", "search", *words, "--store", store)
+        assert (code, out.count("  uncarded")) == (0, 1)

@@ -103,6 +103,7 @@ def test_search_without_a_name_asks_every_catalog(run, both):
         "ssp585": "shared",
         "my-run": "own",
     }
+    assert all(each["here"] for each in told["datasets"])
     (path,) = told["datasets"][-1]["paths"]
     assert path.endswith("my-run_r1i1p1f1_gr_185001-201412.nc")
     code, out, _ = run("catalog", "facets", "variable=tas", "--json")

@@ -17,6 +17,7 @@ from climeri_platform.access import IncompleteDataWarning
 from climeri_platform.catalog import build_catalog, open_snapshot
 from climeri_platform.core.errors import (
     DataError,
+    NotHere,
     NothingFound,
     StoreDamaged,
     StoreError,
@@ -84,6 +85,8 @@ def test_common_names_find_in_all_families(everything):
     found = everything.search(variable="tas", experiment="historical")
     table = found.datasets
     assert {"CMIP6", "CORDEX", "libIGCM", "Oasis"} == set(table["catalog"])
+    assert set(table.filter(pl.col("card") == "uncarded")["catalog"]) == {"libIGCM"}
+    assert set(table.filter(pl.col("card").is_null())["catalog"]) == {"CMIP6", "CORDEX", "Oasis"}
     assert set(table["variable"]) == {"tas"}
     assert set(table["experiment"]) == {"historical"}
     assert table.height == len(found)
@@ -318,6 +321,27 @@ def test_a_catalog_from_before_the_rules_were_kept_knows_no_cards(demo_store, tm
     assert len(found) == len(open_catalog("libIGCM", store=demo_store))
     assert "card" not in found.facets()
     assert len(open_catalog(store=old).search(experiment="historical")["libIGCM"]) == len(found)
+
+
+def test_what_the_shared_store_has_elsewhere_is_taken_from_ones_own(tmp_path, monkeypatch):
+    places = {}
+    for name in ("bdd", "mine"):
+        path = tmp_path / name / "CMIP6" / FILE.format(exp="a", version="v1")
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x")
+        build_catalog("CMIP6", tmp_path / name / "CMIP6", store=tmp_path / f"s-{name}")
+        places[name] = tmp_path / f"s-{name}"
+    shutil.rmtree(tmp_path / "bdd")
+    monkeypatch.setenv("CLIMERI_STORE", str(places["bdd"]))
+    monkeypatch.setenv("CLIMERI_OWN_STORE", str(places["mine"]))
+    found = open_catalog()
+    assert found.datasets["store"].to_list() == ["shared"]
+    with pytest.raises(NotHere):
+        found.open()
+    here = found.here()
+    assert here.datasets["store"].to_list() == ["own"]
+    assert here["own:CMIP6"].paths()
+    assert len(here) == 1
 
 
 FILE = (
