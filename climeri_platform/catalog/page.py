@@ -128,8 +128,8 @@ def printable(text: str) -> str:
 
     Examples
     --------
-    >>> print(printable("tas\n\x1b[31m\u202e.nc"), printable("caf\udce9.nc"))
-    tas\n\x1b[31m\u202e.nc caf\xe9.nc
+    >>> print(printable("tas\n\x1b[31m\u202e.nc"), printable("\udce9.nc"))
+    tas\n\x1b[31m\u202e.nc \xe9.nc
     """
     if text.isprintable():
         return text

@@ -60,7 +60,7 @@ def _telling(site: str | None, store: str | None, metrics: str | None) -> Iterat
         for tell in (_tell_failure, _tell_metrics):
             try:
                 tell(site, store, metrics, began, seconds, code, problem)
-            except (ClimeriError, OSError) as another:
+            except Exception as another:  # noqa: BLE001 - it must not hide the reason
                 _LOGGER.warning("%s", getattr(another, "message", another))
         raise
     _tell_metrics(site, store, metrics, began, time.perf_counter() - clock, 0, None)
