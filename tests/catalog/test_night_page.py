@@ -132,7 +132,7 @@ def test_sums_and_what_could_be_freed():
     assert ["All 2", "7", "15.0 kB"] in page.rows
     assert ["All 3", "7", "15.0 kB"] in page.rows
     assert page.text.index("IPSL") < page.text.index("CNRM")
-    assert "30 datasets stand in the same version at several roots" in page.text
+    assert "30 datasets in the same version at several roots" in page.text
     assert f"would free {size_text(75000)}" in page.text
     assert page.rows.count(["d", "none", "a, b", "2.5 kB"]) == 20
     assert "The 20 largest" in page.text
@@ -152,6 +152,24 @@ def test_lists_are_cut_with_the_full_number():
     assert "bdd:20.nc" not in page.text
     assert "bdd:old.nc → bdd:new.nc" in page.text
     assert "1 dataset with another newest version" in page.text
+
+
+def test_what_headers_say_is_told():
+    root = a_root("walked", headers=5, headers_left=6, headers_problem="the extra is missing")
+    root.contradictions = [("a.nc", "the header says 360_day")] * 1000
+    root.headers_failed = [("b.nc", "truncated")]
+    page = Page(night_page(a_night(roots=[root])))
+    head, _, below = page.text.partition("In numbers")
+    assert "lost (CMIP5) : no header was read: the extra is missing" in head
+    assert "the headers of 1 file could not be read" in head
+    assert "the headers of 1,000 files contradict their names" in head
+    assert (
+        "5 headers read, 6 left for later, 1 not readable, at least 1,000 that contradict the name"
+        in below
+    )
+    assert "b.nc: truncated" in below
+    assert below.count("a.nc: the header says 360_day") == 20
+    assert "and at least 980 more" in below
 
 
 def test_a_report_of_an_older_version_has_a_page():
