@@ -57,9 +57,16 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Files that do not follow the rules of the family, by reason.",
         (*_ROOT, "code"),
     ),
-    "climeri_root_unreadable_paths": ("Paths that could not be read.", _ROOT),
+    "climeri_root_unreadable_paths": (
+        "Paths that could not be read; a thousand at most are counted.",
+        _ROOT,
+    ),
     "climeri_root_pending_directories": ("Directories left for the next night.", _ROOT),
     "climeri_root_unreadable_headers": ("Files of which the header could not be read.", _ROOT),
+    "climeri_root_contradicting_headers": (
+        "Files of which the header contradicts the name; a thousand at most are counted.",
+        _ROOT,
+    ),
     "climeri_root_pending_headers": ("Headers left for the next night.", _ROOT),
     "climeri_root_scan_duration_seconds": ("How long the scan took.", _ROOT),
 }
@@ -149,6 +156,7 @@ def _of_root(root: dict[str, Any]) -> dict[str, float]:
     found |= {name: root[counted] for name, counted in _COUNTED.items()}
     found["climeri_root_unreadable_paths"] = len(root["unreadable"])
     found["climeri_root_unreadable_headers"] = len(root["headers_failed"])
+    found["climeri_root_contradicting_headers"] = len(root["contradictions"])
     return found
 
 

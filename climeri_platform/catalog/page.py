@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from climeri_platform import __version__
-from climeri_platform.catalog.night import NightReport, RootNight
+from climeri_platform.catalog.night import NAMED, NightReport, RootNight
 from climeri_platform.catalog.walk import readable
 from climeri_platform.core.extras import needs
 from climeri_platform.core.sizes import size_text
@@ -96,7 +96,7 @@ def _template() -> Template:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     house.filters |= {"bytes": size_text, "number": "{:,}".format, "duration": duration_text}
-    house.filters |= {"when": _when, "many": many}
+    house.filters |= {"when": _when, "many": many, "cut": cut}
     return house.from_string(TEMPLATE.read_text(encoding="utf-8"))
 
 
@@ -128,8 +128,8 @@ def printable(text: str) -> str:
 
     Examples
     --------
-    >>> print(printable("tas\n\x1b[31m\u202e.nc"), printable("caf\udce9.nc"))
-    tas\n\x1b[31m\u202e.nc caf\xe9.nc
+    >>> print(printable("tas\n\x1b[31m\u202e.nc"), printable("\udce9.nc"))
+    tas\n\x1b[31m\u202e.nc \xe9.nc
     """
     if text.isprintable():
         return text
@@ -183,7 +183,7 @@ def _sums(told: dict[str, Any]) -> dict[str, Any]:
         "headers",
         "headers_left",
     )
-    lists = ("unreadable", "headers_failed")
+    lists = ("unreadable", "headers_failed", "contradictions")
     roots = told["roots"]
     sums: dict[str, Any] = {each: sum(root[each] for root in roots) for each in columns}
     return sums | {each: sum(len(root[each]) for root in roots) for each in lists}
@@ -235,6 +235,24 @@ def _when(began: str, seconds: float = 0.0) -> str:
     except (ValueError, TypeError):
         return began
     return moment.strftime("%A %-d %B %Y, %H:%M UTC")
+
+
+def cut(listed: list[Any], text: str) -> str:
+    """Return a text about a list of a report, which may be longer than reports hold.
+
+    Parameters
+    ----------
+    listed
+        A list of a report.
+    text
+        What is said of it.
+
+    Examples
+    --------
+    >>> cut(["a"], "1 path"), cut(["a"] * NAMED, "1,000 paths")
+    ('1 path', 'at least 1,000 paths')
+    """
+    return f"at least {text}" if len(listed) >= NAMED else text
 
 
 def many(count: int, one: str, several: str = "") -> str:

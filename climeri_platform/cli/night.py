@@ -60,10 +60,19 @@ def _telling(site: str | None, store: str | None, metrics: str | None) -> Iterat
         for tell in (_tell_failure, _tell_metrics):
             try:
                 tell(site, store, metrics, began, seconds, code, problem)
-            except (ClimeriError, OSError) as another:
+            except Exception as another:  # noqa: BLE001 - it must not hide the reason
                 _LOGGER.warning("%s", getattr(another, "message", another))
         raise
     _tell_metrics(site, store, metrics, began, time.perf_counter() - clock, 0, None)
+
+
+def _site(site: str | None) -> str:
+    from climeri_platform.sites import load_site
+
+    try:
+        return load_site(site).site  # not an alias: its metrics would be another site's
+    except ClimeriError:
+        return setting("site", site)
 
 
 def _exit_code(problem: BaseException) -> int:
@@ -94,7 +103,7 @@ def _tell_failure(
         return  # no store: somebody else's folder gets no reports from us
     said = str(getattr(problem, "message", "")) or (str(problem) or type(problem).__name__)
     told = failed_night(
-        setting("site", site),
+        _site(site),
         folder,
         began=began,
         seconds=seconds,
@@ -125,9 +134,7 @@ def _tell_metrics(
     except ClimeriError as problem:
         last = None
         _LOGGER.warning("%s; the metrics say nothing of the roots", problem.message)
-    registry = night_metrics(
-        last, site=setting("site", site), began=began, seconds=seconds, exit_code=code
-    )
+    registry = night_metrics(last, site=_site(site), began=began, seconds=seconds, exit_code=code)
     write_metrics(metrics, registry)
 
 
@@ -200,7 +207,12 @@ def _root(root: dict[str, Any]) -> Iterator[str]:
     for code, count in root["reasons"].items():
         yield f"  rejected, {code}: {count:,}, such as {root['examples'].get(code, '')}"
     yield from _shown([f"  not readable: {': '.join(each)}" for each in root["unreadable"]])
+    if root["headers_problem"]:
+        yield f"  no header was read: {root['headers_problem']}"
+    if root["headers"] or root["headers_left"]:
+        yield f"  {root['headers']:,} headers read, {root['headers_left']:,} left for later"
     yield from _shown([f"  header not readable: {': '.join(e)}" for e in root["headers_failed"]])
+    yield from _shown([f"  header contradicts: {': '.join(e)}" for e in root["contradictions"]])
 
 
 def _changes(changes: list[dict[str, Any]]) -> Iterator[str]:
@@ -212,9 +224,12 @@ def _changes(changes: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _duplicated(duplicated: list[dict[str, Any]]) -> Iterator[str]:
+    from climeri_platform.catalog.page import cut, many
+
     if duplicated:
         freed = size_text(sum(each["size"] for each in duplicated))
-        yield f"{len(duplicated):,} datasets stand at several roots; one copy of each less: {freed}"
+        number = cut(duplicated, many(len(duplicated), "dataset"))
+        yield f"{number} at several roots; one copy of each less: {freed}"
 
 
 def _shown(lines: list[str]) -> Iterator[str]:

@@ -36,6 +36,7 @@ def a_night():
     walked.changed, walked.gone, walked.carried, walked.pending = 4, 5, 6, 8
     walked.reasons, walked.rejected, walked.seconds = {"name": 2, "directory": 9}, 11, 1.5
     walked.unreadable, walked.headers_failed, walked.headers_left = [("a", "b")], [("c", "d")], 12
+    walked.contradictions = [("e", "f")] * 3
     lost = RootNight("lost", "CMIP5", "/lost", state="carried forward", stale="2025-12-24")
     lost.catalogued = lost.carried = 99
     never = RootNight("never", "CMIP5", "/never", state="carried forward", reason="no mount")
@@ -76,7 +77,7 @@ def test_every_number_is_there():
     told = {
         "files": 7, "bytes": 70, "datasets": 2, "new_files": 3, "changed_files": 4, "gone_files": 5,
         "carried_files": 6, "pending_directories": 8, "unreadable_paths": 1, "unreadable_headers": 1,
-        "pending_headers": 12, "scan_duration_seconds": 1.5, "stale": 0, "walked": 1,
+        "pending_headers": 12, "contradicting_headers": 3, "scan_duration_seconds": 1.5, "stale": 0, "walked": 1,
         "stale_since_timestamp_seconds": None,
     }  # fmt: skip
     assert {name: one(found, f"root_{name}", **here) for name in told} == told

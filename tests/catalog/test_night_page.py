@@ -132,7 +132,7 @@ def test_sums_and_what_could_be_freed():
     assert ["All 2", "7", "15.0 kB"] in page.rows
     assert ["All 3", "7", "15.0 kB"] in page.rows
     assert page.text.index("IPSL") < page.text.index("CNRM")
-    assert "30 datasets stand in the same version at several roots" in page.text
+    assert "30 datasets in the same version at several roots" in page.text
     assert f"would free {size_text(75000)}" in page.text
     assert page.rows.count(["d", "none", "a, b", "2.5 kB"]) == 20
     assert "The 20 largest" in page.text
@@ -152,6 +152,24 @@ def test_lists_are_cut_with_the_full_number():
     assert "bdd:20.nc" not in page.text
     assert "bdd:old.nc → bdd:new.nc" in page.text
     assert "1 dataset with another newest version" in page.text
+
+
+def test_what_headers_say_is_told():
+    root = a_root("walked", headers=5, headers_left=6, headers_problem="the extra is missing")
+    root.contradictions = [("a.nc", "the header says 360_day")] * 1000
+    root.headers_failed = [("b.nc", "truncated")]
+    page = Page(night_page(a_night(roots=[root])))
+    head, _, below = page.text.partition("In numbers")
+    assert "lost (CMIP5) : no header was read: the extra is missing" in head
+    assert "the headers of 1 file could not be read" in head
+    assert "the headers of 1,000 files contradict their names" in head
+    assert (
+        "5 headers read, 6 left for later, 1 not readable, at least 1,000 that contradict the name"
+        in below
+    )
+    assert "b.nc: truncated" in below
+    assert below.count("a.nc: the header says 360_day") == 20
+    assert "and at least 980 more" in below
 
 
 def test_a_report_of_an_older_version_has_a_page():
@@ -246,30 +264,55 @@ def test_it_asks_nothing_of_a_network_and_runs_nothing():
     assert {v for n, v in page.attributes if n == "aria-labelledby"} <= set(ids)
 
 
-@pytest.mark.browser
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_a_phone_and_can_be_read(scheme, tmp_path):
+@pytest.fixture
+def browser():
     api = pytest.importorskip("playwright.sync_api", reason="the package playwright is wanted")
     if not CHROMIUM.exists():
         pytest.skip(f"Debian's chromium is wanted: {CHROMIUM}")
-    change = {"family": "CMIP6", "added": ["bdd:" + "very/long" * 40]}
-    roots = [a_root("carried forward", stale="2025-12-24", reason="long" * 80)]
-    file = tmp_path / "page.html"
-    file.write_text(night_page(a_night(roots=roots, changes=[change])))
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 360, "height": 800}, color_scheme=scheme)
-        told = []
-        page.on("console", lambda message: told.append(message.text))
-        page.on("request", lambda request: told.append(request.url))
-        page.goto(file.as_uri())
-        width = page.evaluate("document.documentElement.scrollWidth")
-        contrasts = page.evaluate(CONTRASTS)
+        yield browser
         browser.close()
-    assert told == [file.as_uri()]
-    assert width <= 360
+
+
+@pytest.fixture
+def wide(tmp_path):
+    """A page with paths and reasons that are long."""
+    change = {"family": "CMIP6", "added": ["bdd:" + "very/long" * 40]}
+    lost = a_root("carried forward", stale="2025-12-24", reason="long" * 80, carried=12_345_678)
+    lost.mount, lost.catalogued = "/gpfsstore/rech/psl/commun/CMIP5/main", 12_345_678
+    file = tmp_path / "page.html"
+    file.write_text(night_page(a_night(roots=[lost, lost], changes=[change])))
+    return file
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone_and_can_be_read(scheme, browser, wide):
+    page = browser.new_page(viewport={"width": 360, "height": 800}, color_scheme=scheme)
+    told = []
+    page.on("console", lambda message: told.append(message.text))
+    page.on("request", lambda request: told.append(request.url))
+    page.goto(wide.as_uri())
+    assert told == [wide.as_uri()]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    contrasts = page.evaluate(CONTRASTS)
     assert len(contrasts) > 30
     assert min(contrasts) >= 4.5  # WCAG AA
+
+
+@pytest.mark.browser
+def test_it_fits_a_sheet_of_paper(browser, wide):
+    # A4 less the margins of a printer, in CSS pixels
+    page = browser.new_page(viewport={"width": 718, "height": 1047}, color_scheme="dark")
+    page.goto(wide.as_uri())
+    page.emulate_media(media="print", color_scheme="dark")
+    widths = page.evaluate("[...document.querySelectorAll('.wide')].map(e => e.scrollWidth)")
+    assert widths
+    assert max(widths) <= 718
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    contrasts = page.evaluate(CONTRASTS)
+    assert min(contrasts) >= 4.5
 
 
 CONTRASTS = """() => {

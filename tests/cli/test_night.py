@@ -83,7 +83,7 @@ def test_a_night_and_its_report(refresh, run, site):
     assert "before it nothing" in out
     assert "  1 files, 1.5 kB, 1 datasets; 1 new, 0 changed, 0 gone, 0 kept unseen" in out
     assert r"rejected, directory: 1, such as CMIP6/<b>stray\x1b[31m.nc" in out
-    assert "1 datasets stand at several roots; one copy of each less: 1.5 kB" in out
+    assert "1 dataset at several roots; one copy of each less: 1.5 kB" in out
     assert "\x1b" not in out
     told = json.loads(run("report", "--json")[1])
     assert run("report", told["snapshot"])[1] == out
@@ -124,6 +124,17 @@ def test_a_failure_keeps_the_last_numbers_and_says_so(refresh, run, site):
     assert "failed, exit code 2: the sources" in out
     assert f"readers have {last}" in out
     assert "Failed, exit code 2" in (site / "store/reports/latest.html").read_text()
+
+
+def test_another_name_of_a_site_is_the_same_site(refresh, site, monkeypatch):
+    monkeypatch.setenv("CLIMERI_TEST_CENTRE", str(site / "centre"))
+    assert refresh("--site", "testcentre")[0] == 0
+    assert (
+        'climeri_refresh_exit_code{site="test-centre"} 0.0' in (site / "climeri.prom").read_text()
+    )
+    (site / "sources/all.yaml").write_text("sources: 3")
+    assert refresh("--site", "nowhere")[0] == 2
+    assert 'climeri_refresh_exit_code{site="nowhere"} 2.0' in (site / "climeri.prom").read_text()
 
 
 def test_a_busy_store_is_told(refresh, run, site, monkeypatch):
