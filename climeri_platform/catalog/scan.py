@@ -126,7 +126,11 @@ def scan_root(
     )
     walked = datetime.now(UTC).isoformat(timespec="seconds")
     with _without_collector():
-        listing = pl.concat([pl.DataFrame(schema=LISTING), *tables]).sort("path")
+        listing = pl.concat([pl.DataFrame(schema=LISTING), *tables]).sort(
+            "path", maintain_order=True
+        )
+        if inventory is not None:  # a list that was made of several may name a file twice
+            listing = listing.filter(pl.col("path") != pl.col("path").shift(-1).fill_null(""))
         rows, refused = _read(rules, place, listing, known)
     rows = without_twins(rows, skipped).rename({"group": "unix_group"})
     skipped.notes += latest_that_disagree(rows, skipped.latest)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from climeri_platform.catalog import CatalogView, build_catalog
+from climeri_platform.catalog import CatalogView, build_catalog, records
 from climeri_platform.catalog.inventory import FIND_FORMAT, read_inventory
 from climeri_platform.catalog.listing import gather
 from climeri_platform.catalog.walk import Skipped, walk
@@ -147,3 +147,54 @@ def test_tables_without_the_columns_are_refused(suffix, tmp_path):
 def test_a_missing_inventory(tmp_path):
     with pytest.raises(RootUnusable, match="cannot be read"):
         list(read_inventory(tmp_path / "none", "/root", Skipped(), []))
+
+
+def test_a_file_that_is_listed_twice_is_one_and_times_before_1970_count(tmp_path):
+    path = f"{DATASET}/v20180803/{NAME.format('185001-194912')}"
+    file = tmp_path / "list"
+    file.write_text(f"{path}\t1\t5\n{path}\t2\t-1.5\n")
+    build_catalog("CMIP6", "/elsewhere", store=tmp_path / "store", inventory=file)
+    found = rows(tmp_path / "store")
+    assert found.select("size", "mtime").rows() == [(2, -1_500_000_000)]
+
+
+def test_a_short_form_says_what_it_cannot_know(tree, tmp_path):
+    file = tmp_path / "list.parquet"
+    place = f"{DATASET}/v20180803/{NAME.format('185001-194912')}"
+    frame = pl.DataFrame(
+        {"path": [place], "size": [1], "mtime": [1.5], "inode": [7], "blocks": [0]}
+    )
+    frame.write_parquet(file)
+    report = build_catalog("CMIP6", tree, store=tmp_path / "store", inventory=file)
+    assert [each.partition(":")[0].partition(" (")[0] for each in report.unknown] == [
+        "rewrites in place",
+        "what links lead to",
+        "who may read a file",
+    ]
+    found = rows(tmp_path / "store")
+    columns = ["inode", "online", "ctime", "group", "public"]
+    assert found.select(columns).rows() == [(7, False, None, None, None)]
+    long = build_catalog(
+        "CMIP6", tree, store=tmp_path / "long", inventory=find(tree, tmp_path / "inventory")
+    )
+    assert long.unknown == []
+
+
+def test_pieces_of_a_list_fit_together(tree, tmp_path, monkeypatch):
+    inventory = find(tree, tmp_path / "inventory")
+    whole = pl.concat(read_inventory(inventory, tree, Skipped(), [])).sort("path")
+    for size in (1, 37, 400):
+        monkeypatch.setattr(records, "_PIECE", size)
+        pieces = pl.concat(read_inventory(inventory, tree, Skipped(), [])).sort("path")
+        assert pieces.equals(whole)
+
+
+def test_what_is_outside_of_the_list_is_unseen_and_not_gone(tree, tmp_path):
+    version = tree / DATASET / "v20180803"
+    (version / "out.nc").symlink_to("/somewhere/else/a.nc")
+    (version / "up.nc").symlink_to("../" * 40 + "b.nc")
+    skipped = Skipped()
+    list(read_inventory(find(tree, tmp_path / "inventory"), tree, skipped, []))
+    inside = f"{DATASET}/v20180803/"
+    assert skipped.unseen == [f"{inside}out.nc", f"{inside}up.nc"]
+    assert len(skipped.unreadable) == 3  # with the one that dangles

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -348,3 +349,14 @@ def test_a_link_whose_target_may_not_be_read_does_not_dangle():
         )
     said = "[('a.nc', 'Permission denied'), ('b.nc', 'dangling link')] ['a.nc']"
     assert done.stdout.strip() == said
+
+
+def test_a_walk_that_is_given_up_stops_its_walkers(broad):
+    before = threading.active_count()
+    listing = walk(broad, Skipped(), Walking(walkers=8, calls_per_second=500))
+    next(listing)
+    listing.close()
+    until = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < until:
+        time.sleep(0.01)
+    assert threading.active_count() == before
