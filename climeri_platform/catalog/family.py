@@ -29,17 +29,9 @@ if TYPE_CHECKING:
     from climeri_platform.core.timespan import TimeSpan
 
 __all__ = [
-    "Family",
-    "Layout",
-    "ParsedPath",
-    "Place",
-    "Rejected",
-    "family_names",
-    "load_family",
-    "span_of",
+    *("Family", "Layout", "ParsedPath", "Place", "Rejected"),
+    *("family_names", "load_family", "span_of"),
 ]
-
-_ANYTHING = r"[^/]+"
 
 
 class Rejected(Exception):
