@@ -29,8 +29,14 @@ if TYPE_CHECKING:
     from climeri_platform.core.timespan import TimeSpan
 
 __all__ = [
-    *("Family", "Layout", "ParsedPath", "Place", "Rejected"),
-    *("family_names", "load_family", "span_of"),
+    "Family",
+    "Layout",
+    "ParsedPath",
+    "Place",
+    "Rejected",
+    "family_names",
+    "load_family",
+    "span_of",
 ]
 
 
