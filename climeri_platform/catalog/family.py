@@ -410,8 +410,7 @@ def load_family(name: str | os.PathLike[str]) -> Family:
     Raises
     ------
     UnknownFamily
-        If there is no such family, its file is not valid, or a file of one's own takes the name
-        of a family that is installed.
+        If there is none, its file is not valid, or takes the name of an installed family.
 
     Examples
     --------
