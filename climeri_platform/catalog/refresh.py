@@ -25,6 +25,7 @@ from climeri_platform.catalog.history import changes
 from climeri_platform.catalog.layout import store_path
 from climeri_platform.catalog.lock import holding
 from climeri_platform.catalog.night import (
+    NAMED,
     NightReport,
     RootNight,
     bytes_by_model,
@@ -281,7 +282,7 @@ def _read_headers(
         told.headers_problem = problem.message
         return
     failed = root.headers.filter(pl.col("header_problem").is_not_null())
-    told.headers_failed = failed.select("path", "header_problem").rows()
+    told.headers_failed = failed.select("path", "header_problem").head(NAMED).rows()
     read = wanted.join(root.headers, on=SAME, how="semi", nulls_equal=True).height
     told.headers, told.headers_left = read, wanted.height - read
 
@@ -289,28 +290,55 @@ def _read_headers(
 def _renew(root: _Root, previous: Snapshot | None, *, any_loss: bool) -> None:
     """Make the rows of a root: of this night, or of the last one that had it."""
     source, told = root.source, root.told
-    if root.rules is None or told.state == "not its hour":
+    if root.rules is None:
+        root.renewal = _without_rules(source, previous)
+    elif told.state == "not its hour":
+        # its numbers are those of the last night that had it, and its rows stay as they are
+        if (kept := _as_it_was(root, root.rules, previous)) is not None:
+            told.count(replace(kept, files=kept.before))
         return
-    if root.scan is not None and root.problem is None:
-        loss = 1.0 if any_loss else source.loss
+    elif root.scan is not None and root.problem is None:
         try:
-            scan = mark_retracted(root.scan, source.retracted)
-            renewal = _renewal(root, root.rules, scan, previous, loss=loss)
-            if root.headers is not None:
-                files = with_headers(renewal.files, root.headers)
-                renewal = replace(renewal, files=files)
-            root.renewal = renewal
+            root.renewal = _of_this_night(root, root.rules, root.scan, previous, any_loss=any_loss)
         except ClimeriError as problem:
             root.problem = problem
-    if root.problem is not None:
+    if root.rules is not None and root.problem is not None:
         told.state, told.reason = "carried forward", root.problem.message
-        try:
-            if previous is not None:
-                root.renewal = carry_root(previous, root.rules, source.root)
-        except StoreError as problem:
-            told.reason += f"; and its rows cannot be read: {problem.message}"
+        root.renewal = _as_it_was(root, root.rules, previous)
     if root.renewal is not None:
         told.count(root.renewal)
+
+
+def _of_this_night(
+    root: _Root, rules: Family, scan: Scan, previous: Snapshot | None, *, any_loss: bool
+) -> Renewal:
+    source = root.source
+    scan = mark_retracted(scan, source.retracted)
+    renewal = _renewal(root, rules, scan, previous, loss=1.0 if any_loss else source.loss)
+    if root.headers is None:
+        return renewal
+    return replace(renewal, files=with_headers(renewal.files, root.headers))
+
+
+def _as_it_was(root: _Root, rules: Family, previous: Snapshot | None) -> Renewal | None:
+    if previous is None:
+        return None
+    try:
+        return carry_root(previous, rules, root.source.root)
+    except StoreError as problem:
+        root.told.reason += f"; and its rows cannot be read: {problem.message}"
+        return None
+
+
+def _without_rules(source: Source, previous: Snapshot | None) -> Renewal | None:
+    """Carry a root forward by the rules of the snapshot, as its own cannot be read."""
+    name = Path(source.family).stem if source.family.endswith((".yaml", ".yml")) else source.family
+    if previous is None or name not in previous.families:
+        return None
+    try:
+        return carry_root(previous, previous.rules(name), source.root)
+    except StoreError:
+        return None  # what is damaged stays damaged, and `check` tells it
 
 
 def _nothing_at_all(roots: Sequence[_Root], store: Path) -> RootUnusable:

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 import yaml
 
-from climeri_platform.catalog import CatalogView, build_catalog, open_snapshot
+from climeri_platform.catalog import CatalogView, build_catalog, load_family, open_snapshot
 from climeri_platform.catalog.history import check_store
 from climeri_platform.catalog.lock import holding
 from climeri_platform.catalog.refresh import refresh
@@ -409,3 +409,27 @@ def test_a_site_may_be_the_file_of_its_profile(tmp_path):
     refresh(str(profile), store=tmp_path / "store", sources=sources)
     assert open_snapshot(tmp_path / "store").card.site == "my-site"
     assert (tmp_path / "store/export/my-site/CMIP6.json").is_file()
+
+
+def test_a_family_whose_rules_broke_is_carried_by_those_of_the_snapshot(night, tmp_path):
+    rules = load_family("CMIP6").model_dump(exclude_defaults=True)
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(yaml.safe_dump({**rules, "family": "mine"}))
+    source = {"root": "m", "path": str(tmp_path / "a"), "family": str(mine)}
+    (night.folder / "mine.yaml").write_text(yaml.safe_dump({"sources": [source]}))
+    night.run()
+    mine.write_text("family: [")
+    report = night.run()
+    told = by_root(report)["m"]
+    assert (told.state, told.catalogued) == ("carried forward", 10)
+    assert told.stale
+    assert night.files("mine")["stale"].null_count() == 0
+    assert night.files()["stale"].null_count() == 20
+
+
+def test_a_root_outside_its_window_keeps_its_numbers_in_the_report(night):
+    night.run()
+    hour = time.localtime().tm_hour
+    night.declare(window=f"{(hour + 2) % 24:02}:00-{(hour + 3) % 24:02}:00")
+    told = by_root(night.run())["a"]
+    assert (told.catalogued, told.datasets, told.new, told.gone) == (10, 10, 0, 0)
