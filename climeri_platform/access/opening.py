@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from climeri_platform.access.combine import holes, join_in_time, time_dimension
 from climeri_platform.access.files import open_file
-from climeri_platform.access.periods import HOLE, holes_in_names, shorter_than_named
+from climeri_platform.access.periods import HOLE, RETRACTED, holes_in_names, shorter_than_named
 from climeri_platform.access.report import IncompleteDataWarning, OpenReport
 from climeri_platform.core.errors import DataError, DatasetInconsistent, FileUnreadable, UsageError
 
@@ -147,7 +147,7 @@ def open_datasets(
             f"{first.cause}",
             hint=first.remedy,
         )
-    if skipped or any(each.cause.startswith(HOLE) for each in report.having("noted")):
+    if skipped or any(each.cause.startswith((HOLE, RETRACTED)) for each in report.having("noted")):
         warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=3)
     return Opened(datasets, report)
 

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["HOLE", "holes_in_names", "not_covered", "shorter_than_named"]
+__all__ = ["HOLE", "RETRACTED", "holes_in_names", "not_covered", "shorter_than_named"]
 
 HOLE = "a hole in time"
+RETRACTED = "retracted"
+"""The beginnings of notes of which nobody may remain unaware: they are warned of."""
 Span = tuple[int, int]
 
 

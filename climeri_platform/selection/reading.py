@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from climeri_platform.access import DatasetFiles
-from climeri_platform.access.periods import HOLE, not_covered
+from climeri_platform.access.periods import HOLE, RETRACTED, not_covered
 from climeri_platform.catalog.replicas import choose, not_here, replicas_here
 from climeri_platform.core.errors import OnTape
 
@@ -39,9 +39,11 @@ def files_to_open(view: CatalogView, *, recall: bool) -> list[DatasetFiles]:
     """
     replicas = replicas_here(view.snapshot)
     columns = ["dataset", "version", "root", "path", "start", "end", "frequency"]
-    if "online" in view.file_rows.collect_schema():  # stores know it that look at tape
-        columns.append("online")
+    # stores of older releases know nothing of tape, nor of what the night could not see
+    known = view.file_rows.collect_schema()
+    columns += [name for name in ("online", "stale", "retracted", "contradiction") if name in known]
     files = view.files(*columns)
+    marks = _marks(files)
     groups = _grouped(files)
     chosen = choose(files, replicas)
     versions: dict[str, int] = {}
@@ -63,7 +65,7 @@ def files_to_open(view: CatalogView, *, recall: bool) -> list[DatasetFiles]:
                 tuple(f"{mount}/{path}" for path, *_ in opened),
                 tuple((start, end) for _, start, end, _ in opened if start and end),
                 attributes,
-                _notes(root, roots) if len(roots) > 1 and not refusal else (),
+                () if refusal else (*_notes(root, roots), *marks.get((dataset, version, root), ())),
                 refusal,
             )
         )
@@ -79,6 +81,35 @@ def _grouped(files: pl.DataFrame) -> dict[tuple[str, str | None], _Roots]:
         span = (None, None) if climatology else (row["start"], row["end"])
         there.setdefault(row["root"], []).append((row["path"], *span, row.get("online")))
     return groups
+
+
+def _marks(files: pl.DataFrame) -> dict[tuple[str, str | None, str], tuple[str, ...]]:
+    """Say what the catalog knows against the files of a replica."""
+    import polars as pl
+
+    if "stale" not in files.columns:
+        return {}
+    marked = files.filter(
+        pl.col("stale").is_not_null()
+        | pl.col("retracted").fill_null(value=False)
+        | pl.col("contradiction").is_not_null()
+    )
+    found: dict[tuple[str, str | None, str], tuple[str, ...]] = {}
+    rows = marked.group_by("dataset", "version", "root").agg(
+        pl.col("stale").min(),
+        pl.col("retracted").any(),
+        pl.col("contradiction").drop_nulls().unique().sort(),
+        pl.col("stale").count().alias("unseen"),
+    )
+    for dataset, version, root, stale, retracted, contradictions, unseen in rows.iter_rows():
+        notes = [f"{RETRACTED}: its publisher took {version} back"] if retracted else []
+        if stale is not None:
+            notes.append(
+                f"{unseen} of its files were last seen before {stale}, and may have changed"
+            )
+        notes += [f"a header contradicts the name: {each}" for each in contradictions]
+        found[dataset, version, root] = tuple(notes)
+    return found
 
 
 def _refusal(
@@ -110,6 +141,8 @@ def _notes(chosen: str, roots: _Roots) -> tuple[str, ...]:
         for name, files in roots.items()
     }
     others = sorted(set(roots) - {chosen})
+    if not others:
+        return ()
     notes = [f"taken from {chosen}; also at {', '.join(others)}"]
     for other in others:
         more, here = len(roots[other]), len(roots[chosen])
