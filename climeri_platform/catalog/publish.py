@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -186,9 +187,12 @@ def publish(
         _sweep(store)
         _carry_over(building, previous, without={each.family.family for each in tables})
         mounts = {root.root_id: root.mount for root in roots}
-        for each in tables:
-            _write_family(building, each)
-            export_tables(each.files, each.family, mounts, building / "export" / site)
+        with ThreadPoolExecutor(1) as beside:  # both are native code, which two cores share
+            for each in tables:
+                folder = building / "export" / site
+                export = beside.submit(export_tables, each.files, each.family, mounts, folder)
+                _write_family(building, each)
+                export.result()
         (building / "snapshot.json").write_text(card.model_dump_json(indent=2), encoding="utf-8")
         for path in [*building.rglob("*"), building]:
             _sync(path)
