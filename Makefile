@@ -35,6 +35,7 @@ format: setup
 bench: setup
 	@$(BIN)/python benchmarks/first_minute.py
 	@$(BIN)/python benchmarks/search.py
+	@$(BIN)/python benchmarks/headers.py
 	@$(BIN)/python benchmarks/scan.py
 
 lock: setup

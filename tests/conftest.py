@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ def _no_settings_of_mine(
         if name.startswith("CLIMERI_") and not name.startswith("CLIMERI_TEST"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "no-data"))
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +45,17 @@ def cdo() -> str:
     found = shutil.which("cdo")
     if found is None:
         pytest.skip("wants the Debian package cdo")
+    return found
+
+
+@pytest.fixture(scope="session")
+def strace() -> str:
+    """What lists the system calls of a process."""
+    found = shutil.which("strace")
+    if found is None:
+        pytest.skip("wants the Debian package strace")
+    if subprocess.run([found, "-o", os.devnull, "true"], check=False).returncode:
+        pytest.skip("wants strace to be allowed to trace")
     return found
 
 

@@ -37,6 +37,8 @@ class DatasetFiles:
         What the catalog knows, added to the Dataset's attributes under ``climeri_``.
     notes
         What the report shall say beside.
+    refusal
+        Why it is not to be opened at all.
     """
 
     key: str
@@ -44,6 +46,7 @@ class DatasetFiles:
     spans: tuple[tuple[int, int], ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    refusal: DataError | None = None
 
 
 class Opened(Mapping[str, "xr.Dataset"]):
@@ -136,6 +139,8 @@ def open_datasets(
             report.add(each.key, "opened")
     skipped = report.having("skipped")
     if wanted and not datasets:
+        if wanted[0].refusal is not None:
+            raise wanted[0].refusal
         first = skipped[0]
         raise DataError(
             f"none of the {len(wanted)} datasets could be opened; the first: {first.path or first.dataset}: "
@@ -150,6 +155,12 @@ def open_datasets(
 def _open_one(
     wanted: DatasetFiles, chunks: Any, on_error: str, report: OpenReport
 ) -> xr.Dataset | None:
+    if wanted.refusal is not None:
+        if on_error == "raise":
+            raise wanted.refusal
+        refused = wanted.refusal
+        report.add(wanted.key, "skipped", cause=refused.message, remedy=refused.hint)
+        return None
     files = _open_files(wanted, chunks, on_error, report)
     if not files:
         if not wanted.paths:

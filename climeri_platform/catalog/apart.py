@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from climeri_platform.catalog.carding import cards_of, cards_text
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.scan import Scan, Walking, scan_root
 from climeri_platform.catalog.walk import Skipped, check_root
@@ -49,7 +50,8 @@ def scan_apart(
     folder
         Where the child writes; emptied first.
     job
-        ``family``, ``place``, ``root_id``, ``inventory`` and ``how``, as `scan_root` takes them.
+        ``family``, ``place``, ``root_id``, ``inventory`` and ``how``, as `scan_root` takes them,
+        and ``cards``, a folder of simulation cards or None.
     patience
         Seconds without progress and without work after which the mount counts as hung.
     progress
@@ -172,6 +174,7 @@ def load_scan(folder: Path) -> Scan:
         files=pl.read_parquet(folder / "files.parquet"),
         rejected=pl.read_parquet(folder / "rejected.parquet"),
         skipped=Skipped(**told.pop("skipped")),
+        cards=cards_of(cards) if (cards := told.pop("cards")) is not None else None,
         **told,
     )
 
@@ -183,6 +186,7 @@ def _save(scan: Scan, folder: Path) -> None:
         "skipped": asdict(scan.skipped),
         "walked": scan.walked,
         "seconds": scan.seconds,
+        "cards": cards_text(scan.cards) if scan.cards is not None else None,
     }
     beside = folder / ".scan.json"
     beside.write_text(json.dumps(told), encoding="utf-8")
@@ -211,13 +215,17 @@ def child(path: str) -> None:
     inventory = job["inventory"]
     try:
         place = check_root(job["place"]) if inventory is None else Path(job["place"])
+        rules = load_family(job["family"])
         scan = scan_root(
-            load_family(job["family"]),
+            rules,
             place,
             job["root_id"],
             inventory=inventory,
             how=Walking(**{**job["how"], "first": tuple(job["how"]["first"])}),
             progress=tell,
+        )
+        scan.look_for_cards(
+            rules, place, job["root_id"], folder=job["cards"], look=inventory is None
         )
     except ClimeriError as problem:
         told = {

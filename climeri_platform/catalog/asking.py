@@ -9,7 +9,7 @@ match anywhere in a value, as `re.search` does; ``^`` and ``$`` tie them to its 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import translate
 from typing import TypeAlias
@@ -17,9 +17,11 @@ from typing import TypeAlias
 from climeri_platform.core.errors import UsageError
 from climeri_platform.core.timespan import parse_time_range
 
-__all__ = ["Item", "Period", "items_of", "pattern_of", "regex_of", "show", "values_of"]
+__all__ = ["Asked", "Item", "Period", "items_of", "pattern_of", "regex_of", "show", "values_of"]
 
 Item: TypeAlias = "str | re.Pattern[str]"
+Asked: TypeAlias = "Item | Iterable[Item] | Mapping[str, object]"
+"""What a search takes for a facet: a mapping only for ``parameter``."""
 _GLOB = frozenset("*?[")
 
 
@@ -38,7 +40,7 @@ def items_of(facet: str, given: object) -> tuple[Item, ...]:
     """
     if isinstance(given, str | re.Pattern):
         given = (given,)
-    if isinstance(given, Iterable):
+    if isinstance(given, Iterable) and not isinstance(given, Mapping):
         items = tuple(given)
         if items and all(
             isinstance(each, str)

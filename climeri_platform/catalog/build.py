@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.layout import Snapshot
     from climeri_platform.catalog.renewal import Renewal
     from climeri_platform.catalog.scan import Scan
+    from climeri_platform.sites import Site
 
 __all__ = ["BuildReport", "build_catalog", "check_root_id", "default_root_id", "nothing_found"]
 
@@ -101,14 +102,21 @@ def default_root_id(root: Path) -> str:
     return f"{name}-{hashlib.sha256(os.fsencode(root)).hexdigest()[:6]}"
 
 
+def named_root(site: Site, place: Path) -> str:
+    """Return the root id whose mount, or an alias of it, a path is; "" if it is none."""
+    root, below = site.where(place) or ("", "")
+    return root if not below else ""
+
+
 def build_catalog(
     family: str | os.PathLike[str],
     root: str | os.PathLike[str],
     *,
     store: str | os.PathLike[str] | None = None,
     root_id: str | None = None,
-    site: str = "local",
+    site: str | None = None,
     inventory: str | os.PathLike[str] | None = None,
+    cards: str | os.PathLike[str] | None = None,
     accept_loss: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> BuildReport:
@@ -126,12 +134,15 @@ def build_catalog(
     store
         The folder of the catalogs, made if need be; by default the setting ``store``.
     root_id
-        The name under which paths of this root are stored; by default from the root's path.
+        The name under which paths of this root are stored; by default the one that the site's
+        profile gives to this path, or else from the path.
     site
-        The site whose export is written.
+        The site that this runs at, whose export is written; by default the setting ``site``.
     inventory
         A list of the root's files, taken in place of a walk (see `catalog.inventory`); the root
         need not be mounted here then.
+    cards
+        A folder of simulation cards, beside those in the runs' own folders.
     accept_loss
         Publish even if more than a tenth of the root's catalogued files is gone.
     progress
@@ -144,7 +155,7 @@ def build_catalog(
     Raises
     ------
     UnknownFamily, UnknownSite
-        If there is no such family or site.
+        If there is no such family or site, or the site's profile names a variable that is not set.
     UsageError
         If the root id is not one, or stands for another root already.
     RootUnusable
@@ -156,19 +167,29 @@ def build_catalog(
     """
     began = time.perf_counter()
     rules = load_family(family)
-    load_site(site)
+    here = load_site(site)
+    for each in here.mounts:
+        here.mount(each)  # a variable that is not set is told before the walk, not after
     place = check_root(root) if inventory is None else Path(os.path.abspath(root))  # noqa: PTH100 - as there
-    name = root_id or default_root_id(place)
+    name = root_id or named_root(here, place) or default_root_id(place)
     check_root_id(name)
     folder = store_path(store)
     prepare_store(folder)
     scan = scan_root(rules, place, name, inventory=inventory, progress=progress)
     if not scan.files.height:
         raise nothing_found(rules, place, scan)
+    scan.look_for_cards(rules, place, name, folder=cards, look=inventory is None)
     with writing(folder):
         previous = current_or_none(folder)
         renewal = renew(
-            previous, rules, name, str(place), scan, loss=1.0 if accept_loss else LOSS_LIMIT
+            previous,
+            rules,
+            name,
+            str(place),
+            scan,
+            loss=1.0 if accept_loss else LOSS_LIMIT,
+            here=here,
+            walked=inventory is None,
         )
         tables, roots = assemble(previous, [renewal])
         snapshot = publish(folder, tables, roots, site=site, previous=previous)

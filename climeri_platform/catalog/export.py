@@ -3,7 +3,8 @@
 Each family becomes ``NAME.json`` over Parquet for intake-esm 2025.12 and newer, and
 ``NAME-csv.json`` over csv.gz for older ones. Paths are absolute and columns are plain strings:
 categorical columns break intake-esm's keys. The version is one of the grouping facets, so that
-intake-esm never mixes two.
+intake-esm never mixes two; of several replicas only the one is in it that the site reads.
+``master_latest.yml`` lists them all.
 """
 
 from __future__ import annotations
@@ -12,22 +13,33 @@ import gzip
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import yaml
+
+from climeri_platform.catalog.replicas import one_replica
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
+    from climeri_platform.catalog.replicas import Replica
 
-__all__ = ["export_description", "export_frame", "export_tables"]
+__all__ = ["MASTER", "export_description", "export_frame", "export_master", "export_tables"]
+
+MASTER = "master_latest.yml"  # as ESPRI calls the list of its catalogs
 
 
 def _columns(family: Family) -> list[str]:
     return [*family.facets, "latest", "time_range", "start", "end", "format", "path"]
 
 
-def export_frame(files: pl.DataFrame, family: Family, mounts: dict[str, str]) -> pl.DataFrame:
+def export_frame(
+    files: pl.DataFrame, family: Family, replicas: Mapping[str, Replica]
+) -> pl.DataFrame:
     """Return rows of a family's `files` table as intake-esm wants them: plain strings, whole paths.
+
+    Only the replica of each dataset that the site reads, and nothing that is not there.
 
     Parameters
     ----------
@@ -35,24 +47,30 @@ def export_frame(files: pl.DataFrame, family: Family, mounts: dict[str, str]) ->
         The rows.
     family
         Its rules.
-    mounts
-        Root id to the absolute path of its mount.
+    replicas
+        The roots as the site has them, from `mounts_for`.
     """
+    mounts = {root: each.mount for root, each in replicas.items() if each.mount is not None}
+    here = files.filter(pl.col("root").is_in(list(mounts)))
     mount = pl.col("root").replace_strict(mounts, return_dtype=pl.String)
-    table = files.with_columns(
-        path=mount + "/" + pl.col("path"),
-        latest=pl.col("latest").cast(pl.String),
-        start=pl.col("start").cast(pl.String),
-        end=pl.col("end").cast(pl.String),
-        # intake-esm's words; rows of older stores were all NetCDF
-        format=pl.col("format").fill_null("netcdf").replace("kerchunk", "reference"),
-    ).select(_columns(family))
+    table = (
+        one_replica(here, replicas)
+        .with_columns(
+            path=mount + "/" + pl.col("path"),
+            latest=pl.col("latest").cast(pl.String),
+            start=pl.col("start").cast(pl.String),
+            end=pl.col("end").cast(pl.String),
+            # intake-esm's words; rows of older stores were all NetCDF
+            format=pl.col("format").fill_null("netcdf").replace("kerchunk", "reference"),
+        )
+        .select(_columns(family))
+    )
     # intake-esm drops, or refuses, groups with nulls in a grouping column
     return table.with_columns(pl.col(name).fill_null("") for name in family.facets)
 
 
 def export_tables(
-    files: pl.DataFrame, family: Family, mounts: dict[str, str], folder: Path
+    files: pl.DataFrame, family: Family, replicas: Mapping[str, Replica], folder: Path
 ) -> None:
     """Write a family's rows as Parquet and as csv.gz.
 
@@ -62,13 +80,13 @@ def export_tables(
         The family's `files` table.
     family
         Its rules.
-    mounts
-        Root id to the absolute path of its mount.
+    replicas
+        The roots as the site has them, from `mounts_for`.
     folder
         Where to write ``<family>.parquet`` and ``<family>.csv.gz``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    table = export_frame(files, family, mounts)
+    table = export_frame(files, family, replicas)
     table.write_parquet(folder / f"{family.family}.parquet", compression="zstd")
     text = table.write_csv().encode()
     (folder / f"{family.family}.csv.gz").write_bytes(gzip.compress(text, 3, mtime=0))
@@ -99,7 +117,8 @@ def export_description(snapshot: Snapshot, name: str, site: str) -> dict[str, di
     ]
     assets = {"column_name": "path", "format_column_name": "format"}
     table = snapshot.folder / "export" / site / f"{name}.parquet"
-    if "format" not in pl.read_parquet_schema(table):  # carried over from an older release
+    # carried over from an older release
+    if table.exists() and "format" not in pl.read_parquet_schema(table):
         assets = {"column_name": "path", "format": "netcdf"}
     common: dict[str, Any] = {
         "esmcat_version": "0.1.0",
@@ -127,3 +146,40 @@ def export_description(snapshot: Snapshot, name: str, site: str) -> dict[str, di
         f"{name}.json": {**common, "id": name, "catalog_file": f"{tables}.parquet"},
         f"{name}-csv.json": {**common, "id": f"{name}-csv", "catalog_file": f"{tables}.csv.gz"},
     }
+
+
+def export_master(described: Iterable[Mapping[str, Any]], snapshot: Snapshot, site: str) -> str:
+    """Return the intake catalog that lists the exports of a site, as YAML.
+
+    Its entries are relative to itself, so that a store may be moved.
+
+    Parameters
+    ----------
+    described
+        The JSON descriptions that stand beside it.
+    snapshot
+        The snapshot that they describe.
+    site
+        The site whose paths they hold.
+
+    Returns
+    -------
+    str
+        The content of ``master_latest.yml``.
+    """
+    sources = {
+        each["id"]: {
+            "description": f"{each['title']} ({'csv' if each['id'].endswith('-csv') else 'Parquet'})",
+            "driver": "intake_esm.core.esm_datastore",
+            "args": {"obj": f"{{{{ CATALOG_DIR }}}}/{each['id']}.json", "sep": "."},
+            "metadata": {"snapshot": snapshot.name, "site": site},
+        }
+        for each in described
+    }
+    metadata = {
+        "version": 1,
+        "description": f"All catalogs at {site}; snapshot {snapshot.name}",
+        "parameters": {},
+    }
+    content = {"metadata": metadata, "sources": sources}
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)

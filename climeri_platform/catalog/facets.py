@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["FACETS_TABLE", "count_facets", "facet_table", "facet_values", "missing_values"]
 
 FACETS_TABLE = "facets.parquet"
-"""A table that a publish may put beside the others (`facet_table`); without it they are counted."""
+"""What a publish puts beside the other tables (`facet_table`); without it they are counted."""
 _FEW = 200_000  # rows whose facets fit in memory at once
 _KEPT: dict[tuple[str, str, str], list[str]] = {}
 _COUNTED: dict[tuple[str, str], dict[str, dict[str, int]]] = {}

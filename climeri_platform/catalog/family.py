@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from climeri_platform.catalog.cardfacets import WithCards
 from climeri_platform.catalog.derived import Derived  # noqa: TC001 - pydantic reads the annotation
+from climeri_platform.catalog.tables import ROW_COLUMNS
 from climeri_platform.catalog.templates import FACET, fill, pattern_of
 from climeri_platform.catalog.vocabulary import COMMON, shared_names
 from climeri_platform.core.errors import UnknownFamily, UsageError, nearest
@@ -27,17 +29,9 @@ if TYPE_CHECKING:
     from climeri_platform.core.timespan import TimeSpan
 
 __all__ = [
-    "Family",
-    "Layout",
-    "ParsedPath",
-    "Place",
-    "Rejected",
-    "family_names",
-    "load_family",
-    "span_of",
+    *("Family", "Layout", "ParsedPath", "Place", "Rejected"),
+    *("family_names", "load_family", "span_of"),
 ]
-
-_ANYTHING = r"[^/]+"
 
 
 class Rejected(Exception):
@@ -89,7 +83,7 @@ class ParsedPath:
     span: TimeSpan | None
 
 
-class Family(BaseModel):
+class Family(WithCards, BaseModel):
     """The naming rules of one archive family, as its YAML file declares them.
 
     Attributes
@@ -120,9 +114,9 @@ class Family(BaseModel):
         Where the frequency comes from, if it is not a facet.
     derived
         The same for other facets.
+    cards, parameters
+        Whether simulation cards say more of its runs, and what they name (`WithCards`).
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     family: str
     title: str
@@ -144,7 +138,7 @@ class Family(BaseModel):
     def _compiles(self) -> Family:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.family):
             raise ValueError(f"{self.family!r} is no name: letters, digits, '.', '_' and '-' only")
-        if not self._trees or not all(tree.directories and tree.files for tree in self._trees):
+        if not self.trees or not all(tree.directories and tree.files for tree in self.trees):
             raise ValueError("it wants directories and files, in layouts or by themselves")
         try:
             written = {name for each in self._compiled for name in _groups(each)}
@@ -152,8 +146,11 @@ class Family(BaseModel):
             raise ValueError(f"a pattern is no regular expression: {problem}") from problem
         known = {*written, *self._made, "frequency", "version"}
         named = {*self.dataset, self.variable, *self.optional, *self.common.values()}
+        if taken := sorted(known & set(ROW_COLUMNS) - {"time_range"}):
+            raise ValueError(f"every catalog has a column {taken[0]}: give the facet another name")
         if missing := sorted(named - known):
             raise ValueError(f"no template holds {', '.join(missing)}")
+        self.check_cards({*self.dataset, *self._made, *self.constants})
         return self
 
     @cached_property
@@ -161,7 +158,8 @@ class Family(BaseModel):
         return {**({"frequency": self.frequency} if self.frequency else {}), **self.derived}
 
     @cached_property
-    def _trees(self) -> list[Layout]:
+    def trees(self) -> list[Layout]:
+        """Every kind of tree, the one without a layout of its own first."""
         if not self.directories and not self.files:
             return self.layouts
         return [Layout(directories=self.directories, files=self.files), *self.layouts]
@@ -169,7 +167,7 @@ class Family(BaseModel):
     @cached_property
     def facets(self) -> list[str]:
         """Every facet of a row: those of the dataset, the version, the frequency, derived ones."""
-        made = [*self.derived, *self.constants]
+        made = [*self.derived, *self.constants, *self.card_facets]
         return list(dict.fromkeys([*self.dataset, "version", "frequency", *made]))
 
     @cached_property
@@ -178,7 +176,8 @@ class Family(BaseModel):
         found = {facet: facet for facet in self.facets}
         for name, others in shared_names().items():
             known = (each for each in (name, *others) if each in found)
-            if facet := self.common.get(name) or next(known, None):
+            said = name if name in self.card_facets else self.common.get(name)
+            if facet := said or next(known, None):
                 for each in (name, *others):
                     found.setdefault(each, self.common.get(each, facet))
         return {**self.common, **found}
@@ -191,7 +190,7 @@ class Family(BaseModel):
     @cached_property
     def _compiled(self) -> list[_Compiled]:
         trees = []
-        for tree in self._trees:
+        for tree in self.trees:
             patterns = {**self.patterns, **tree.patterns}
             directories = [
                 (each.count("/") + 1, pattern_of(each, patterns)) for each in tree.directories
@@ -232,7 +231,7 @@ class Family(BaseModel):
 
     def _why_not(self, parts: tuple[str, ...]) -> Rejected:
         # the first template is the published one: say where, from the right, it stops fitting
-        tree = self._trees[0]
+        tree = self.trees[0]
         patterns = {**self.patterns, **tree.patterns}
         wanted = tree.directories[0].split("/")
         for level, name in zip(reversed(wanted), reversed(parts), strict=False):
@@ -279,7 +278,7 @@ class Family(BaseModel):
             raise contradiction
         wanted = next(
             tree.files[-1]
-            for tree, compiled in zip(self._trees, self._compiled, strict=True)
+            for tree, compiled in zip(self.trees, self._compiled, strict=True)
             if not candidates or compiled.files is candidates[0].names
         )
         raise Rejected("name", f"the name does not follow {wanted}")
@@ -349,7 +348,7 @@ class Family(BaseModel):
         """
         filled = {**facets, **({"time_range": time_range} if time_range else {})}
         best: tuple[tuple[bool, int], str] | None = None
-        for tree, compiled in zip(self._trees, self._compiled, strict=True):
+        for tree, compiled in zip(self.trees, self._compiled, strict=True):
             directory, name = fill(tree.directories, filled), fill(tree.files, filled)
             if directory is None or name is None:
                 continue

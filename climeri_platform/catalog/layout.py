@@ -5,10 +5,11 @@
     DIR/store.json                       format, min_reader, written_by
     DIR/CURRENT                          the name of the published snapshot
     DIR/snapshots/<snapshot>/snapshot.json
-    DIR/snapshots/<snapshot>/<family>/{files,datasets,rejected}.parquet
+    DIR/snapshots/<snapshot>/<family>/{files,datasets,rejected,facets}.parquet
     DIR/snapshots/<snapshot>/<family>/family.json    the rules that it was built with
     DIR/snapshots/<snapshot>/export/<site>/<family>.{parquet,csv.gz}
     DIR/export/<site>/<family>.json      for intake-esm; names its snapshot's table
+    DIR/export/<site>/master_latest.yml  lists them, for intake
 
 A snapshot never changes once it has its name. CURRENT is replaced by one rename.
 """
@@ -85,6 +86,8 @@ class Root(BaseModel):
         Since when the root as a whole is carried forward; None if it was walked.
     pending
         Directories that the time did not allow, with which the next walk begins.
+    site
+        The site that walked it; "" of older stores, and where an inventory stood for the walk.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -98,6 +101,7 @@ class Root(BaseModel):
     carried: int = 0
     stale: str | None = None
     pending: list[str] = []
+    site: str = ""
 
 
 class SnapshotCard(BaseModel):
@@ -152,7 +156,8 @@ class Snapshot:
         """
         path = self.folder / family / "family.json"
         if not path.exists():
-            return load_family(family)
+            # so old that its tables have no column of cards either
+            return Family.model_validate({**load_family(family).model_dump(), "cards": False})
         try:
             return Family.model_validate(_read_json(path))
         except ValidationError as problem:

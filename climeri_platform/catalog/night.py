@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.renewal import Renewal
     from climeri_platform.catalog.scan import Scan
 
-__all__ = ["NightReport", "RootNight", "bytes_by_model", "duplicated"]
+__all__ = ["NAMED", "NightReport", "RootNight", "bytes_by_model", "duplicated"]
 
 State = Literal["walked", "unfinished", "carried forward", "not its hour"]
-_NAMED = 1000  # paths of a kind in a report; the tables hold them all
+NAMED = 1000
+"""Paths of a kind in a report; the tables hold them all."""
 
 
 @dataclass(slots=True)
@@ -50,7 +51,12 @@ class RootNight:
     links, other, pending
         Directory links that were not followed, other files, directories left for the next night.
     headers, headers_failed, headers_left
-        Numbers of files of which the header was read, could not be read, or was left for later.
+        Of how many files the header was read, or was left for later; path and reason of those of
+        which it could not be read.
+    headers_problem
+        Why no header was read; empty otherwise.
+    contradictions
+        Path, and what its header says otherwise than its name.
     seconds
         How long the scan took.
     """
@@ -79,6 +85,8 @@ class RootNight:
     headers: int = 0
     headers_failed: list[tuple[str, str]] = field(default_factory=list)
     headers_left: int = 0
+    headers_problem: str = ""
+    contradictions: list[tuple[str, str]] = field(default_factory=list)
     seconds: float = 0.0
 
     def count(self, renewal: Renewal) -> None:
@@ -92,6 +100,8 @@ class RootNight:
         self.changed = fresh.join(before.select("path"), on="path", how="semi").height
         self.new = fresh.height - self.changed
         self.gone = before.join(files.select("path"), on="path", how="anti").height
+        said = files.filter(pl.col("contradiction").is_not_null())
+        self.contradictions = said.select("path", "contradiction").head(NAMED).rows()
         first = renewal.rejected.group_by("code").agg(
             pl.len(), pl.format("{}: {}", "path", "reason").first().alias("first")
         )
@@ -101,7 +111,7 @@ class RootNight:
     def took(self, scan: Scan) -> None:
         """Take over what a scan says."""
         skipped = scan.skipped
-        self.unreadable = skipped.unreadable[:_NAMED]
+        self.unreadable = skipped.unreadable[:NAMED]
         self.links, self.other, self.pending = (
             len(skipped.links),
             skipped.other,
@@ -169,7 +179,7 @@ def shortened(change: Change) -> dict[str, Any]:
     return {
         "family": change.family,
         "numbers": {kind: len(paths) for kind, paths in lists.items()},
-        **{kind: paths[:_NAMED] for kind, paths in lists.items()},
+        **{kind: paths[:NAMED] for kind, paths in lists.items()},
     }
 
 
@@ -189,7 +199,7 @@ def duplicated(snapshot: Snapshot, family: str) -> list[dict[str, Any]]:
         (pl.col("size").sum() - pl.col("size").max()).alias("size"),
     ).filter(pl.col("roots").list.len() > 1)
     return snapshot.collect(
-        several.sort("size", "dataset", descending=[True, False]).head(_NAMED), family, "datasets"
+        several.sort("size", "dataset", descending=[True, False]).head(NAMED), family, "datasets"
     ).to_dicts()
 
 

@@ -5,19 +5,23 @@ Whatever happens on the way, a reader finds the old catalog or the new one, whol
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from climeri_platform import __version__
-from climeri_platform.catalog.export import export_description, export_tables
+from climeri_platform.catalog.export import (
+    MASTER,
+    export_description,
+    export_master,
+    export_tables,
+)
+from climeri_platform.catalog.facets import FACETS_TABLE, facet_table
 from climeri_platform.catalog.layout import (
     FORMAT,
     SnapshotCard,
@@ -27,8 +31,11 @@ from climeri_platform.catalog.layout import (
     open_snapshot,
     snapshot_names,
 )
+from climeri_platform.catalog.lock import Held, holding, still_held
+from climeri_platform.catalog.replicas import mounts_for
 from climeri_platform.catalog.tables import datasets_of
-from climeri_platform.core.errors import StoreBusy, StoreError
+from climeri_platform.core.errors import StoreError
+from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,14 +57,19 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a small file so that it is there whole, or not at all."""
+def _replace(path: Path, text: str, *, locked: Path | None = None) -> None:
+    """Write a small file so that it is there whole, or not at all.
+
+    With ``locked``, a store, only as long as the locks that were taken on it are held.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.write_text(text, encoding="utf-8")
         _sync(beside)
+        if locked is not None:
+            still_held(locked)  # as late as can be
         beside.replace(path)
-    except OSError:
+    except (OSError, StoreError):
         beside.unlink(missing_ok=True)
         raise
     _sync(path.parent)
@@ -96,6 +108,8 @@ def prepare_store(store: Path) -> None:
     )
     try:
         _replace(store / "store.json", card.model_dump_json(indent=2))
+        with suppress(PermissionError):  # a folder may be passed through and not be read
+            _sync(store.parent)
     except OSError as problem:
         raise StoreError(
             f"the store {store} cannot be written: {problem.strerror}",
@@ -104,35 +118,18 @@ def prepare_store(store: Path) -> None:
 
 
 @contextmanager
-def writing(store: Path) -> Iterator[None]:
-    """Hold the store for one writer; the system lets go of it when the process ends.
+def writing(store: Path) -> Iterator[Held]:
+    """Hold the store for one publish; see `catalog.lock`.
 
     Raises
     ------
     StoreBusy
         If another process holds it.
     StoreError
-        If the folder may not be written to, or its file system knows no locks.
+        If the folder may not be written to.
     """
-    with ExitStack() as stack:
-        try:
-            lock = stack.enter_context((store / ".writing").open("a+", encoding="utf-8"))
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            lock.truncate(0)
-            lock.write(f"pid {os.getpid()} on {os.uname().nodename}")
-            lock.flush()
-        except BlockingIOError as problem:
-            lock.seek(0)
-            raise StoreBusy(
-                f"another process writes to the store {store} ({lock.read().strip() or 'unknown'})",
-                hint="Wait for it to end, then run this again.",
-            ) from problem
-        except OSError as problem:
-            raise StoreError(
-                f"the store {store} cannot be locked for writing: {problem.strerror}",
-                hint="Check the rights, the space, and that its file system has flock.",
-            ) from problem
-        yield
+    with holding(store, "writing", purpose="a publish") as held:
+        yield held
 
 
 def _new_name(store: Path, now: datetime) -> str:
@@ -147,7 +144,7 @@ def publish(
     tables: Sequence[FamilyTables],
     roots: list[Root],
     *,
-    site: str,
+    site: str | None,
     previous: Snapshot | None,
 ) -> Snapshot:
     """Publish the tables of some families, keeping every other family as it was.
@@ -161,7 +158,7 @@ def publish(
     roots
         Every root of the store after this.
     site
-        The site whose export is written.
+        The site whose export is written; None stands for the setting ``site``.
     previous
         The snapshot that this one follows.
 
@@ -172,42 +169,48 @@ def publish(
 
     Raises
     ------
+    StoreBusy
+        If the lock was taken over meanwhile; nothing is published then.
+    UnknownSite
+        If there is no such site, or its profile names a variable that is not set.
     StoreError
         If the disk refuses; what was published before is untouched.
     """
+    here = load_site(site)
+    replicas = mounts_for(roots, here)
     now = datetime.now(UTC)
     name = _new_name(store, now)
     finished = store / "snapshots" / name
     building = store / "snapshots" / f".building-{name}"
     card = SnapshotCard(
-        snapshot=name, created=now.isoformat(timespec="seconds"), site=site, roots=roots
+        snapshot=name, created=now.isoformat(timespec="seconds"), site=here.site, roots=roots
     )
+    still_held(store)  # before another writer's work is swept away
     try:
         finished.parent.mkdir(exist_ok=True)
         _sweep(store)
         _carry_over(building, previous, without={each.family.family for each in tables})
-        mounts = {root.root_id: root.mount for root in roots}
-        with ThreadPoolExecutor(1) as beside:  # both are native code, which two cores share
-            for each in tables:
-                folder = building / "export" / site
-                export = beside.submit(export_tables, each.files, each.family, mounts, folder)
-                _write_family(building, each)
-                export.result()
+        for each in tables:
+            _write_family(building, each)
+            export_tables(each.files, each.family, replicas, building / "export" / here.site)
         (building / "snapshot.json").write_text(card.model_dump_json(indent=2), encoding="utf-8")
         for path in [*building.rglob("*"), building]:
             _sync(path)
         building.replace(finished)
-        _sync(store / "snapshots")
+        _sync(finished.parent)
+        _sync(store)  # CURRENT must not outlive a power cut that the folder of snapshots did not
     except (OSError, pl.exceptions.PolarsError) as problem:
         shutil.rmtree(building, ignore_errors=True)
         shutil.rmtree(finished, ignore_errors=True)
         raise _refused(store, name, problem) from problem
     try:
-        _replace(store / "CURRENT", name + "\n")
-    except OSError as problem:
+        _replace(store / "CURRENT", name + "\n", locked=store)
+    except (OSError, StoreError) as problem:
         # only the last step, the sync of the folder, can fail after CURRENT names the snapshot
         if not _is_current(store, name):
             shutil.rmtree(finished, ignore_errors=True)
+        if isinstance(problem, StoreError):
+            raise  # the lock was taken over
         raise _refused(store, name, problem) from problem
     snapshot = open_snapshot(store)
     try:
@@ -253,7 +256,7 @@ def roll_back(store: Path, name: str) -> Snapshot:
             for table in ("files", "datasets", "rejected"):
                 snapshot.scan(family, table)
         try:
-            _replace(store / "CURRENT", name + "\n")
+            _replace(store / "CURRENT", name + "\n", locked=store)
             _describe(snapshot)
         except OSError as problem:
             raise StoreError(
@@ -282,7 +285,7 @@ def _sweep(store: Path) -> None:
     # what writers that died have left; we hold the lock
     for left in (store / "snapshots").glob(".building-*"):
         shutil.rmtree(left, ignore_errors=True)
-    for pattern in (".CURRENT.*", ".store.json.*", "export/*/.*.json.*"):
+    for pattern in (".CURRENT.*", ".store.json.*", "export/*/.*.json.*", f"export/*/.{MASTER}.*"):
         for left in store.glob(pattern):
             left.unlink(missing_ok=True)
 
@@ -291,10 +294,13 @@ def _write_family(building: Path, tables: FamilyTables) -> None:
     folder = building / tables.family.family
     folder.mkdir(parents=True)
     _write(tables.files, folder / "files.parquet")
-    _write(datasets_of(tables.files, tables.family), folder / "datasets.parquet")
+    datasets = datasets_of(tables.files, tables.family)
+    _write(datasets, folder / "datasets.parquet")
+    _write(facet_table(datasets.lazy(), tables.family.facets), folder / FACETS_TABLE)
     _write(tables.rejected, folder / "rejected.parquet")
     rules = tables.family.model_dump_json(indent=2, exclude_defaults=True)
-    (folder / "family.json").write_text(rules, encoding="utf-8")
+    for small, text in {**tables.beside, "family.json": rules}.items():
+        (folder / small).write_text(text, encoding="utf-8")
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
@@ -324,13 +330,22 @@ def _carry_over(building: Path, previous: Snapshot | None, *, without: set[str])
 def _describe(snapshot: Snapshot) -> None:
     # every site for which the snapshot has a table, not only the one of this build
     described = set()
-    for table in sorted((snapshot.folder / "export").glob("*/*.parquet")):
-        folder = snapshot.store / "export" / table.parent.name
+    for tables in sorted((snapshot.folder / "export").glob("*")):
+        folder = snapshot.store / "export" / tables.name
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in export_description(snapshot, table.stem, folder.name).items():
-            _replace(folder / name, json.dumps(content, indent=2))
-            described.add(folder / name)
-    for old in (snapshot.store / "export").glob("*/*.json"):
+        listed = []
+        for table in sorted(tables.glob("*.parquet")):
+            for name, content in export_description(snapshot, table.stem, folder.name).items():
+                _replace(folder / name, json.dumps(content, indent=2))
+                described.add(folder / name)
+                listed.append(content)
+        # last: what it lists is there
+        _replace(folder / MASTER, export_master(listed, snapshot, folder.name))
+        described.add(folder / MASTER)
+    for old in [
+        *(snapshot.store / "export").glob("*/*.json"),
+        *snapshot.store.glob(f"export/*/{MASTER}"),
+    ]:
         if old not in described:
             old.unlink()
 

@@ -7,11 +7,10 @@ is published. What an interrupted night had finished is not done again.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +20,10 @@ import polars as pl
 from climeri_platform.catalog.apart import load_scan, scan_apart
 from climeri_platform.catalog.build import nothing_found
 from climeri_platform.catalog.family import load_family
+from climeri_platform.catalog.heading import files_to_read, read_some, with_headers
 from climeri_platform.catalog.history import changes
 from climeri_platform.catalog.layout import store_path
+from climeri_platform.catalog.lock import holding
 from climeri_platform.catalog.night import (
     NightReport,
     RootNight,
@@ -31,7 +32,8 @@ from climeri_platform.catalog.night import (
     shortened,
 )
 from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing
-from climeri_platform.catalog.renewal import assemble, carry_root, renew, unchanged
+from climeri_platform.catalog.renewal import SAME, assemble, carry_root, renew, unchanged
+from climeri_platform.catalog.reporting import write_report
 from climeri_platform.catalog.retraction import mark_retracted
 from climeri_platform.catalog.scan import Walking
 from climeri_platform.catalog.sources import load_sources
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.renewal import Renewal
     from climeri_platform.catalog.scan import Scan
     from climeri_platform.catalog.sources import Source
+    from climeri_platform.sites import Site
 
 __all__ = ["refresh"]
 
@@ -56,13 +59,16 @@ _FRESH = timedelta(hours=20)  # a scan that an interrupted night left is used wi
 
 @dataclass(slots=True)
 class _Root:
-    """One source on its way through the night."""
+    """One source on its way through the night; `until` is when its time is up."""
 
     source: Source
+    site: Site
     rules: Family | None
     told: RootNight
     scan: Scan | None = None
     problem: ClimeriError | None = None
+    until: float | None = None
+    headers: pl.DataFrame | None = None
     renewal: Renewal | None = None
 
 
@@ -73,6 +79,7 @@ def refresh(
     sources: str | os.PathLike[str] | None = None,
     accept_loss: Sequence[str] = (),
     at_once: int = 2,
+    client: Any = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> NightReport:
     """Refresh the catalogs of a site, and publish them as one snapshot.
@@ -89,13 +96,15 @@ def refresh(
         Root ids of which any number of files may be gone.
     at_once
         How many roots are scanned at the same time.
+    client
+        A Dask client whose workers read the headers; by default processes on this machine.
     progress
         Is called with a root id and the number of files seen in it so far.
 
     Returns
     -------
     NightReport
-        Also written to ``reports/SNAPSHOT.json`` of the store. Its ``problems`` name the roots
+        Also written to ``reports`` of the store, as JSON and a page. Its ``problems`` name the roots
         that were carried forward.
 
     Raises
@@ -113,26 +122,31 @@ def refresh(
     folder = store_path(store)
     prepare_store(folder)
     report = NightReport(profile.site, str(folder), began=began.isoformat(timespec="seconds"))
-    with writing(folder):
-        previous = current_or_none(folder)
-        roots = [_Root(each, *_prepared(each)) for each in wanted]
+    with holding(folder, "refreshing", purpose=f"the refresh of the site {profile.site}"):
+        before = current_or_none(folder)
+        roots = [_Root(each, profile, *_prepared(each)) for each in wanted]
+        report.roots = [each.told for each in roots]
         with ThreadPoolExecutor(at_once) as pool:
-            for each in pool.map(lambda root: _scan(root, folder, previous, progress), roots):
-                report.roots.append(each.told)
+            list(pool.map(lambda root: _scan(root, folder, before, progress), roots))
         for each in roots:
-            _renew(each, previous, any_loss=each.source.root in accept_loss)
-        renewals = [each.renewal for each in roots if each.renewal is not None]
-        if previous is None and not renewals:
-            raise _nothing_at_all(roots, folder)
-        tables, cards = assemble(previous, renewals)
-        tables = [each for each in tables if not unchanged(previous, each, renewals)]
-        snapshot = publish(folder, tables, cards, site=profile.site, previous=previous)
+            _read_headers(each, folder, before, client, progress)
+        with writing(folder):
+            # others may have published other roots meanwhile
+            previous = current_or_none(folder)
+            for each in roots:
+                _renew(each, previous, any_loss=each.source.root in accept_loss)
+            renewals = [each.renewal for each in roots if each.renewal is not None]
+            if previous is None and not renewals:
+                raise _nothing_at_all(roots, folder)
+            tables, cards = assemble(previous, renewals)
+            tables = [each for each in tables if not unchanged(previous, each, renewals)]
+            snapshot = publish(folder, tables, cards, site=site, previous=previous)
         shutil.rmtree(folder / _JOURNAL, ignore_errors=True)
     report.snapshot = snapshot.name
     report.previous = previous.name if previous is not None else None
     _compare(report, snapshot, previous)
     report.seconds = round(time.perf_counter() - clock, 3)
-    _write(report, folder)
+    write_report(report.as_dict(), folder)
     return report
 
 
@@ -152,15 +166,16 @@ def _scan(
     store: Path,
     previous: Snapshot | None,
     progress: Callable[[str, int], None] | None,
-) -> _Root:
+) -> None:
     """Scan one root, or take the scan that an interrupted night left."""
     source = root.source
     if root.rules is None:
-        return root
+        return
     budget = source.seconds(datetime.now().astimezone())
     if budget == 0:
         root.told.state = "not its hour"
-        return root
+        return
+    root.until = None if budget is None else time.monotonic() + budget
     how = Walking(
         walkers=source.walkers,
         calls_per_second=source.calls_per_second,
@@ -174,6 +189,7 @@ def _scan(
         "root_id": source.root,
         "inventory": source.inventory,
         "how": asdict(how),
+        "cards": source.cards,
     }
     folder = store / _JOURNAL / _mark(source, root.rules)
     try:
@@ -194,7 +210,6 @@ def _scan(
         root.problem = problem
     except OSError as problem:
         root.problem = StoreError(f"the scan of {source.path} cannot be kept: {problem}")
-    return root
 
 
 def _mark(source: Source, rules: Family) -> str:
@@ -219,6 +234,58 @@ def _pending(previous: Snapshot | None, root_id: str, family: str) -> list[str]:
     return []
 
 
+def _renewal(
+    root: _Root, rules: Family, scan: Scan, previous: Snapshot | None, *, loss: float
+) -> Renewal:
+    source = root.source
+    return renew(
+        previous,
+        rules,
+        source.root,
+        source.path,
+        scan,
+        loss=loss,
+        here=root.site,
+        walked=source.inventory is None,
+    )
+
+
+def _read_headers(
+    root: _Root,
+    store: Path,
+    previous: Snapshot | None,
+    client: Any,
+    progress: Callable[[str, int], None] | None,
+) -> None:
+    """Open the files of a root that have to be opened, if its source says so."""
+    source, told = root.source, root.told
+    if not source.headers or root.rules is None or root.scan is None or root.problem is not None:
+        return
+    try:
+        now = _renewal(root, root.rules, root.scan, previous, loss=1.0)
+        wanted = files_to_read(now, nights=source.recheck_nights)
+
+        def follow(read: int) -> None:
+            if progress is not None:
+                progress(f"{source.root}: headers", read)
+
+        root.headers = read_some(
+            wanted,
+            now,
+            store / _JOURNAL / f"{_mark(source, root.rules)}-headers",
+            client=client,
+            deadline=root.until,
+            progress=follow,
+        )
+    except ClimeriError as problem:
+        told.headers_problem = problem.message
+        return
+    failed = root.headers.filter(pl.col("header_problem").is_not_null())
+    told.headers_failed = failed.select("path", "header_problem").rows()
+    read = wanted.join(root.headers, on=SAME, how="semi", nulls_equal=True).height
+    told.headers, told.headers_left = read, wanted.height - read
+
+
 def _renew(root: _Root, previous: Snapshot | None, *, any_loss: bool) -> None:
     """Make the rows of a root: of this night, or of the last one that had it."""
     source, told = root.source, root.told
@@ -228,7 +295,11 @@ def _renew(root: _Root, previous: Snapshot | None, *, any_loss: bool) -> None:
         loss = 1.0 if any_loss else source.loss
         try:
             scan = mark_retracted(root.scan, source.retracted)
-            root.renewal = renew(previous, root.rules, source.root, source.path, scan, loss=loss)
+            renewal = _renewal(root, root.rules, scan, previous, loss=loss)
+            if root.headers is not None:
+                files = with_headers(renewal.files, root.headers)
+                renewal = replace(renewal, files=files)
+            root.renewal = renewal
         except ClimeriError as problem:
             root.problem = problem
     if root.problem is not None:
@@ -259,19 +330,3 @@ def _compare(report: NightReport, snapshot: Snapshot, previous: Snapshot | None)
     if previous is not None:
         found = changes(previous.name, snapshot.name, store=snapshot.store)
         report.changes = [shortened(each) for each in found]
-
-
-def _write(report: NightReport, store: Path) -> None:
-    folder = store / "reports"
-    told: dict[str, Any] = report.as_dict()
-    try:
-        folder.mkdir(exist_ok=True)
-        beside = folder / f".{report.snapshot}.json"
-        beside.write_text(json.dumps(told, indent=1), encoding="utf-8")
-        beside.replace(folder / f"{report.snapshot}.json")
-    except OSError as problem:
-        raise StoreError(
-            f"the snapshot {report.snapshot} is published, but its report cannot be written to "
-            f"{folder}: {problem.strerror or problem}",
-            hint="Check the space and the rights.",
-        ) from problem

@@ -5,14 +5,16 @@ Nothing here reads or writes a disk: rows in, rows out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from climeri_platform.catalog.carding import completed, join_cards
 from climeri_platform.catalog.layout import Root
 from climeri_platform.catalog.tables import (
+    FROM_HEADERS,
     REJECTED,
     aligned,
     files_schema,
@@ -25,12 +27,15 @@ from climeri_platform.core.errors import RootShrunk, StoreBusy, StoreDamaged, St
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from climeri_platform.catalog.carding import FoundCard
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
     from climeri_platform.catalog.scan import Scan
+    from climeri_platform.sites import Site
 
 __all__ = [
     "LOSS_LIMIT",
+    "SAME",
     "FamilyTables",
     "Renewal",
     "assemble",
@@ -47,11 +52,12 @@ SAME = ("path", "size", "mtime", "ctime", "inode")
 
 @dataclass(frozen=True, slots=True)
 class FamilyTables:
-    """All rows of an archive family, from all its roots."""
+    """All rows of an archive family, from all its roots; beside, small files by name."""
 
     family: Family
     files: pl.DataFrame
     rejected: pl.DataFrame
+    beside: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,9 @@ class Renewal:
         Its card.
     before
         The rows that it had.
+    cards
+        The simulation cards that were found in it; None where nobody looked, and those that the
+        snapshot keeps hold.
     """
 
     family: Family
@@ -75,6 +84,7 @@ class Renewal:
     rejected: pl.DataFrame
     root: Root
     before: pl.DataFrame
+    cards: list[FoundCard] | None = None
 
     @property
     def fresh(self) -> pl.DataFrame:
@@ -117,6 +127,8 @@ def renew(
     scan: Scan,
     *,
     loss: float = LOSS_LIMIT,
+    here: Site | None = None,
+    walked: bool = True,
 ) -> Renewal:
     """Return the rows of a root after a scan.
 
@@ -133,6 +145,10 @@ def renew(
         What it holds now.
     loss
         The share of the root's files that may be gone; 1 for any.
+    here
+        The site, which may know the mount by several names.
+    walked
+        Whether the scan was a walk at that site, and not an inventory.
 
     Returns
     -------
@@ -148,7 +164,9 @@ def renew(
         If more than ``loss`` of the root's catalogued files is gone.
     """
     for each in previous.card.roots if previous is not None else []:
-        if each.root_id == root_id and each.mount != mount:
+        # the profile may say that they are the same, by another way
+        known = here is not None and (here.where(mount) or ("",))[0] == root_id
+        if each.root_id == root_id and each.mount != mount and not known:
             raise UsageError(
                 f"the root id {root_id!r} stands for {each.mount}, not for {mount}",
                 hint="Give another one with --root-id.",
@@ -174,7 +192,8 @@ def renew(
             "If they were meant to go: --accept-loss.",
         )
     today = datetime.now(UTC).date().isoformat()
-    files = pl.concat([scan.files, kept.with_columns(pl.col("stale").fill_null(today))])
+    seen = _remember(scan.files, before)
+    files = pl.concat([seen, kept.with_columns(pl.col("stale").fill_null(today))])
     rejected = pl.concat(
         [scan.rejected, _unseen(refused, scan.rejected, scan.skipped.unseen)], how="vertical"
     )
@@ -188,9 +207,10 @@ def renew(
         rejected=rejected.height,
         carried=kept.height,
         # a name that is not UTF-8 cannot stand in a card: its turn comes without this
+        site=here.site if here is not None and walked else "",
         pending=[each for each in scan.skipped.pending if readable(each) == each],
     )
-    return Renewal(family, files, rejected, root, before)
+    return Renewal(family, files, rejected, root, before, scan.cards)
 
 
 def carry_root(previous: Snapshot, family: Family, root_id: str) -> Renewal | None:
@@ -239,8 +259,12 @@ def unchanged(previous: Snapshot | None, tables: FamilyTables, renewals: Sequenc
             and tables.files.equals(previous.read(name, "files"))
             and tables.rejected.equals(previous.read(name, "rejected"))
             and previous.scan(name, "datasets").collect_schema().len() > 0
+            and all(
+                (previous.folder / name / small).read_text(encoding="utf-8") == text
+                for small, text in tables.beside.items()
+            )
         )
-    except StoreError:
+    except (StoreError, OSError):
         return False  # what is damaged is written again
 
 
@@ -260,6 +284,25 @@ def _unseen(before: pl.DataFrame, now: pl.DataFrame, unseen: Sequence[str]) -> p
         below = [path for path in paths if not places.isdisjoint(_and_above(path))]
         kept = before.filter(pl.col("path").is_in(below))
     return kept.join(now.select("path"), on="path", how="anti")
+
+
+def _remember(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with what was read of the headers of files that are still the same."""
+    if before["header_read"].null_count() == before.height:
+        return now
+    known = before.filter(pl.col("header_read").is_not_null())
+    joined = now.drop(FROM_HEADERS).join(
+        known.select(*SAME, *FROM_HEADERS, "start", "end"),
+        on=SAME,
+        how="left",
+        nulls_equal=True,
+        suffix="_known",
+        maintain_order="left",
+    )
+    return joined.with_columns(
+        start=pl.col("start").fill_null(pl.col("start_known")),
+        end=pl.col("end").fill_null(pl.col("end_known")),
+    ).select(now.columns)
 
 
 def _and_above(path: str) -> list[str]:
@@ -295,8 +338,11 @@ def assemble(
     tables = []
     for name in dict.fromkeys(each.root.family for each in renewals):
         these = [each for each in renewals if each.root.family == name]
-        family = these[-1].family
-        files = [aligned(each.files, files_schema(family)) for each in these]
+        family, files, beside = join_cards(
+            these[-1].family,
+            {each.root.root_id: (each.files, each.cards) for each in these},
+            previous,
+        )
         rejected = [each.rejected for each in these]
         # only if there are any: a damaged table is mended by building its one root again
         if previous is not None and name in {each.family for each in others}:
@@ -304,8 +350,9 @@ def assemble(
             kept = previous.read(name, "files", stay)
             files.insert(0, aligned(kept, files_schema(family)))
             rejected.insert(0, aligned(previous.read(name, "rejected", stay), REJECTED))
-        rows = sort_files(mark_latest(pl.concat(files)), family)
-        tables.append(FamilyTables(family, rows, pl.concat(rejected).sort("root", "path")))
+        rows = sort_files(mark_latest(completed(pl.concat(files), family)), family)
+        refused = pl.concat(rejected).sort("root", "path")
+        tables.append(FamilyTables(family, rows, refused, beside))
     roots = sorted(
         [*others, *(each.root for each in renewals)], key=lambda each: (each.family, each.root_id)
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from climeri_platform.catalog.carding import find_cards
 from climeri_platform.catalog.inventory import read_inventory
 from climeri_platform.catalog.listing import LISTING, gather
 from climeri_platform.catalog.parsing import Parser
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from climeri_platform.catalog.carding import FoundCard
     from climeri_platform.catalog.family import Family
 
 __all__ = ["Scan", "Walking", "scan_root"]
@@ -50,6 +52,8 @@ class Scan:
         When it began, in UTC, ISO 8601.
     seconds
         How long it took.
+    cards
+        The simulation cards that were found beside and above the files; None if nobody looked.
     """
 
     files: pl.DataFrame
@@ -57,6 +61,21 @@ class Scan:
     skipped: Skipped
     walked: str
     seconds: float
+    cards: list[FoundCard] | None = None
+
+    def look_for_cards(
+        self,
+        rules: Family,
+        place: Path,
+        root_id: str,
+        *,
+        folder: str | os.PathLike[str] | None,
+        look: bool,
+    ) -> None:
+        """Look for simulation cards, as `find_cards` does; those that are wrong are not readable."""
+        told = find_cards(rules, place, root_id, self.files["path"], folder=folder, look=look)
+        self.cards = told.cards
+        self.skipped.unreadable += told.problems
 
 
 def scan_root(
@@ -113,7 +132,7 @@ def scan_root(
         if inventory is not None:  # a list that was made of several may name a file twice
             listing = listing.filter(pl.col("path") != pl.col("path").shift(-1).fill_null(""))
         rows, refused = _read(rules, place, listing, known)
-    rows = without_twins(rows, skipped)
+    rows = without_twins(rows, skipped).rename({"group": "unix_group"})
     skipped.notes += latest_that_disagree(rows, skipped.latest)
     encoding = pl.DataFrame(
         [(None, *each, "encoding", "the path is not UTF-8") for each in odd], REJECTED, orient="row"

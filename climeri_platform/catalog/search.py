@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from climeri_platform.catalog.asking import Period, items_of, pattern_of, show, values_of
+from climeri_platform.catalog.cardfacets import spread_parameters
 from climeri_platform.catalog.explain import unknown_facet, unknown_value, why_empty
 from climeri_platform.catalog.facets import count_facets, facet_values, missing_values
 from climeri_platform.catalog.layout import open_snapshot
@@ -29,9 +30,9 @@ from climeri_platform.core.errors import UnknownFamily, UsageError, nearest
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from climeri_platform.catalog.asking import Item
+    from climeri_platform.catalog.asking import Asked, Item
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
 
@@ -185,7 +186,7 @@ class CatalogView:
         period: str | None = None,
         covers: str | None = None,
         require_all_on: str | Sequence[str] | None = None,
-        **facets: Item | Iterable[Item],
+        **facets: Asked,
     ) -> CatalogView:
         """Narrow the view.
 
@@ -202,7 +203,8 @@ class CatalogView:
         **facets
             A facet, by its own or by its common name, and a value, a glob (``ssp*``), a compiled
             regular expression (it matches anywhere in a value), or several. Asking for ``version``
-            (a version, or ``"all"``) turns off the choice of the newest one.
+            (a version, or ``"all"``) turns off the choice of the newest one. Parameters of
+            simulation cards are ``parameter={"tau": 0.1}``, or the facet ``params.tau``.
 
         Returns
         -------
@@ -218,7 +220,7 @@ class CatalogView:
         """
         asked, typed = dict(self.asked), dict(self.typed)
         meant: dict[str, list[tuple[Item, list[str]]]] = {}
-        for name, given in facets.items():
+        for name, given in spread_parameters(facets).items():
             facet = self.facet(name)
             items = items_of(name, given)
             if facet == "version" and items == _ALL:

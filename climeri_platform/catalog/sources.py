@@ -91,6 +91,8 @@ class Source(BaseModel):
         After how many nights the header of an unchanged file is read again.
     retracted
         A list of retracted datasets, one a line: the key, and the version where not all are.
+    cards
+        A folder of simulation cards, beside those that stand in the tree.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -109,6 +111,7 @@ class Source(BaseModel):
     loss: Annotated[float, Field(ge=0, le=1)] = LOSS_LIMIT
     recheck_nights: Annotated[int, Field(ge=1)] = 30
     retracted: str | None = None
+    cards: str | None = None
 
     @model_validator(mode="after")
     def _agrees(self) -> Source:
@@ -186,12 +189,19 @@ def _read(file: Path) -> _SourceFile:
 
 
 def _placed(source: Source, file: Path, site: Site) -> Source:
-    path = source.path or site.mounts.get(source.root, "")
+    path = source.path or site.mount(source.root) or ""
     if not path:
         raise UsageError(
             f"the sources {file}: the root {source.root!r} has no path, and the site {site.site} "
             "mounts none of that name",
             hint="Give it a `path`, or add it to `mounts` of the site's profile.",
+        )
+    tape = source.tape or site.tape(source.root)
+    if tape and source.headers:
+        raise UsageError(
+            f"the sources {file}: headers of {source.root!r} would recall files from tape, which "
+            f"the site {site.site} says is behind it",
+            hint="Leave `headers` out.",
         )
     family = source.family
     if family.endswith((".yaml", ".yml")):
@@ -199,8 +209,10 @@ def _placed(source: Source, file: Path, site: Site) -> Source:
     return source.model_copy(
         update={
             "path": _absolute(path, file),
+            "tape": tape,
             "family": family,
             "inventory": source.inventory and _absolute(source.inventory, file),
+            "cards": source.cards and _absolute(source.cards, file),
             "retracted": source.retracted and _absolute(source.retracted, file),
         }
     )

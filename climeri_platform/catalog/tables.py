@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.family import Family
 
 __all__ = [
+    "FROM_HEADERS",
     "REJECTED",
+    "ROW_COLUMNS",
     "aligned",
     "datasets_of",
     "files_schema",
@@ -33,6 +35,41 @@ REJECTED: dict[str, Any] = {
     "reason": pl.String,
 }
 
+ROW_COLUMNS: dict[str, Any] = {
+    "dataset": pl.String,
+    "latest": pl.Boolean,
+    "time_range": pl.String,
+    "start": pl.Int64,
+    "end": pl.Int64,
+    "calendar": pl.String,
+    "root": pl.String,
+    "path": pl.String,
+    "size": pl.Int64,
+    "mtime": pl.Int64,
+    "format": pl.String,
+    "ctime": pl.Int64,
+    "inode": pl.UInt64,
+    "online": pl.Boolean,
+    "retracted": pl.Boolean,
+    "unix_group": pl.String,
+    "public": pl.Boolean,
+    "stale": pl.String,
+    "units": pl.String,
+    "horizontal_grid": pl.String,
+    "steps": pl.Int64,
+    "start_in_file": pl.Int64,
+    "end_in_file": pl.Int64,
+    "tracking_id": pl.String,
+    "chunks": pl.String,
+    "variable_in_file": pl.String,
+    "contradiction": pl.String,
+    "header_problem": pl.String,
+    "header_read": pl.String,
+}
+"""The columns that every family's `files` have, beside its facets: no facet may take their names."""
+FROM_HEADERS = ["calendar", *list(ROW_COLUMNS)[list(ROW_COLUMNS).index("units") :]]
+"""Those that only the files themselves say."""
+
 
 def files_schema(family: Family) -> dict[str, Any]:
     """Return the columns of a family's `files` table, in order.
@@ -41,29 +78,17 @@ def files_schema(family: Family) -> dict[str, Any]:
     it; ``mtime`` and ``ctime`` are in nanoseconds since 1970; ``path`` is relative to the root;
     ``format`` is netcdf, zarr or kerchunk, and ``size`` is null for a store that is a directory.
     ``online`` is false for what is on tape only, ``public`` whether everybody may read it, and
-    ``group`` who else may; null is unknown, as it is for ``retracted``. ``stale`` is the date since
-    when nobody could see the file; null while it is seen.
+    ``unix_group`` who else may; null is unknown, as it is for ``retracted``. ``stale`` is the date
+    since when nobody could see the file; null while it is seen.
+
+    What headers say is null until they are read, on the date ``header_read``: ``calendar``,
+    ``units`` of the variable, the ``horizontal_grid``, the number of time ``steps``,
+    ``start_in_file`` and ``end_in_file``, ``tracking_id``, ``chunks`` of the variable,
+    ``variable_in_file``, the ``contradiction`` with the name, and the ``header_problem``.
     """
     return {
         **dict.fromkeys(family.facets, pl.String),
-        "dataset": pl.String,
-        "latest": pl.Boolean,
-        "time_range": pl.String,
-        "start": pl.Int64,
-        "end": pl.Int64,
-        "calendar": pl.String,
-        "root": pl.String,
-        "path": pl.String,
-        "size": pl.Int64,
-        "mtime": pl.Int64,
-        "format": pl.String,
-        "ctime": pl.Int64,
-        "inode": pl.UInt64,
-        "online": pl.Boolean,
-        "retracted": pl.Boolean,
-        "group": pl.String,
-        "public": pl.Boolean,
-        "stale": pl.String,
+        **ROW_COLUMNS,
     }
 
 
@@ -114,8 +139,8 @@ def sort_files(files: pl.DataFrame, family: Family) -> pl.DataFrame:
 
     Members and versions are in the order of their numbers.
     """
-    member = family.shared["member"]
-    facets = [in_member_order(files, each) if each == member else each for each in family.dataset]
+    members = {family.shared["member"], family.behind_cards["member"]}
+    facets = [in_member_order(files, each) if each in members else each for each in family.dataset]
     by = [*facets, version_number(), "version", "root", "start", "path"]
     return files.sort(by, nulls_last=True)
 

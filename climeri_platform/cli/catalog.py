@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from climeri_platform.cli import history, refresh
-from climeri_platform.cli.questions import COMMANDS, JSON, STORE, parse_facets, size_of
+from climeri_platform.cli import history, night, own, refresh
+from climeri_platform.cli.questions import COMMANDS, JSON, STORE, parse_facets
+from climeri_platform.cli.reports import print_report
+from climeri_platform.cli.tables import size_of
+from climeri_platform.core.errors import StoreError, StoreMissing
 
 if TYPE_CHECKING:
-    from climeri_platform.catalog import BuildReport
+    from climeri_platform.catalog import Snapshot
 
 __all__ = ["command", "parse_facets", "size_of"]
 
@@ -23,7 +26,9 @@ def command() -> None:
 
 for _each in (
     *COMMANDS,
+    *own.COMMANDS,
     refresh.refresh,
+    night.report,
     history.log,
     history.diff,
     history.rollback,
@@ -32,41 +37,14 @@ for _each in (
     command.add_command(_each)
 
 
-def print_report(report: BuildReport) -> None:
-    """Print what a build did."""
-    click.echo(
-        f"{report.family}: {report.found} NetCDF files found under {report.root}, "
-        f"{report.catalogued} catalogued ({report.datasets} datasets, {size_of(report.size)}), "
-        f"{report.rejected} rejected, in {report.seconds:.1f} s"
-    )
-    for code, count in report.reasons.items():
-        click.echo(f"  rejected, {code}: {count}")
-    if report.rejected:
-        click.echo(
-            f"  each with its reason: climeri catalog rejected {report.family} --store {report.store}"
-        )
-    if report.links:
-        click.echo(f"  directory links not followed: {report.links}")
-    if report.unreadable:
-        path, reason = report.unreadable[0]
-        click.echo(f"  not readable: {len(report.unreadable)}, the first: {path}: {reason}")
-    if report.repeated:
-        click.echo(f"  other paths to the same file of a version: {report.repeated}")
-    if report.gone:
-        click.echo(f"  gone under way: {report.gone}")
-    if report.notes:
-        click.echo(f"  looks wrong: {len(report.notes)}, the first: {report.notes[0]}")
-    for each in report.unknown:
-        click.echo(f"  the inventory cannot say {each}")
-    click.echo(f"  snapshot {report.snapshot} in {report.store}")
-
-
 @command.command("build")
 @click.argument("family")
 @click.argument("root")
 @STORE
 @click.option("--root-id", metavar="ID", help="The name of this root in the store.")
+@click.option("--site", metavar="SITE", help="Where this runs [default: the setting `site`].")
 @click.option("--inventory", metavar="FILE", help="A list of the files, in place of a walk.")
+@click.option("--cards", metavar="FOLDER", help="Further simulation cards, *.yaml.")
 @click.option("--accept-loss", is_flag=True, help="Publish even if much of the root is gone.")
 @JSON
 def build(
@@ -74,7 +52,9 @@ def build(
     root: str,
     store: str | None,
     root_id: str | None,
+    site: str | None,
     inventory: str | None,
+    cards: str | None,
     accept_loss: bool,
     as_json: bool,
 ) -> None:
@@ -96,7 +76,9 @@ def build(
             root,
             store=store,
             root_id=root_id,
+            site=site,
             inventory=inventory,
+            cards=cards,
             accept_loss=accept_loss,
             progress=follow,
         )
@@ -110,13 +92,48 @@ def build(
 @STORE
 @JSON
 def list_(store: str | None, as_json: bool) -> None:
-    """List the catalogs of the store and the roots they cover."""
+    """List the catalogs of a store, or of all that you have, and the roots they cover."""
     from climeri_platform.catalog import open_snapshot
 
-    snapshot = open_snapshot(store)
-    if as_json:
-        click.echo(snapshot.card.model_dump_json(indent=2))
+    if store is not None:
+        snapshot = open_snapshot(store)
+        if as_json:
+            click.echo(snapshot.card.model_dump_json(indent=2))
+        else:
+            _list_one(snapshot)
         return
+    found = _snapshots()
+    if as_json:
+        told = [{"store": str(each.store), **each.card.model_dump(mode="json")} for each in found]
+        click.echo(json.dumps(told, indent=2))
+        return
+    for snapshot in found:
+        _list_one(snapshot)
+
+
+def _snapshots() -> list[Snapshot]:
+    """Return what is published in every store that answers; the others are told on stderr."""
+    from climeri_platform.catalog import open_snapshot
+    from climeri_platform.catalog.stores import named_stores
+
+    found = []
+    problems = []
+    for each in named_stores():
+        try:
+            found.append(open_snapshot(each.path))
+        except StoreError as problem:
+            if each.expected or not isinstance(problem, StoreMissing):
+                problems.append(problem)
+    if not found:
+        if problems:
+            raise problems[0]
+        return [open_snapshot(None)]  # which says that no store was named
+    for told in problems:
+        click.echo(f"climeri: does not answer: {told.message}", err=True)
+    return found
+
+
+def _list_one(snapshot: Snapshot) -> None:
     click.echo(f"snapshot {snapshot.name} of {snapshot.store}")
     for root in snapshot.card.roots:
         click.echo(

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 # name -> (module, one line for `climeri --help`); the module is imported when its group is called
 GROUPS = {
+    "card": ("climeri_platform.cli.card", "Write and check the cards of simulations."),
     "catalog": ("climeri_platform.cli.catalog", "Build, search and describe catalogs."),
     "demo": ("climeri_platform.cli.demo", "A demonstration archive, its catalogs and a hub."),
     "hub": ("climeri_platform.cli.hub", "Run the JupyterHub of the platform."),
+    "sites": ("climeri_platform.cli.sites", "Show the centres and where each has its archives."),
     "settings": ("climeri_platform.cli.settings", "Show the settings and where each comes from."),
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells expect

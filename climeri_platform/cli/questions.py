@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from climeri_platform.cli.tables import print_everywhere, size_of, span_text, uncarded
 from climeri_platform.core.errors import NothingFound, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from climeri_platform.selection import Selection
+    from climeri_platform.selection import Catalogs, Selection
 
-__all__ = ["COMMANDS", "JSON", "STORE", "parse_facets", "size_of"]
+__all__ = ["COMMANDS", "JSON", "STORE", "parse_facets"]
 
 STORE = click.option(
     "--store", metavar="DIR", help="The folder of the catalogs [default: the setting `store`]."
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _NAME = click.argument("name")
+_ANY_NAME = click.argument("name", required=False)
 _FACETS = click.argument("facets", nargs=-1, metavar="[FACET=VALUE[,VALUE]]...")
 _NARROWING = (
     click.option("--period", metavar="Y/Y", help="Datasets of which a file overlaps 1980/2014."),
@@ -32,19 +34,6 @@ _NARROWING = (
     ),
     click.option("--snapshot", metavar="NAME", help="An older snapshot [default: the published]."),
 )
-
-
-def size_of(count: float | None) -> str:
-    """Return a number of bytes as people write it, or ``-`` if nobody knows it.
-
-    Examples
-    --------
-    >>> size_of(1234567)
-    '1.2 MB'
-    """
-    from climeri_platform.selection.cost import size_text
-
-    return "-" if count is None else size_text(count)
 
 
 def parse_facets(words: tuple[str, ...]) -> dict[str, list[Any]]:
@@ -70,14 +59,20 @@ def parse_facets(words: tuple[str, ...]) -> dict[str, list[Any]]:
     return facets
 
 
-def _narrowed(function: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed((_NAME, _FACETS, STORE, *_NARROWING, JSON)):
-        function = option(function)
-    return function
+def _options(*first: Callable[..., Any]) -> Callable[..., Any]:
+    def narrowed(function: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed((*first, _FACETS, STORE, *_NARROWING, JSON)):
+            function = option(function)
+        return function
+
+    return narrowed
 
 
-def _found(
-    name: str,
+_narrowed = _options(_NAME)
+_narrowed_anywhere = _options(_ANY_NAME)
+
+
+def _asked(
     facets: tuple[str, ...],
     *,
     store: str | None,
@@ -85,15 +80,41 @@ def _found(
     period: str | None,
     covers: str | None,
     require_all_on: str | None,
-) -> Selection:
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what `open_catalog` and what `search` takes."""
+    groups = require_all_on.split(",") if require_all_on is not None else None
+    how: dict[str, Any] = {"period": period, "covers": covers, "require_all_on": groups}
+    what = parse_facets(facets)
+    for name in ("period", "covers"):  # as a word beside the facets, too
+        if name in what:
+            how[name] = ",".join(map(str, what.pop(name)))
+    return {"store": store, "snapshot": snapshot}, {**how, **what}
+
+
+def _found(name: str, facets: tuple[str, ...], **how: Any) -> Selection:
     from climeri_platform.selection import open_catalog
 
-    asked = parse_facets(facets)
-    groups = require_all_on.split(",") if require_all_on is not None else None
-    found = open_catalog(name, store=store, snapshot=snapshot).search(
-        period=period, covers=covers, require_all_on=groups, **asked
-    )
+    where, what = _asked(facets, **how)
+    found = open_catalog(name, **where).search(**what)
     if not len(found):
+        raise NothingFound(found.why_empty())
+    return found
+
+
+def _found_anywhere(facets: tuple[str, ...], **how: Any) -> Catalogs:
+    """Search all catalogs; those that do not answer are told on stderr."""
+    import warnings
+
+    from climeri_platform.selection import MissingCatalogWarning, open_catalog
+
+    where, what = _asked(facets, **how)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MissingCatalogWarning)
+        found: Catalogs = open_catalog(**where).search(**what)
+        empty = not len(found)
+    for each in found.troubles:
+        click.echo(f"climeri: does not answer: {each}", err=True)
+    if empty:
         raise NothingFound(found.why_empty())
     return found
 
@@ -102,30 +123,36 @@ def _print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
-def _span(row: dict[str, Any]) -> str:
-    if row["start"] is None:
-        # the name of a store does not say its period
-        return "fixed" if row.get("format") in (None, "netcdf") else "-"
-    return f"{str(row['start']).zfill(12)[:6]}-{str(row['end']).zfill(12)[:6]}"
-
-
 @click.command("search")
-@_narrowed
-def search(name: str, facets: tuple[str, ...], *, as_json: bool, **how: Any) -> None:
+@_narrowed_anywhere
+def search(name: str | None, facets: tuple[str, ...], *, as_json: bool, **how: Any) -> None:
     """List the datasets of the catalog NAME that have these facets.
 
-    A value may be a glob (experiment='ssp*') or, after ~, a regular expression
+    Without NAME, those of every catalog that you have: the shared ones, your own, others that the
+    settings name. A value may be a glob (experiment='ssp*') or, after ~, a regular expression
     (variable='~^ua|^va') that matches anywhere in a value.
     """
+    if name is None or "=" in name:
+        words = facets if name is None else (name, *facets)
+        print_everywhere(_found_anywhere(words, **how), as_json=as_json)
+        return
     view = _found(name, facets, **how).view
     if as_json:
         paths: dict[tuple[str, str | None, str], list[str]] = {}
-        mounts = view.snapshot.mounts
+        from climeri_platform.catalog.replicas import replicas_here
+
+        here = {root: each.mount for root, each in replicas_here(view.snapshot).items()}
         files = view.files("dataset", "version", "root", "path")
         for dataset, version, root, path in files.iter_rows():
-            paths.setdefault((dataset, version, root), []).append(f"{mounts[root]}/{path}")
+            paths.setdefault((dataset, version, root), []).append(
+                f"{here[root] or view.snapshot.mounts[root]}/{path}"
+            )
         datasets = [
-            {**row, "paths": paths[row["dataset"], row["version"], row["root"]]}
+            {
+                **row,
+                "here": here[row["root"]] is not None,
+                "paths": paths[row["dataset"], row["version"], row["root"]],
+            }
             for row in view.describe()
         ]
         _print_json(
@@ -141,17 +168,21 @@ def search(name: str, facets: tuple[str, ...], *, as_json: bool, **how: Any) -> 
     for row in rows:
         version = row["version"] or "-"
         click.echo(
-            f"{row['dataset']:{width}}  {version:10} {_span(row):13} "
-            f"{row['files']:4} files {size_of(row['size']):>9}"
+            f"{row['dataset']:{width}}  {version:10} {span_text(row):13} "
+            f"{row['files']:4} files {size_of(row['size']):>9}{uncarded(row)}"
         )
     click.echo(f"{len(view)} datasets, snapshot {view.snapshot.name}", err=True)
 
 
 @click.command("facets")
-@_narrowed
-def facets_(name: str, facets: tuple[str, ...], *, as_json: bool, **how: Any) -> None:
-    """Count the values of each facet, within a search."""
-    counts = _found(name, facets, **how).facets()
+@_narrowed_anywhere
+def facets_(name: str | None, facets: tuple[str, ...], *, as_json: bool, **how: Any) -> None:
+    """Count the values of each facet, within a search; without NAME, in every catalog."""
+    if name is None or "=" in name:
+        words = facets if name is None else (name, *facets)
+        counts = _found_anywhere(words, **how).facets()
+    else:
+        counts = _found(name, facets, **how).facets()
     if as_json:
         _print_json(counts)
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from climeri_platform.cli.night import watched
 from climeri_platform.core.errors import RootsStale
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = ["refresh"]
 )
 @click.option("--at-once", default=2, show_default=True, help="How many roots at the same time.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@watched
 def refresh(
     site: str | None,
     store: str | None,
@@ -101,6 +103,11 @@ def _root(night: RootNight) -> str:
         f"{night.carried} not seen and kept" if night.carried else "",
         f"{night.pending} directories left for the next night" if night.pending else "",
         f"{len(night.unreadable)} not readable" if night.unreadable else "",
+        f"{night.headers} headers read" if night.headers else "",
+        f"{len(night.headers_failed)} headers not readable" if night.headers_failed else "",
+        f"{len(night.contradictions)} headers contradict names" if night.contradictions else "",
+        f"{night.headers_left} headers left for the next night" if night.headers_left else "",
+        f"no headers: {night.headers_problem}" if night.headers_problem else "",
         "resumed" if night.resumed else "",
     ]
     return ", ".join([counts, *filter(None, more)])

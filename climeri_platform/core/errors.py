@@ -10,7 +10,8 @@
     │   └── UnknownSite
     ├── NothingFound                  3   understood, and there is nothing
     ├── RootUnusable                  4   an archive root cannot be read
-    │   └── RootShrunk                11  too much of it vanished since it was catalogued
+    │   ├── RootShrunk                11  too much of it vanished since it was catalogued
+    │   └── RootsStale                12  a refresh is published, some roots are as they were
     ├── StoreError                    5   the catalog store
     │   ├── StoreMissing
     │   ├── StoreDamaged
@@ -19,6 +20,8 @@
     ├── DataError                     6   a file or a dataset
     │   ├── FileUnreadable
     │   ├── DatasetInconsistent
+    │   ├── NotHere
+    │   ├── OnTape
     │   ├── SelectionChanged
     │   └── UnitMismatch
     ├── ComputeError                  7   Dask
@@ -51,7 +54,9 @@ __all__ = [
     "HubError",
     "HubFailed",
     "MissingExtra",
+    "NotHere",
     "NothingFound",
+    "OnTape",
     "PortBusy",
     "ProxyMissing",
     "RootShrunk",
@@ -168,7 +173,7 @@ class StoreTooNew(StoreError):
 
 
 class StoreBusy(StoreError):
-    """Another process is publishing to the store."""
+    """Another process holds the store, or took it over."""
 
 
 class DataError(ClimeriError):
@@ -183,6 +188,14 @@ class FileUnreadable(DataError, OSError):
 
 class DatasetInconsistent(DataError, ValueError):
     """Files of one dataset that do not belong together."""
+
+
+class NotHere(DataError, FileNotFoundError):
+    """Data that are catalogued, and of which no replica can be read from here."""
+
+
+class OnTape(DataError):
+    """Files on a tape-backed mount, whose opening may recall them: it must be asked for."""
 
 
 class SelectionChanged(DataError):

@@ -18,12 +18,15 @@ from climeri_platform.core.errors import UsageError, nearest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SETTINGS", "Setting", "read_settings", "setting"]
+__all__ = ["SETTINGS", "Setting", "default_own_store", "read_settings", "setting"]
 
 # name -> (default, what it is)
 SETTINGS: dict[str, tuple[str, str]] = {
     "site": ("local", "the centre this runs at: a profile of `deploy/sites`"),
     "store": ("", "the folder of the catalogs"),
+    "sites_dir": ("", "a folder of site profiles of one's own, before the packaged ones"),
+    "own_store": ("", "the folder of one's own catalogs, which `climeri catalog add` makes"),
+    "stores": ("", "further folders of catalogs, joined by ':'"),
     "demo_archive": ("", "the folder of the demonstration archive"),
     "language": ("fr", "fr or en: the language of notebooks and hub pages"),
 }
@@ -44,6 +47,12 @@ def user_file() -> Path:
     # Path.home() raises for a user without a home, as containers have them
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111
     return Path(home) / "climeri" / "climeri.yaml"
+
+
+def default_own_store() -> str:
+    """Return the folder of one's own catalogs where nothing sets it."""
+    home = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")  # noqa: PTH111
+    return str(Path(home) / "climeri" / "catalogs")
 
 
 def _from_file(path: Path) -> dict[str, str]:
@@ -94,8 +103,9 @@ def read_settings(
     environment = {
         name: value for name in SETTINGS if (value := os.environ.get(f"CLIMERI_{name.upper()}"))
     }
+    defaults = {name: default for name, (default, _) in SETTINGS.items()}
     layers: list[tuple[str, Mapping[str, str]]] = [
-        ("default", {name: default for name, (default, _) in SETTINGS.items()}),
+        ("default", {**defaults, "own_store": default_own_store()}),
         ("site profile", site_defaults or {}),
         (str(SYSTEM_FILE), system),
         (str(user_file()), user),

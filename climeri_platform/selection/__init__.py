@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from climeri_platform.selection.catalogs import Catalogs, MissingCatalogWarning, Trouble
 from climeri_platform.selection.cost import Cost
 from climeri_platform.selection.frozen import Changes
 from climeri_platform.selection.results import Coverage, Pairs
@@ -13,12 +14,15 @@ from climeri_platform.selection.selection import (
 )
 
 __all__ = [
+    "Catalogs",
     "Changes",
     "Cost",
     "Coverage",
     "FrozenSelection",
+    "MissingCatalogWarning",
     "Pairs",
     "Selection",
+    "Trouble",
     "open_catalog",
     "open_selection",
 ]

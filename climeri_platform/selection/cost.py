@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    import polars as pl
+from climeri_platform.core.sizes import size_text
 
+if TYPE_CHECKING:
     from climeri_platform.catalog import CatalogView
 
-__all__ = ["Cost", "cost_of", "size_text"]
+__all__ = ["Cost", "cost_of"]
 
 _INFLATION = 2.0  # deflated float32 fields of climate models shrink to about half
 _CHUNK = 128 * 2**20  # dask's array.chunk-size, which chunks="auto" aims at
 _HOW = (
-    "files and bytes are the catalog's, the most complete replica of each dataset; decoded arrays "
+    "files and bytes are the catalog's, the replica of each dataset that would be opened; decoded arrays "
     "are taken as twice the bytes on disk (compressed 32-bit fields), chunks as pieces of 128 MiB "
     "and at least one for each file; no file was opened"
 )
@@ -55,29 +55,6 @@ class Cost:
         )
 
 
-def size_text(count: float) -> str:
-    """Return a number of bytes as people write it.
-
-    Examples
-    --------
-    >>> size_text(1234567)
-    '1.2 MB'
-    """
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if count < 1000 or unit == "TB":
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-
-
-def one_replica(files: pl.DataFrame) -> pl.DataFrame:
-    """Return the files of the most complete replica of each dataset and version."""
-    place = ["dataset", "version", "root"]
-    counts = files.group_by(place).len().sort(["len", "root"], descending=[True, False])
-    chosen = counts.unique(["dataset", "version"], keep="first", maintain_order=True)
-    return files.join(chosen.select(place), on=place, how="semi", nulls_equal=True)
-
-
 def cost_of(view: CatalogView) -> Cost:
     """Return the cost of the datasets of a view.
 
@@ -88,7 +65,10 @@ def cost_of(view: CatalogView) -> Cost:
     """
     import polars as pl
 
-    files = one_replica(view.files("dataset", "version", "root", "size"))
+    from climeri_platform.catalog.replicas import one_replica, replicas_here
+
+    columns = ("dataset", "version", "root", "start", "end", "size")
+    files = one_replica(view.files(*columns), replicas_here(view.snapshot))
     decoded = pl.col("size") * _INFLATION
     sums = files.select(
         bytes=pl.col("size").sum(),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from climeri_platform import __version__
 from climeri_platform.catalog import CatalogView
 from climeri_platform.catalog.narrowing import ROW, Narrowing
+from climeri_platform.catalog.replicas import replicas_here
 from climeri_platform.core.errors import SelectionChanged, UsageError
 
 if TYPE_CHECKING:
@@ -223,7 +224,9 @@ def compare(
     )
     if "tracking_id" not in now.columns:
         now = now.with_columns(tracking_id=pl.lit(None, dtype=pl.String))
-    kept, changes = _judge(frozen, now)
+    replicas = replicas_here(view.snapshot)
+    here = {root for root, each in replicas.items() if each.mount is not None}
+    kept, changes = _judge(frozen, now, here)
     if refuse and changes.fatal:
         lost = len(changes.gone) + len(changes.changed)
         raise SelectionChanged(
@@ -236,7 +239,9 @@ def compare(
     return view.narrow(how), changes
 
 
-def _judge(frozen: pl.DataFrame, now: pl.DataFrame) -> tuple[pl.DataFrame, Changes]:
+def _judge(
+    frozen: pl.DataFrame, now: pl.DataFrame, readable: set[str]
+) -> tuple[pl.DataFrame, Changes]:
     import polars as pl
 
     here = {(row["root"], row["path"]): row for row in now.iter_rows(named=True)}
@@ -261,7 +266,15 @@ def _judge(frozen: pl.DataFrame, now: pl.DataFrame) -> tuple[pl.DataFrame, Chang
         elif row["mtime"] is not None and row["mtime"] != found["mtime"]:
             told["rewritten"].append(place)
         if not _difference(row, found):
-            kept.append(tuple(found[name] for name in (*ROW, "path")))
+            same = [found]
+            if found["root"] not in readable:  # another centre's replica of the very file will do
+                others = by_name[row["dataset"], row["version"], row["name"]]
+                same += [
+                    each
+                    for each in others
+                    if each["root"] in readable and not _difference(row, each)
+                ]
+            kept += [tuple(each[name] for name in (*ROW, "path")) for each in same]
     schema = dict.fromkeys((*ROW, "path"), pl.String)
     table = pl.DataFrame(kept, schema=schema, orient="row")
     frozen_rows = frozen.select(ROW).unique()

@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from climeri_platform.catalog.export import export_description, export_frame
+from climeri_platform.catalog.replicas import all_here
 from climeri_platform.sites import load_site
 
 with warnings.catch_warnings():
@@ -26,10 +27,14 @@ def datastore(view: CatalogView) -> Any:
     ----------
     view
         What to hand over.
+
+    Raises
+    ------
+    NotHere
+        If a dataset has no replica here.
     """
     site = load_site()
-    files = view.files()
-    table = export_frame(files, view.family, {**view.snapshot.mounts, **site.mounts})
+    table = export_frame(view.files(), view.family, all_here(view))
     described = export_description(view.snapshot, view.family.family, site.site)
     esmcat = described[f"{view.family.family}.json"]
     del esmcat["catalog_file"]

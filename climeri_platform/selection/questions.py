@@ -9,6 +9,7 @@ from climeri_platform.catalog import CatalogView
 from climeri_platform.catalog.coverage import coverage_table
 from climeri_platform.catalog.lineage import controls, driving_runs, histories, of_keys
 from climeri_platform.catalog.members import complete, one_member_per_model
+from climeri_platform.catalog.simulations import simulations_table
 from climeri_platform.core.errors import UnknownFamily
 from climeri_platform.selection.cost import Cost, cost_of
 from climeri_platform.selection.results import Coverage, Pairs
@@ -201,6 +202,18 @@ class Questions:
             Selection(of_keys(whole, matched["dataset"], "that have a partner")),
             Selection(of_keys(of or whole, matched["partner"], "partners")),
         )
+
+    def simulations(self) -> pl.DataFrame:
+        """Return one row for each simulation of the selection, with what its card says.
+
+        Parameters of tuning ensembles are columns ``params.NAME``, as numbers where they are.
+
+        Raises
+        ------
+        UnknownFacet
+            If the family has no simulation cards, as CMIP's have none.
+        """
+        return simulations_table(self.view)
 
     def cost(self) -> Cost:
         """Return files, bytes, and an estimate of chunks and memory; opens nothing."""

@@ -4,58 +4,73 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from html import escape
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from climeri_platform.catalog import CatalogView
+from climeri_platform.catalog.replicas import only_here, paths_here
 from climeri_platform.core.errors import NothingFound, UnknownValue, UsageError, nearest
 from climeri_platform.core.extras import needs
 from climeri_platform.selection.frozen import Changes, compare, freeze
 from climeri_platform.selection.questions import Questions
-from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import polars as pl
 
-    from climeri_platform.access import DatasetFiles, Opened
-    from climeri_platform.catalog.asking import Item
+    from climeri_platform.access import Opened
+    from climeri_platform.catalog.asking import Asked
+    from climeri_platform.selection.catalogs import Catalogs
 
 __all__ = ["FrozenSelection", "Selection", "open_catalog", "open_selection"]
 
-_Files = list[tuple[str, int | None, int | None]]  # path, start, end
 _SHOWN = 8  # values of a facet in the HTML view
 _FEW = 20_000  # keys among which a wrong one is looked for
 
 
+@overload
 def open_catalog(
-    name: str,
+    name: str, *, store: str | os.PathLike[str] | None = ..., snapshot: str | None = ...
+) -> Selection: ...
+
+
+@overload
+def open_catalog(
+    name: None = ..., *, store: str | os.PathLike[str] | None = ..., snapshot: str | None = ...
+) -> Catalogs: ...
+
+
+def open_catalog(
+    name: str | None = None,
     *,
     store: str | os.PathLike[str] | None = None,
     snapshot: str | None = None,
-) -> Selection:
-    """Open a catalog.
+) -> Selection | Catalogs:
+    """Open a catalog, or without a name every catalog that the user has.
 
     Parameters
     ----------
     name
-        An archive family: ``CMIP6``, ``CMIP5``, ``CORDEX``, ``libIGCM``, ...
+        An archive family: ``CMIP6``, ``CMIP5``, ``CORDEX``, ``libIGCM``, ... Without a store, the
+        first that has it is taken: the shared one, one's own (``own:libIGCM`` is always that
+        one), then the others of the settings.
     store
-        The folder of the catalogs; by default the setting ``store`` (``CLIMERI_STORE``).
+        The folder of the catalogs; by default what the settings ``store``, ``own_store`` and
+        ``stores`` name.
     snapshot
         The name of an older snapshot that the store keeps; by default the published one.
 
     Returns
     -------
-    Selection
-        Of all its datasets, each in its newest version.
+    Selection or Catalogs
+        Of all its datasets, each in its newest version; without a name, of all catalogs.
 
     Raises
     ------
     UnknownFamily
-        If the store has no such catalog; the nearest is named.
+        If no store has such a catalog; the nearest is named.
     StoreError
         If the store or the snapshot is missing, damaged, or written by a newer version.
 
@@ -63,7 +78,14 @@ def open_catalog(
     --------
     >>> catalog = open_catalog("CMIP6", store="/data/store")  # doctest: +SKIP
     >>> catalog.search(variable_id="tas", experiment_id="historical").open()  # doctest: +SKIP
+    >>> open_catalog().search(variable="tas", experiment="historical")  # doctest: +SKIP
     """
+    from climeri_platform.selection.finding import find_catalog, open_catalogs
+
+    if name is None:
+        return open_catalogs(store, snapshot)
+    if store is None and snapshot is None:
+        return Selection(find_catalog(name))
     return Selection(CatalogView.open(name, store, snapshot))
 
 
@@ -122,7 +144,7 @@ class Selection(Questions):
         period: str | None = None,
         covers: str | None = None,
         require_all_on: str | Sequence[str] | None = None,
-        **facets: Item | Iterable[Item],
+        **facets: Asked,
     ) -> Selection:
         """Return the datasets that also have these facets.
 
@@ -142,7 +164,7 @@ class Selection(Questions):
             glob (``"ssp*"``), a compiled regular expression (``re.compile("^ua")``, which matches
             anywhere in a value), or a list of them. A string is never a regular expression:
             names hold dots and parentheses. ``version="all"`` or a version turns off the choice
-            of the newest.
+            of the newest. ``parameter={"tau": 0.1}`` asks for values of simulation cards.
 
         Returns
         -------
@@ -222,19 +244,38 @@ class Selection(Questions):
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self.view.at(key).datasets.height > 0
 
+    def here(self) -> Selection:
+        """Return the datasets of which some replica can be read from here, on tape or not.
+
+        Raises
+        ------
+        UnknownSite
+            If the site's profile is not there, or names a variable that is not set.
+        """
+        return replace(self, view=only_here(self.view))
+
     def paths(self) -> list[str]:
-        """Return the absolute paths of the files that `open` would open."""
-        return [path for *_, files, _ in self._chosen() for path, _, _ in files]
+        """Return the absolute paths of the files that `open` would open, those on tape too.
+
+        Raises
+        ------
+        NotHere
+            If a dataset has no replica here; `here` leaves such out.
+        """
+        return paths_here(self.view)
 
     def open(
         self,
         *,
         chunks: Any = "auto",
         on_error: Literal["report", "raise"] = "report",
+        recall: bool = False,
     ) -> Opened:
         """Open the datasets lazily.
 
-        A dataset is the files of one version at one root, joined in time; nothing is computed.
+        A dataset is the files of one version at one root, joined in time; nothing is computed. Of
+        several roots the nearest is taken: those that the site's profile names, in its order, then
+        others that are here, then those on tape; the report says which, and what others have more.
 
         Parameters
         ----------
@@ -243,6 +284,8 @@ class Selection(Questions):
         on_error
             ``"report"`` leaves out what cannot be used, names it in the report and warns;
             ``"raise"`` refuses at the first.
+        recall
+            Open files that may lie on tape, too: each waits for its recall.
 
         Returns
         -------
@@ -253,6 +296,8 @@ class Selection(Questions):
         ------
         NothingFound
             If the selection is empty.
+        NotHere, OnTape
+            If no dataset has a replica here, or one that is not on tape.
         DataError
             If nothing could be opened, or at the first defect with ``on_error="raise"``.
         MissingExtra
@@ -262,9 +307,10 @@ class Selection(Questions):
             raise NothingFound(self.why_empty())
         with needs("access", "opening data"):
             from climeri_platform.access import open_datasets
+            from climeri_platform.selection.reading import files_to_open
         from tqdm.auto import tqdm
 
-        wanted = self._wanted()
+        wanted = files_to_open(self.view, recall=recall)
         total = sum(len(each.paths) for each in wanted)
         with tqdm(total=total, desc="opening files", unit="", leave=False, delay=2) as bar:
 
@@ -303,47 +349,14 @@ class Selection(Questions):
 
         Raises
         ------
+        NotHere
+            If a dataset has no replica here; `here` leaves such out.
         MissingExtra
             If intake-esm is not installed.
         """
         with needs("intake", "handing over to intake-esm"):
             from climeri_platform.selection.handover import datastore
         return datastore(self.view)
-
-    def _chosen(self) -> Iterator[tuple[str, str | None, str, _Files, list[str]]]:
-        """Yield dataset, version, the root that is taken, its files, and notes on other roots."""
-        mounts = {**self.view.snapshot.mounts, **load_site().mounts}
-        groups: dict[tuple[str, str | None], dict[str, _Files]] = {}
-        columns = ("dataset", "version", "root", "path", "start", "end", "frequency")
-        for dataset, version, root, path, start, end, frequency in self.view.files(
-            *columns
-        ).iter_rows():
-            there = groups.setdefault((dataset, version), {})
-            # a climatology names the years that went into it, not those that it holds
-            span = (None, None) if frequency == "monClim" else (start, end)
-            there.setdefault(root, []).append((f"{mounts[root]}/{path}", *span))
-        for (dataset, version), roots in groups.items():
-            # what compares replicas belongs to the room that opens files, and takes its time to come
-            root, notes = _replica(roots) if len(roots) > 1 else (next(iter(roots)), [])
-            yield dataset, version, root, roots[root], notes
-
-    def _wanted(self) -> list[DatasetFiles]:
-        from climeri_platform.access import DatasetFiles
-
-        chosen = list(self._chosen())
-        versions: dict[str, int] = {}
-        for dataset, *_ in chosen:
-            versions[dataset] = versions.get(dataset, 0) + 1
-        wanted = []
-        for dataset, version, root, files, notes in chosen:
-            key = dataset if versions[dataset] == 1 else f"{dataset}.{version}"
-            attributes = {"dataset": dataset, "snapshot": self.snapshot, "root": root}
-            if version is not None:
-                attributes["version"] = version
-            paths = tuple(path for path, _, _ in files)
-            spans = tuple((start, end) for _, start, end in files if start and end)
-            wanted.append(DatasetFiles(key, paths, spans, attributes, tuple(notes)))
-        return wanted
 
     def __repr__(self) -> str:
         words = [f"{name}={self.view.said(name)}" for name in self.view.asked]
@@ -366,35 +379,6 @@ class Selection(Questions):
             f"<p><b>{escape(title)}</b><br><small>snapshot {escape(self.snapshot)}</small></p>"
             f"<table>{rows}</table>"
         )
-
-
-def _replica(roots: dict[str, _Files]) -> tuple[str, list[str]]:
-    """Choose the root that covers most time, and say what another has beside."""
-    with needs("access", "choosing between replicas"):
-        from climeri_platform.access.periods import HOLE, not_covered
-
-    spans = {
-        name: [(start, end) for _, start, end in files if start and end]
-        for name, files in roots.items()
-    }
-    lacking = {
-        name: {
-            other: not_covered(spans[other], spans[name])
-            for other in sorted(roots)
-            if other != name
-        }
-        for name in roots
-    }
-    chosen = min(
-        roots,
-        key=lambda name: (sum(map(len, lacking[name].values())), -len(roots[name]), name),
-    )
-    notes = [f"taken from {chosen}; also at {', '.join(lacking[chosen])}"]
-    for other, missing in lacking[chosen].items():
-        if missing:
-            years = ", ".join(f"{start // 10**6} to {end // 10**6}" for start, end in missing)
-            notes.append(f"{HOLE}: {other} also has {years}, which {chosen} has not")
-    return chosen, notes
 
 
 @dataclass(frozen=True, repr=False, eq=False)

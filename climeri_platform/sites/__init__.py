@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from climeri_platform.sites.profile import Site, load_site, site_names
+from climeri_platform.sites.profile import Mount, Site, load_site, read_sites, site_names
 
-__all__ = ["Site", "load_site", "site_names"]
+__all__ = ["Mount", "Site", "load_site", "read_sites", "site_names"]

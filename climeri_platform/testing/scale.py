@@ -128,12 +128,13 @@ def scale_store(folder: Path, rows: int) -> Path:
     prepare_store(folder)
     root = Root(
         root_id="CMIP6",
-        mount="/bdd/CMIP6",
+        mount=str(folder.absolute()),  # a place that is there, though no file of the rows is
         family="CMIP6",
         walked="2026-01-01",
         found=rows,
         catalogued=rows,
         rejected=0,
+        site="local",
     )
     files = sort_files(mark_latest(scale_rows(rows)), family)
     with writing(folder):

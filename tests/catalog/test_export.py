@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from climeri_platform.catalog import CatalogView, build_catalog, load_family, open_snapshot
+from climeri_platform.core.errors import StoreError
 
 OBS = "NASA/GPCP/mon/pr/gn/v1/pr_mon_GPCP_BE_gn_197901-197912.nc"
 
@@ -87,12 +88,49 @@ def test_each_description_follows_the_esmcat_specification(store):
     assert len(list((store / "export" / "local").glob("*.json"))) == 4
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_the_master_lists_every_catalog_of_the_site(store, moved, tmp_path):
+    if moved:
+        store = store.rename(tmp_path / "moved")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # intake's own, at import
+        import intake
+
+        master = intake.open_catalog(str(store / "export" / "local" / "master_latest.yml"))
+        rows = {name: len(master[name].df) for name in master}
+    assert rows == {"CMIP6": 4, "CMIP6-csv": 4, "obs4MIPs": 1, "obs4MIPs-csv": 1}
+    name = open_snapshot(store).name
+    assert {master[each].metadata["snapshot"] for each in master} == {name}
+    assert str(tmp_path) not in (store / "export" / "local" / "master_latest.yml").read_text()
+
+
+def test_the_master_is_there_whole_or_as_it_was(store, plant, tas, monkeypatch):
+    master = store / "export" / "local" / "master_latest.yml"
+    before = master.read_text()
+    replace = Path.replace
+
+    def full(self, target):
+        if target.name == master.name:
+            raise OSError(28, "No space left on device")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(StoreError, match="is published, but its export"):
+        build_catalog("CMIP6", plant([tas()]), store=store)
+    assert master.read_text() == before
+    assert not [*master.parent.glob(".*")]
+    monkeypatch.undo()
+    build_catalog("CMIP6", plant([tas()]), store=store)
+    assert open_snapshot(store).name in master.read_text()
+
+
 def test_a_description_whose_table_is_gone_goes_too(store, plant, tas):
     stale = store / "export" / "elsewhere" / "CMIP6.json"
     stale.parent.mkdir()
     stale.write_text("{}")
+    stale.with_name("master_latest.yml").write_text("sources: {}")
     build_catalog("CMIP6", plant([tas()]), store=store)
-    assert not stale.exists()
+    assert not [*stale.parent.iterdir()]
     assert opened(store / "export/local/obs4MIPs.json").df["path"][0].endswith(".nc")
 
 

@@ -166,7 +166,7 @@ build_catalog("CMIP6", sys.argv[2], store=sys.argv[3], root_id="r")
 
 def test_the_writer_may_be_killed_at_every_step(archive, tmp_path):
     root, make, grow = archive
-    stores = {at: tmp_path / f"store-{at}" for at in range(1, 41, 3)}
+    stores = {at: tmp_path / f"store-{at}" for at in range(1, 66, 4)}
     for store in stores.values():
         make(store)
     grow()
@@ -185,7 +185,7 @@ def test_the_writer_may_be_killed_at_every_step(archive, tmp_path):
     for at in killed:
         build_catalog("CMIP6", root, store=stores[at], root_id="r")
         assert state(stores[at]) == 2
-        left = [p for p in stores[at].rglob(".*") if p.name != ".writing"]
+        left = list(stores[at].rglob(".*"))
         assert left == [], (at, left)
 
 
@@ -231,7 +231,7 @@ def test_two_writers(archive, tmp_path):
         assert f"pid {holder.pid} on {os.uname().nodename}" in busy.value.message
         assert state(store) == 1  # readers do not wait
         holder.kill()
-    # the system lets go of the lock of a process that died
+    # who died on this host is followed at once
     build_catalog("CMIP6", root, store=store, root_id="r")
 
 
@@ -269,7 +269,6 @@ def test_a_lock_that_cannot_be_had_is_told(archive, tmp_path):
     root, make, _ = archive
     store = tmp_path / "store"
     make(store)
-    (store / ".writing").unlink()
     (store / ".writing").mkdir()
     with pytest.raises(StoreError, match="cannot be locked") as told:
         build_catalog("CMIP6", root, store=store, root_id="r")

@@ -191,7 +191,7 @@ def test_the_columns_say_what_the_file_system_says(tmp_path):
     assert rows["public"].to_list() == [False, True]
     assert rows["online"].to_list() == [True, False]
     assert (rows["inode"][0], rows["ctime"][0]) == (status.st_ino, status.st_ctime_ns)
-    assert rows["group"][0] == secret.group()
+    assert rows["unix_group"][0] == secret.group()
     assert scan(root).files["online"].to_list() == [None, None]
 
 

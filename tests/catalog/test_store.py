@@ -43,16 +43,19 @@ def test_the_folder_is_laid_out_as_documented(store):
     found = {str(p.relative_to(store)) for p in store.rglob("*") if p.is_file()}
     inside = f"snapshots/{name}"
     assert found == {
-        ".writing",
         "store.json",
         "CURRENT",
         f"{inside}/snapshot.json",
         f"{inside}/CMIP6/family.json",
-        *(f"{inside}/CMIP6/{table}.parquet" for table in ("files", "datasets", "rejected")),
+        *(
+            f"{inside}/CMIP6/{table}.parquet"
+            for table in ("files", "datasets", "rejected", "facets")
+        ),
         f"{inside}/export/local/CMIP6.parquet",
         f"{inside}/export/local/CMIP6.csv.gz",
         "export/local/CMIP6.json",
         "export/local/CMIP6-csv.json",
+        "export/local/master_latest.yml",
     }
 
 

@@ -12,7 +12,7 @@ from climeri_platform.catalog import CatalogView, build_catalog
 from climeri_platform.catalog.inventory import FIND_FORMAT, read_inventory
 from climeri_platform.catalog.listing import gather
 from climeri_platform.catalog.walk import Skipped, format_of, walk
-from climeri_platform.cli.questions import _span, size_of
+from climeri_platform.cli.tables import size_of, span_text
 
 PLACE = "CMIP/IPSL/IPSL-CM6A-LR/historical/r1i1p1f1/Amon/{var}/gr/v20180803"
 STEM = "{var}_Amon_IPSL-CM6A-LR_historical_r1i1p1f1_gr"
@@ -71,7 +71,7 @@ def test_each_is_one_row(archive, tmp_path):
     assert report.size == 3
     (row,) = view.search(variable="tas").describe()
     assert (row["format"], row["size"], row["files"]) == ("zarr", None, 1)
-    assert (size_of(row["size"]), _span(row)) == ("-", "-")
+    assert (size_of(row["size"]), span_text(row)) == ("-", "-")
 
 
 def test_the_export_says_how_to_open_each(archive, tmp_path):

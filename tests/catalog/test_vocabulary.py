@@ -47,7 +47,8 @@ def test_every_family_has_the_shared_columns(family):
         ("CORDEX-Adjust", "bias_correction", "bias_adjustment"),
         ("CMIP7", "ensemble", "variant_label"),
         ("libIGCM", "simulation", "job_name"),
-        ("libIGCM", "experiment", "experiment_name"),
+        ("libIGCM", "experiment", "experiment"),  # of its card, or else its experiment_name
+        ("libIGCM", "model_id", "model"),
         ("CNRM", "simulation", "expid"),
         # a facet's own name is never another's
         ("CORDEX-CMIP6", "source_id", "source_id"),

@@ -82,7 +82,7 @@ def test_help_names_every_group_and_version_is_told():
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("nothing",), ("--nothing",), ("catalog", "nothing"), ("catalog", "search")]
+    "words", [(), ("nothing",), ("--nothing",), ("catalog", "nothing"), ("catalog", "coverage")]
 )
 def test_wrong_words_are_exit_2_on_stderr(words):
     done = climeri(*words)

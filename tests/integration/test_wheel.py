@@ -84,6 +84,7 @@ def test_the_wheel_carries_the_data_of_the_repository(wheel):
                     f"climeri_platform/_data/{inside}/{path.relative_to(CHECKOUT / tree)}" in names
                 )
     assert "climeri_platform/py.typed" in names
+    assert "climeri_platform/catalog/night.html.jinja" in names
     assert not any(name.startswith(("tests/", "docs/")) for name in names)
 
 

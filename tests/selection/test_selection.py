@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import warnings
@@ -17,8 +16,6 @@ from climeri_platform import Selection, open_catalog
 from climeri_platform.access import IncompleteDataWarning
 from climeri_platform.catalog import build_catalog
 from climeri_platform.core.errors import DataError, NothingFound, StoreMissing
-from climeri_platform.selection import selection as room
-from climeri_platform.sites import Site
 
 DAYS = {"2000": 0, "2001": 366, "2002": 731, "2003": 1096}
 
@@ -136,15 +133,6 @@ def test_one_bad_file_is_named_and_the_rest_opens(top, catalog):
     assert (line.path, line.cause) == (bad, "zero bytes")
     with pytest.raises(DataError, match="zero bytes"):
         catalog.search(version="v1").open(on_error="raise")
-
-
-def test_a_mount_of_the_site_wins_over_where_it_was_walked(top, catalog, monkeypatch):
-    shutil.move(top / "archive", top / "elsewhere")
-    with pytest.raises(DataError, match="No such file"):
-        catalog.open()
-    mounts = {"main": str(top / "elsewhere" / "CMIP6")}
-    monkeypatch.setattr(room, "load_site", lambda: Site(site="x", title="X", mounts=mounts))
-    assert len(catalog.open()) == 2
 
 
 def test_a_selection_reads_its_own_snapshot(top, catalog):

@@ -1,0 +1,164 @@
+"""Which headers a night reads, and how what they say reaches the rows.
+
+Read are files that are new or changed, those that nobody has read yet, and each night a share of
+the others, the longest unread first, so that a change that left size and times alone is seen too.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from climeri_platform.catalog.headers import read_headers
+from climeri_platform.catalog.renewal import SAME
+from climeri_platform.catalog.tables import FROM_HEADERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
+
+    from climeri_platform.catalog.renewal import Renewal
+
+__all__ = ["files_to_read", "read_some", "with_headers"]
+
+_NAMES = {"grid": "horizontal_grid", "problem": "header_problem"}
+_BATCH = 2000  # files whose headers are kept together: what a killed night loses
+
+
+def files_to_read(renewal: Renewal, *, nights: int, today: date | None = None) -> pl.DataFrame:
+    """Return the rows of the files whose headers are to be read, the most urgent first.
+
+    Parameters
+    ----------
+    renewal
+        The rows of a root.
+    nights
+        After how many nights every header was read again.
+    today
+        By default today, in UTC.
+    """
+    can = (
+        pl.col("stale").is_null()
+        & (pl.col("format") == "netcdf")
+        & pl.col("online").fill_null(value=True)
+    )
+    files = renewal.files.filter(can)
+    fresh = renewal.fresh.filter(can)
+    rest = files.join(fresh.select("path"), on="path", how="anti", maintain_order="left")
+    never = rest.filter(pl.col("header_read").is_null())
+    day = today or datetime.now(UTC).date()
+    due = (day - timedelta(days=nights)).isoformat()
+    read = rest.filter(pl.col("header_read").is_not_null())
+    # a share each night, even if they were all read in one
+    old = read.sort("header_read", "path").head(math.ceil(read.height / nights))
+    again = old.filter(pl.col("header_read") < day.isoformat())
+    overdue = read.filter(pl.col("header_read") < due)
+    return pl.concat([fresh, never, again, overdue]).unique("path", maintain_order=True)
+
+
+def read_some(
+    files: pl.DataFrame,
+    renewal: Renewal,
+    journal: Path,
+    *,
+    client: Any = None,
+    deadline: float | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> pl.DataFrame:
+    """Read headers, keeping what was read: a killed night does not open a file twice.
+
+    Parameters
+    ----------
+    files
+        Rows of `files_to_read`.
+    renewal
+        Of which root.
+    journal
+        A folder for what was read.
+    client
+        A Dask client; without one, processes on this machine read.
+    deadline
+        A moment of `time.monotonic` after which no file is opened.
+    progress
+        Is called with the number of headers read so far.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns that name a file as it is now (path, size, times, inode) and `FROM_HEADERS`; files
+        that the time did not allow are left out.
+
+    Raises
+    ------
+    MissingExtra
+        If netCDF4 is not installed.
+    """
+    journal.mkdir(parents=True, exist_ok=True)
+    parts = [pl.read_parquet(each) for each in sorted(journal.glob("*.parquet"))]
+    if parts:
+        files = files.join(pl.concat(parts), on=SAME, how="anti", nulls_equal=True)
+    done = 0
+    for start in range(0, files.height, _BATCH):
+        batch = files.slice(start, _BATCH)
+        rows = _read(batch, renewal, client, deadline)
+        if rows.height:
+            path = journal / f"{len(parts):06}.parquet"
+            rows.write_parquet(path.with_suffix(".part"))
+            path.with_suffix(".part").replace(path)
+            parts.append(rows)
+        done += rows.height
+        if progress is not None:
+            progress(done)
+        if rows.height < batch.height:
+            break
+    if not parts:
+        return files.select(*SAME, *FROM_HEADERS).clear()
+    return pl.concat(parts).unique(SAME, keep="last")
+
+
+def _read(
+    batch: pl.DataFrame, renewal: Renewal, client: Any, deadline: float | None
+) -> pl.DataFrame:
+    family = renewal.family
+    # models that write their own names say them in the file
+    name = "native_variable" if "native_variable" in family.facets else family.variable
+    facets = [each for each in family.facets if each not in {"version", *family.constants}]
+    wanted = batch.select(
+        (pl.lit(renewal.root.mount + "/") + pl.col("path")).alias("path"),
+        pl.col(name).alias("variable"),
+        *[each for each in facets if each not in {"path", "variable"}],
+        "time_range",
+    )
+    said = read_headers(wanted, client=client, deadline=deadline).rename(_NAMES)
+    below = pl.col("path").str.strip_prefix(renewal.root.mount + "/")
+    said = said.with_columns(path=below, header_read=pl.lit(datetime.now(UTC).date().isoformat()))
+    return batch.select(SAME).join(said, on="path", how="inner").select(*SAME, *FROM_HEADERS)
+
+
+def with_headers(files: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with what headers say of them; only files that are still the same.
+
+    Where a name does not tell the period, the file's own stands for it.
+    """
+    joined = files.join(
+        said.select(*SAME, *FROM_HEADERS),
+        on=SAME,
+        how="left",
+        nulls_equal=True,
+        suffix="_said",
+        maintain_order="left",
+    )
+    read = pl.col("header_read_said").is_not_null()
+    columns = [
+        pl.when(read).then(pl.col(f"{name}_said")).otherwise(pl.col(name)).alias(name)
+        for name in FROM_HEADERS
+    ]
+    filled = joined.with_columns(columns).with_columns(
+        start=pl.col("start").fill_null(pl.col("start_in_file")),
+        end=pl.col("end").fill_null(pl.col("end_in_file")),
+    )
+    return filled.select(files.columns)

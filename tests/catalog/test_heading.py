@@ -1,0 +1,155 @@
+"""Which headers a night reads: new, changed, never read, and a share of the others."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+import pytest
+import yaml
+
+from climeri_platform.catalog import load_family, open_snapshot
+from climeri_platform.catalog.heading import files_to_read, read_some, with_headers
+from climeri_platform.catalog.refresh import refresh
+from climeri_platform.catalog.renewal import renew
+from climeri_platform.catalog.scan import scan_root
+
+MODEL = "CMIP6/ScenarioMIP"
+
+
+@pytest.fixture
+def night(real_data, tmp_path):
+    """A small copy of a real tree, whose source declares headers."""
+    shutil.copytree(
+        real_data / "mini-esgf/test_data/badc/cmip6/data" / MODEL, tmp_path / "root" / MODEL
+    )
+    (tmp_path / "sources").mkdir()
+    source = {"root": "r", "path": str(tmp_path / "root"), "family": "CMIP6", "headers": True}
+    (tmp_path / "sources/r.yaml").write_text(yaml.safe_dump({"sources": [source]}))
+
+    def night():
+        return refresh("local", store=tmp_path / "store", sources=tmp_path / "sources")
+
+    night.store, night.root, night.sources = (
+        tmp_path / "store",
+        tmp_path / "root",
+        tmp_path / "sources",
+    )
+    night.rows = lambda: open_snapshot(tmp_path / "store").read("CMIP6", "files")
+    return night
+
+
+def test_headers_reach_the_rows_and_stay(night):
+    (told,) = night().roots
+    first = night.rows()
+    assert told.headers == first.height > 1
+    assert first["header_read"].null_count() == 0
+    # fixed fields have no time, and so no calendar
+    assert first.filter(pl.col("calendar").is_null())["table_id"].unique().to_list() == ["fx"]
+    assert first["tracking_id"].n_unique() == first.height
+    (again,) = night().roots
+    assert again.headers == 0
+    assert night.rows().equals(first)
+
+
+def test_a_changed_file_is_read_again_and_no_other(night):
+    night()
+    changed = night.root / night.rows()["path"][0]
+    times = changed.stat()
+    os.utime(changed, ns=(times.st_atime_ns, times.st_mtime_ns + 10**9))
+    (told,) = night().roots
+    assert (told.changed, told.headers) == (1, 1)
+
+
+def test_nothing_changed_opens_no_file(night):
+    words = ["catalog", "refresh", "--store", str(night.store), "--sources", str(night.sources)]
+    program = [sys.executable, "-c", "from climeri_platform.cli import main; main()", *words]
+
+    def opened():
+        log = night.store.with_name("trace")
+        trace = ["strace", "-f", "-qq", "-e", "trace=open,openat,openat2", "-o", str(log)]
+        subprocess.run([*trace, *program], check=True, capture_output=True)
+        return set(re.findall(r'open\w*\([^"]*"([^"]+\.nc)"', log.read_text()))
+
+    first = opened()
+    rows = night.rows()
+    assert first == {str(night.root / each) for each in rows["path"]}
+    assert opened() == set()
+
+
+def renewal_of(night, *, read_on=None):
+    family = load_family("CMIP6")
+    scan = scan_root(family, night.root, "r")
+    renewed = renew(open_snapshot(night.store), family, "r", str(night.root), scan)
+    if read_on is not None:
+        files = renewed.files.with_columns(header_read=pl.Series(read_on))
+        renewed = type(renewed)(family, files, renewed.rejected, renewed.root, renewed.before)
+    return renewed
+
+
+def test_a_share_of_the_others_is_read_again_the_longest_unread_first(night):
+    night()
+    count = night.rows().height
+    today = date(2026, 6, 30)
+    days = [(today - timedelta(days=1 + number)).isoformat() for number in range(count)]
+    wanted = files_to_read(renewal_of(night, read_on=days), nights=count, today=today)
+    assert wanted["header_read"].to_list() == [min(days)]
+    assert files_to_read(renewal_of(night, read_on=days), nights=1, today=today).height == count
+    same = [today.isoformat()] * count
+    assert files_to_read(renewal_of(night, read_on=same), nights=1, today=today).height == 0
+    long_ago = ["2020-01-01"] * count
+    assert (
+        files_to_read(renewal_of(night, read_on=long_ago), nights=30, today=today).height == count
+    )
+
+
+def test_what_is_on_tape_or_not_seen_is_never_opened(night):
+    night()
+    renewed = renewal_of(night, read_on=["2020-01-01"] * night.rows().height)
+    for mark in ({"online": pl.lit(value=False)}, {"stale": pl.lit("2026-01-01")}):
+        marked = type(renewed)(
+            renewed.family,
+            renewed.files.with_columns(**mark),
+            renewed.rejected,
+            renewed.root,
+            renewed.before.clear(),
+        )
+        assert files_to_read(marked, nights=1).height == 0
+
+
+def test_a_killed_night_does_not_open_a_file_twice(night, tmp_path, monkeypatch):
+    night()
+    monkeypatch.setattr("climeri_platform.catalog.heading._BATCH", 2)
+    renewed = renewal_of(night)
+    wanted = renewed.files
+    assert wanted.height > 2
+
+    class Killed(Exception):
+        pass
+
+    def kill(_):
+        raise Killed
+
+    with pytest.raises(Killed):
+        read_some(wanted, renewed, tmp_path / "journal", progress=kill)
+    read: list[int] = []
+    said = read_some(wanted, renewed, tmp_path / "journal", progress=read.append)
+    assert read[-1] == wanted.height - 2
+    assert said.height == wanted.height
+    assert with_headers(wanted, said)["header_read"].null_count() == 0
+
+
+def test_headers_of_files_that_changed_since_are_not_believed(night, tmp_path):
+    night()
+    renewed = renewal_of(night)
+    said = read_some(renewed.files, renewed, tmp_path / "journal")
+    unread = renewed.files.with_columns(
+        size=pl.col("size") + 1, tracking_id=pl.lit(None, pl.String)
+    )
+    assert with_headers(unread, said)["tracking_id"].null_count() == unread.height
+    assert said["header_read"].unique().to_list() == [datetime.now(UTC).date().isoformat()]

@@ -1,0 +1,411 @@
+"""The night: one snapshot of all sources; what cannot be had costs itself only."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+import yaml
+
+from climeri_platform.catalog import CatalogView, build_catalog, open_snapshot
+from climeri_platform.catalog.history import check_store
+from climeri_platform.catalog.lock import holding
+from climeri_platform.catalog.refresh import refresh
+from climeri_platform.core.errors import RootUnusable, StoreBusy, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# every process of a night reads this first: a file system that refuses, hangs or is slow
+FAULTS = """
+import json, os, sys, time
+_told = os.environ.get("FAULTS", "")
+if _told:
+    _faults, _scandir = json.loads(_told), os.scandir
+    def scandir(path="."):
+        for place, fault in _faults.items():
+            if str(path).startswith(place):
+                if fault == "hang":
+                    time.sleep(600)
+                elif isinstance(fault, (int, float)) and not isinstance(fault, bool) and fault < 1:
+                    time.sleep(fault)
+                else:
+                    raise OSError(int(fault), os.strerror(int(fault)), str(path))
+        return _scandir(path)
+    os.scandir = scandir
+"""
+
+
+def model(root: Path, name: str, version: str = "v20200101", exp: str = "historical") -> Path:
+    folder = root / f"CMIP6/CMIP/IPSL/{name}/{exp}/r1i1p1f1/Amon/tas/gr/{version}"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"tas_Amon_{name}_{exp}_r1i1p1f1_gr_185001-201412.nc"
+    file.write_bytes(b"x" * 10)
+    return file
+
+
+@pytest.fixture
+def faults(tmp_path, monkeypatch):
+    """Make every process of the night meet faults: path to errno, seconds, or "hang"."""
+    (tmp_path / "faults").mkdir()
+    (tmp_path / "faults/sitecustomize.py").write_text(FAULTS)
+    paths = [str(tmp_path / "faults"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+
+    def faults(**places):
+        monkeypatch.setenv("FAULTS", json.dumps(places.pop("places", places)))
+
+    return faults
+
+
+@pytest.fixture
+def night(tmp_path):
+    """Two roots of one family and one of another, their sources, and a store."""
+    for number in range(10):
+        model(tmp_path / "a", f"A-{number}")
+        model(tmp_path / "b", f"B-{number}")
+
+    class Night:
+        store = tmp_path / "store"
+        folder = tmp_path / "sources"
+
+        def declare(self, **more):
+            sources = [
+                {"root": "a", "path": str(tmp_path / "a"), "family": "CMIP6", **more},
+                {"root": "b", "path": str(tmp_path / "b"), "family": "CMIP6"},
+            ]
+            if (tmp_path / "obs").exists():
+                sources.append({"root": "obs", "path": str(tmp_path / "obs"), "family": "obs4MIPs"})
+            self.folder.mkdir(exist_ok=True)
+            (self.folder / "all.yaml").write_text(yaml.safe_dump({"sources": sources}))
+
+        def run(self, **how):
+            return refresh("local", store=self.store, sources=self.folder, **how)
+
+        def files(self, family="CMIP6"):
+            return open_snapshot(self.store).read(family, "files")
+
+    night = Night()
+    night.declare()
+    return night
+
+
+@pytest.fixture
+def obs(night, tmp_path):
+    """A third root, of another family."""
+    path = tmp_path / "obs/obs4MIPs/NASA/GPCP/mon/pr/gn/v1/pr_mon_GPCP_BE_gn_197901-197912.nc"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    night.declare()
+
+
+def by_root(report):
+    return {each.root_id: each for each in report.roots}
+
+
+@pytest.mark.usefixtures("obs")
+def test_a_night_publishes_every_source_in_one_snapshot(night, tmp_path):
+    first = night.run()
+    assert [(each.root_id, each.state, each.new) for each in first.roots] == [
+        ("a", "walked", 10),
+        ("b", "walked", 10),
+        ("obs", "walked", 1),
+    ]
+    assert first.previous is None
+    snapshot = open_snapshot(night.store)
+    assert snapshot.families == ["CMIP6", "obs4MIPs"]
+    assert len(list((night.store / "snapshots").iterdir())) == 1
+    model(tmp_path / "a", "A-0", "v20210101")
+    model(tmp_path / "b", "B-0").write_bytes(b"longer than before")
+    model(tmp_path / "b", "B-1").unlink()
+    second = night.run()
+    told = by_root(second)
+    assert (told["a"].new, told["b"].changed, told["b"].gone) == (1, 1, 1)
+    (change,) = second.changes
+    assert change["numbers"]["re_versioned"] == 1
+    assert json.loads((night.store / f"reports/{second.snapshot}.json").read_text())["roots"]
+    assert check_store(night.store) == []
+
+
+@pytest.mark.usefixtures("obs")
+def test_nothing_changed_shares_every_table(night):
+    night.run()
+    before = {
+        each.relative_to(night.store / "snapshots").parts[1:]: each.stat().st_ino
+        for each in (night.store / "snapshots").rglob("*.parquet")
+    }
+    report = night.run()
+    folder = night.store / "snapshots" / report.snapshot
+    after = {
+        each.relative_to(folder).parts: each.stat().st_ino for each in folder.rglob("*.parquet")
+    }
+    assert after == before
+    assert report.changes == []
+    assert all(not (each.new or each.changed or each.gone) for each in report.roots)
+
+
+def test_a_missing_root_is_carried_forward_and_the_rest_is_published(night, tmp_path):
+    night.run()
+    (tmp_path / "a").rename(tmp_path / "away")
+    model(tmp_path / "b", "B-77")
+    report = night.run()
+    told = by_root(report)
+    assert (told["a"].state, told["a"].catalogued, told["b"].new) == ("carried forward", 10, 1)
+    assert "does not exist" in told["a"].reason
+    assert report.problems == [f"a (CMIP6): {told['a'].reason}"]
+    rows = night.files()
+    assert rows.filter(pl.col("stale").is_not_null())["root"].unique().to_list() == ["a"]
+    assert told["a"].stale == rows["stale"].drop_nulls()[0]
+    cards = {each.root_id: each for each in open_snapshot(night.store).card.roots}
+    assert (cards["a"].stale, cards["b"].stale) == (told["a"].stale, None)
+    # found as ever
+    assert len(CatalogView.open("CMIP6", night.store).search(source_id="A-3")) == 1
+    (tmp_path / "away").rename(tmp_path / "a")
+    again = by_root(night.run())
+    assert (again["a"].state, again["a"].new, again["a"].changed) == ("walked", 0, 0)
+    assert night.files()["stale"].null_count() == night.files().height
+
+
+def test_the_date_of_a_stale_root_is_that_of_its_first_night(night, tmp_path, monkeypatch):
+    night.run()
+    (tmp_path / "a").rename(tmp_path / "away")
+    night.run()
+    snapshot = open_snapshot(night.store)
+    card = snapshot.folder / "snapshot.json"
+    told = json.loads(card.read_text())
+    next(each for each in told["roots"] if each["root_id"] == "a")["stale"] = "2020-02-02"
+    card.write_text(json.dumps(told))
+    assert by_root(night.run())["a"].stale == "2020-02-02"
+
+
+def test_the_guard_carries_forward_until_the_loss_is_accepted(night, tmp_path):
+    night.run()
+    for number in range(5):
+        model(tmp_path / "a", f"A-{number}").unlink()
+    report = night.run()
+    assert "5 of the 10 CMIP6 files of the root a are gone" in by_root(report)["a"].reason
+    assert night.files().height == 20
+    accepted = night.run(accept_loss=["a"])
+    assert accepted.problems == []
+    assert by_root(accepted)["a"].gone == 5
+    assert night.files().height == 15
+
+
+def test_an_empty_mount_is_not_an_empty_catalog(night, tmp_path):
+    night.run()
+    (tmp_path / "b").rename(tmp_path / "away")
+    (tmp_path / "b").mkdir()
+    report = night.run(accept_loss=["b"])
+    assert "no NetCDF file was found" in by_root(report)["b"].reason
+    assert night.files().height == 20
+
+
+def test_a_hung_mount_costs_its_patience_and_no_more(night, tmp_path, faults):
+    night.run()
+    night.declare(patience=1.5)
+    model(tmp_path / "b", "B-77")
+    faults(places={str(tmp_path / "a"): "hang"})
+    began = time.monotonic()
+    report = night.run()
+    assert time.monotonic() - began < 30
+    told = by_root(report)
+    assert (told["a"].state, told["b"].new) == ("carried forward", 1)
+    assert "has not answered for 1.5 s" in told["a"].reason
+    assert night.files().height == 21
+
+
+def test_rows_below_an_unreadable_directory_stay(night, tmp_path, faults):
+    night.run()
+    model(tmp_path / "a", "A-77")
+    closed = tmp_path / "a/CMIP6/CMIP/IPSL/A-3"
+    faults(places={str(closed): 13})
+    report = night.run()
+    told = by_root(report)["a"]
+    assert (told.state, told.new, told.gone, told.carried) == ("walked", 1, 0, 1)
+    assert told.unreadable[0][0].endswith("A-3")
+    stale = night.files().filter(pl.col("stale").is_not_null())
+    assert stale["source_id"].to_list() == ["A-3"]
+    faults(places={})
+    (told, *_) = night.run().roots
+    assert (told.carried, night.files()["stale"].null_count()) == (0, 21)
+
+
+def test_outside_its_window_a_root_stays_as_it_was(night, tmp_path):
+    night.run()
+    hour = time.localtime().tm_hour
+    night.declare(window=f"{(hour + 2) % 24:02}:00-{(hour + 3) % 24:02}:00")
+    model(tmp_path / "a", "A-77")
+    report = night.run()
+    assert by_root(report)["a"].state == "not its hour"
+    assert report.problems == []
+    rows = night.files()
+    assert (rows.height, rows["stale"].null_count()) == (20, 20)
+
+
+@pytest.mark.usefixtures("obs")
+def test_an_interrupted_night_goes_on_where_it_was(night, tmp_path, faults):
+    faults(places={str(tmp_path / "obs"): 0.9, str(tmp_path / "b"): 0.5})
+    words = ["catalog", "refresh", "--site", "local", "--store", str(night.store)]
+    words += ["--sources", str(night.folder), "--at-once", "1"]
+    with subprocess.Popen(
+        [sys.executable, "-c", "from climeri_platform.cli import main; main()", *words]
+    ) as first:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not list(night.store.glob(".refresh/a-*/scan.json")):
+            time.sleep(0.02)
+        first.send_signal(signal.SIGKILL)
+    assert not (night.store / "CURRENT").exists()
+    faults(places={})
+    report = night.run()
+    told = by_root(report)
+    assert (told["a"].resumed, told["obs"].resumed) == (True, False)
+    assert (night.files().height, night.files("obs4MIPs").height) == (20, 1)
+    assert not (night.store / ".refresh").exists()
+    # and a finished night leaves nothing to go on with
+    assert not any(each.resumed for each in night.run().roots)
+
+
+def test_a_child_that_dies_costs_its_root(night, tmp_path, faults):
+    night.run()
+    (tmp_path / "faults/sitecustomize.py").write_text(
+        "import os, sys\n"
+        "if any('apart' in each for each in sys.orig_argv) and sys.orig_argv[-1].count('/a-'):\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    faults(places={})
+    told = by_root(night.run())
+    assert told["a"].state == "carried forward"
+    assert "ended with code -9" in told["a"].reason
+    assert told["b"].state == "walked"
+
+
+def test_builds_of_other_roots_stay(night, tmp_path):
+    model(tmp_path / "c", "C-0")
+    build_catalog("CMIP6", tmp_path / "c", store=night.store, root_id="c")
+    night.run()
+    assert set(night.files()["root"]) == {"a", "b", "c"}
+
+
+def test_a_night_without_any_source_to_be_had_publishes_nothing(night, tmp_path):
+    for root in ("a", "b"):
+        (tmp_path / root).rename(tmp_path / f"{root}-away")
+    with pytest.raises(
+        RootUnusable, match="none of the 2 sources could be catalogued: a: the root"
+    ):
+        night.run()
+    assert not (night.store / "CURRENT").exists()
+
+
+def test_a_broken_family_costs_its_source(night, tmp_path):
+    night.run()
+    (night.folder / "more.yaml").write_text(
+        yaml.safe_dump({"sources": [{"root": "d", "path": str(tmp_path), "family": "CMIP66"}]})
+    )
+    report = night.run()
+    assert by_root(report)["d"].reason == "there is no archive family 'CMIP66'"
+    assert by_root(report)["a"].state == "walked"
+
+
+def test_retracted_versions_give_way(night, tmp_path):
+    old = model(tmp_path / "a", "A-0", "v20190101")
+    taken = tmp_path / "taken.txt"
+    # from the family's own keys
+    night.run()
+    rows = night.files().filter(source_id="A-0", version="v20200101")
+    taken.write_text(f"# taken back\n{rows['dataset'][0]}.v20200101 | wrong units\n")
+    night.declare(retracted=str(taken))
+    night.run()
+    latest = night.files().filter(source_id="A-0", latest=True)
+    assert latest["version"].to_list() == ["v20190101"]
+    flags = night.files().group_by("root").agg(pl.col("retracted").sum()).sort("root")
+    assert flags["retracted"].to_list() == [1, 0]
+    assert night.files().filter(root="b")["retracted"].null_count() == 10
+    assert old.exists()
+    taken.unlink()
+    told = by_root(night.run())["a"]
+    assert "the list of retracted datasets" in told.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sources: [{root: a, path: /x}]", "family: Field required"),
+        ("sources: [{root: a, path: /x, family: CMIP6, tape: true, headers: true}]", "recall"),
+        ("sources: [{root: 'a b', path: /x, family: CMIP6}]", "root: String should match"),
+        ("sources: [{root: a, family: CMIP6}]", "has no path"),
+        ("sources: [{root: a, path: $NOT_SET_HERE/x, family: CMIP6}]", "NOT_SET_HERE"),
+        ("sources: [{root: a, path: /x, family: CMIP6, window: late}]", "'late' is no window"),
+        ("sources: [{root: a, path: /x, family: C}, {root: a, path: /y, family: D}]", "/x and /y"),
+        ("sources: [{root: a, path: /x, family: C, walkers: 0}]", "greater than or equal to 1"),
+        ("[", "cannot be read"),
+    ],
+)
+def test_sources_that_are_none(night, text, said):
+    (night.folder / "all.yaml").write_text(text)
+    with pytest.raises(UsageError) as told:
+        night.run()
+    assert said in told.value.message
+    assert not (night.store / "snapshots").exists()
+
+
+def test_a_site_without_sources(tmp_path):
+    with pytest.raises(UsageError, match="declares no sources"):
+        refresh("local", store=tmp_path / "store", sources=tmp_path / "none")
+
+
+def test_on_the_command_line(night, tmp_path, capsys):
+    from climeri_platform.cli.front import run
+
+    words = ["catalog", "refresh", "--store", str(night.store), "--sources", str(night.folder)]
+    assert run(words) == 0
+    assert "a (CMIP6): 10 files (10 new, 0 changed, 0 gone), 0 rejected" in capsys.readouterr().out
+    (tmp_path / "a").rename(tmp_path / "away")
+    assert run([*words, "--json"]) == 12
+    out, err = capsys.readouterr()
+    assert json.loads(out)["problems"]
+    assert "carried forward as they were: a (CMIP6): the root" in err
+    assert "Traceback" not in err
+
+
+def test_a_second_refresh_says_who_has_the_store_and_leaves(night):
+    night.run()
+    with (
+        holding(night.store, "refreshing", purpose="the refresh of the site elsewhere"),
+        pytest.raises(StoreBusy, match="the refresh of the site elsewhere"),
+    ):
+        night.run()
+    assert night.run().problems == []
+
+
+def test_others_may_publish_while_a_night_walks(night, tmp_path, faults):
+    night.run()
+    model(tmp_path / "c", "C-0")
+    faults(places={str(tmp_path / "a"): 0.5})
+
+    def build_c(root, _):
+        if root == "b" and not (tmp_path / "done").exists():
+            (tmp_path / "done").touch()
+            build_catalog("CMIP6", tmp_path / "c", store=night.store, root_id="c")
+
+    night.run(progress=build_c)
+    assert (tmp_path / "done").exists()
+    assert set(night.files()["root"]) == {"a", "b", "c"}
+
+
+def test_a_site_may_be_the_file_of_its_profile(tmp_path):
+    model(tmp_path / "a", "A-1")
+    profile, sources = tmp_path / "mine.yaml", tmp_path / "sources"
+    mounts = {"a": str(tmp_path / "a/CMIP6")}
+    profile.write_text(yaml.safe_dump({"site": "my-site", "title": "Mine", "mounts": mounts}))
+    sources.mkdir()
+    (sources / "all.yaml").write_text("sources: [{root: a, family: CMIP6}]\n")
+    refresh(str(profile), store=tmp_path / "store", sources=sources)
+    assert open_snapshot(tmp_path / "store").card.site == "my-site"
+    assert (tmp_path / "store/export/my-site/CMIP6.json").is_file()
