@@ -28,10 +28,8 @@ from climeri_platform.core.timespan import parse_time_range
 if TYPE_CHECKING:
     from climeri_platform.core.timespan import TimeSpan
 
-__all__ = [
-    *("Family", "Layout", "ParsedPath", "Place", "Rejected"),
-    *("family_names", "load_family", "span_of"),
-]
+__all__ = ["Family", "Layout", "ParsedPath", "Place", "Rejected"]
+__all__ += ["family_names", "load_family", "span_of"]
 
 
 class Rejected(Exception):
