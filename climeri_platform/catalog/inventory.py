@@ -161,6 +161,8 @@ def _stores(inside: list[pl.DataFrame], others: pl.DataFrame) -> pl.DataFrame:
 
 
 def _listing(records: pl.DataFrame, *, named: bool) -> pl.DataFrame:
+    if "group" in records:
+        records = records.rename({"group": "unix_group"})
     missing = [
         pl.lit(None, kind).alias(name) for name, kind in LISTING.items() if name not in records
     ]

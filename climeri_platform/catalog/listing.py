@@ -25,7 +25,7 @@ LISTING: dict[str, Any] = {
     "ctime": pl.Int64,
     "inode": pl.UInt64,
     "online": pl.Boolean,
-    "group": pl.String,
+    "unix_group": pl.String,
     "public": pl.Boolean,
     "device": pl.UInt64,
 }
@@ -99,6 +99,6 @@ def _table(paths: list[str], files: list[FoundFile]) -> pl.DataFrame:
 
 def with_group_names(listing: pl.DataFrame) -> pl.DataFrame:
     """Return a listing with the names that the groups have on this machine."""
-    numbers = listing["group"].drop_nulls().unique().to_list()
+    numbers = listing["unix_group"].drop_nulls().unique().to_list()
     names = {each: group_name(int(each)) for each in numbers if each.isdecimal()}
-    return listing.with_columns(pl.col("group").replace(names))
+    return listing.with_columns(pl.col("unix_group").replace(names))

@@ -132,7 +132,7 @@ def scan_root(
         if inventory is not None:  # a list that was made of several may name a file twice
             listing = listing.filter(pl.col("path") != pl.col("path").shift(-1).fill_null(""))
         rows, refused = _read(rules, place, listing, known)
-    rows = without_twins(rows, skipped).rename({"group": "unix_group"})
+    rows = without_twins(rows, skipped)
     skipped.notes += latest_that_disagree(rows, skipped.latest)
     encoding = pl.DataFrame(
         [(None, *each, "encoding", "the path is not UTF-8") for each in odd], REJECTED, orient="row"

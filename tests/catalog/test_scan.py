@@ -330,3 +330,15 @@ def test_reading_in_bulk_is_reading_one_by_one(family, data):
     paths += [f"{folder}/{name}" for folder in folders for name in [*names, "x.nc", "tas_1850.nc"]]
     above = ("bdd", "CMIP6")
     assert in_bulk(rules, paths, above) == [one_by_one(rules, each, above) for each in paths]
+
+
+def test_a_family_may_have_a_facet_called_group(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "family: mine\ntitle: t\nvariable: variable\ndirectories: [<group>]\n"
+        'files: ["<variable>.nc"]\ndataset: [group, variable]\noptional: [version]\n'
+        "patterns: {group: '[a-z]+', variable: '[a-z]+'}\n"
+    )
+    root = grown(tmp_path, ["alpha/tas.nc"])
+    row = scan_root(load_family(path), root, "here").files.row(0, named=True)
+    assert (row["group"], row["unix_group"]) == ("alpha", (root / "alpha/tas.nc").group())
