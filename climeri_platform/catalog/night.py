@@ -57,6 +57,12 @@ class RootNight:
         Why no header was read; empty otherwise.
     contradictions
         Path, and what its header says otherwise than its name.
+    notes
+        What looks wrong in the tree, such as a link `latest` that leads to an older version.
+    unknown
+        What the inventory cannot say.
+    repeated, vanished
+        How many other paths lead to a file of the same version; how many files went away under way.
     seconds
         How long the scan took.
     """
@@ -87,6 +93,10 @@ class RootNight:
     headers_left: int = 0
     headers_problem: str = ""
     contradictions: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    repeated: int = 0
+    vanished: int = 0
     seconds: float = 0.0
 
     def count(self, renewal: Renewal) -> None:
@@ -117,6 +127,8 @@ class RootNight:
             skipped.other,
             len(skipped.pending),
         )
+        self.notes, self.unknown = skipped.notes[:NAMED], skipped.unknown
+        self.repeated, self.vanished = len(skipped.repeated), len(skipped.gone)
         self.seconds = round(scan.seconds, 3)
         if skipped.pending:
             self.state = "unfinished"

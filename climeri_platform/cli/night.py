@@ -207,6 +207,7 @@ def _root(root: dict[str, Any]) -> Iterator[str]:
     for code, count in root["reasons"].items():
         yield f"  rejected, {code}: {count:,}, such as {root['examples'].get(code, '')}"
     yield from _shown([f"  not readable: {': '.join(each)}" for each in root["unreadable"]])
+    yield from _shown([f"  looks wrong: {each}" for each in root["notes"]])
     if root["headers_problem"]:
         yield f"  no header was read: {root['headers_problem']}"
     if root["headers"] or root["headers_left"]:

@@ -433,3 +433,13 @@ def test_a_root_outside_its_window_keeps_its_numbers_in_the_report(night):
     night.declare(window=f"{(hour + 2) % 24:02}:00-{(hour + 3) % 24:02}:00")
     told = by_root(night.run())["a"]
     assert (told.catalogued, told.datasets, told.new, told.gone) == (10, 10, 0, 0)
+
+
+def test_what_looks_wrong_in_a_tree_is_in_the_report(night, tmp_path):
+    model(tmp_path / "a", "A-0", "v20210101")
+    versions = tmp_path / "a/CMIP6/CMIP/IPSL/A-0/historical/r1i1p1f1/Amon/tas/gr"
+    (versions / "latest").symlink_to("v20200101")
+    told = by_root(night.run())["a"]
+    assert any("latest" in each and "v20210101" in each for each in told.notes), told.notes
+    page = (night.store / "reports/latest.html").read_text()
+    assert "Looks wrong" in page
