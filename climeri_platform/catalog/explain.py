@@ -34,11 +34,10 @@ _EXPERIMENTS = (
     ("rcp26", "ssp126", "vl"),
     ("rcp45", "ssp245", "m"),
     ("rcp60", "ssp460"),
-    ("rcp85", "ssp585", "h"),
+    ("rcp85", "ssp585", "h", "scen7-h"),
     ("abrupt4xCO2", "abrupt-4xCO2"),
     ("esmHistorical", "esm-hist"),
     ("esmControl", "esm-piControl"),
-    ("past1000", "lgm"),
 )
 
 

@@ -57,7 +57,14 @@ def _same(view: CatalogView, *but: str) -> list[str]:
     known = view.family.names
     # the activity and the institution follow from the experiment: CMIP beside ScenarioMIP
     differ = {known.get(each, each) for each in (*but, "experiment", "institution")}
-    return [each for each in view.family.dataset if each not in differ | {"activity_id", "product"}]
+    differ |= {"activity_id", "product"}
+    facets = view.family.dataset
+    if view.family.cards:
+        # a native run has the names of its job and of its experiment in each of its levels
+        behind = set(view.family.behind_cards.values())
+        differ |= {known.get("simulation"), "expid", "ensemble_name", "ensemble_date", *behind}
+        facets = [*facets, *({"model", "member"} - differ)]
+    return [each for each in facets if each not in differ]
 
 
 def _index(rows: Rows, facets: Sequence[str]) -> dict[tuple[Any, ...], Rows]:
@@ -164,9 +171,10 @@ def controls(view: CatalogView, control: str = "piControl") -> pl.DataFrame:
     base = base.without(*range(len(base.also)))
     facets = _same(view, "member")
     experiment = view.facet("experiment")
-    runs = [row for row in _rows(view, [*facets, member, experiment]) if row[experiment] != control]
-    found = base.search(experiment=control)
     model = view.facet("model")
+    rows = _rows(view, [*facets, member, experiment, model])
+    runs = [row for row in rows if row[experiment] != control]
+    found = base.search(experiment=control)
     known = {str(row[model]) for row in runs}
     if model not in base.asked and known:
         asked: dict[str, Any] = {model: sorted(known)}
@@ -177,9 +185,13 @@ def controls(view: CatalogView, control: str = "piControl") -> pl.DataFrame:
     def partner(row: dict[str, Any]) -> str | Rows:
         several = there.get(tuple(row[each] for each in facets), [])
         if several:
-            own = member_order(row[member])[0][1:]
+            own = member_order(row[member] or "")[0][1:]
             order = [
-                (member_order(each[member])[0][1:] != own, member_order(each[member]), n)
+                (
+                    member_order(each[member] or "")[0][1:] != own,
+                    member_order(each[member] or ""),
+                    n,
+                )
                 for n, each in enumerate(several)
             ]
             return [several[min(order)[-1]]]
@@ -221,8 +233,10 @@ def gcm_name(driving_model: str, models: Iterable[str], institutions: Iterable[s
     return spelled.get(best, "")
 
 
-def _rip(member: str) -> tuple[int, ...]:
-    return member_order(member)[0][:3]
+def _same_run(one: str, other: str) -> bool:
+    """Say whether two members are one run; names of the CMIP5 era have no forcing index."""
+    pairs = zip(member_order(one)[0], member_order(other)[0], strict=False)
+    return all(a == b for a, b in pairs)
 
 
 def driving_runs(view: CatalogView, gcms: CatalogView) -> pl.DataFrame:
@@ -280,9 +294,9 @@ def driving_runs(view: CatalogView, gcms: CatalogView) -> pl.DataFrame:
         run = by_run.get((gcm, experiment), [])
         if not run:
             return f"there is no {experiment} of {gcm}"
-        same = [each for each in run if _rip(each[theirs["member"]]) == _rip(member)]
-        if row["start"] is None and not same:  # CMIP5's fixed fields are of r0i0p0
-            same = run
+        same = [each for each in run if _same_run(each[theirs["member"]], member)]
+        if row["start"] is None:  # fixed fields hold for every member; CMIP5's are of r0i0p0
+            same += [each for each in run if each not in same]
         if not same:
             has = sorted({each[theirs["member"]] for each in run}, key=member_order)
             return f"{experiment} of {gcm} has {_few(has)}, not {member}"
@@ -294,7 +308,12 @@ def driving_runs(view: CatalogView, gcms: CatalogView) -> pl.DataFrame:
         if not fits:
             return f"the run is there ({gcm} {experiment} {same[0][theirs['member']]}), without {row[variable]} {row['frequency']}"
         return sorted(
-            fits, key=lambda each: (member_order(each[theirs["member"]]), each["dataset"])
+            fits,
+            key=lambda each: (
+                not _same_run(each[theirs["member"]], member),
+                member_order(each[theirs["member"]]),
+                each["dataset"],
+            ),
         )
 
     return _pairs(rows, partner)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -48,13 +48,14 @@ def one_member_per_model(view: CatalogView) -> CatalogView:
     # a regional model has one vote for each run that drives it
     of = [model, *(each for each in view.family.facets if each in _DRIVERS)]
     what = [view.facet("experiment"), view.facet("variable")]
-    has = view.rows.select(*of, member, *what).unique().drop_nulls(member)
+    has = view.rows.select(*of, member, *what).unique()
     counts = has.group_by(*of, member).len().collect()
-    best: dict[tuple[str, ...], tuple[bool, int, tuple[tuple[int, ...], str]]] = {}
+    best: dict[tuple[str, ...], Any] = {}
     for *place, its_member, count in counts.iter_rows():
-        rank = (its_member == _FIXED, -count, member_order(its_member))
+        # of native runs nothing may say the member: they are their model's only one
+        rank = (its_member == _FIXED, -count, member_order(its_member or ""), its_member)
         best[tuple(place)] = min(rank, best.get(tuple(place), rank))
-    chosen = [(*place, rank[-1][1]) for place, rank in best.items()]
+    chosen = [(*place, rank[-1]) for place, rank in best.items()]
     fixed = [(*place, _FIXED) for *place, its in chosen if its != _FIXED]
     schema = dict.fromkeys((*of, member), pl.String)
     table = pl.DataFrame([*chosen, *fixed], schema=schema, orient="row")

@@ -25,7 +25,7 @@ __all__ = [
     "with_shared_columns",
 ]
 
-_RETRACTED = 10**15  # more than any version's number
+_RETRACTED = 10**18  # more than any version's number
 
 REJECTED: dict[str, Any] = {
     "root": pl.String,
@@ -115,7 +115,10 @@ def version_number(version: str = "version") -> pl.Expr:
 
     A plain directory ``latest`` says nothing of its age and gives way to any dated version.
     """
-    return pl.col(version).str.extract(r"(\d+)").cast(pl.Int64, strict=False).fill_null(-1)
+    text = pl.col(version)
+    whole = text.str.extract(r"(\d+)").cast(pl.Int64, strict=False)
+    part = text.str.extract(r"\d+\.(\d{1,3})").cast(pl.Int64, strict=False).fill_null(0)
+    return (whole * 1000 + part).fill_null(-1)  # v23.0e < v23.1e
 
 
 def mark_latest(files: pl.DataFrame) -> pl.DataFrame:

@@ -73,7 +73,7 @@ def cost_of(view: CatalogView) -> Cost:
     sums = files.select(
         bytes=pl.col("size").sum(),
         memory=decoded.sum().cast(pl.Int64),
-        chunks=(decoded / _CHUNK).ceil().clip(lower_bound=1).sum().cast(pl.Int64),
+        chunks=(decoded / _CHUNK).ceil().clip(lower_bound=1).fill_null(1).sum().cast(pl.Int64),
     ).row(0)
     size, memory, chunks = (int(each) for each in sums)
     return Cost(len(view), files.height, size, memory, chunks)

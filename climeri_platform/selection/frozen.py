@@ -171,7 +171,7 @@ def _table(content: dict[str, Any], path: str | os.PathLike[str]) -> pl.DataFram
                 each["root"],
                 file["path"],
                 file["path"].rsplit("/", 1)[-1],
-                file["size"],
+                file.get("size"),  # a store that is a directory has none
                 file.get("mtime"),
                 file.get("tracking_id"),
             )
