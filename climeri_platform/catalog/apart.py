@@ -42,6 +42,7 @@ def scan_apart(
     *,
     patience: float,
     progress: Callable[[int], None] | None = None,
+    stop: threading.Event | None = None,
 ) -> Scan:
     """Scan a root in a child process.
 
@@ -56,6 +57,8 @@ def scan_apart(
         Seconds without progress and without work after which the mount counts as hung.
     progress
         Is called with the number of files seen so far.
+    stop
+        Ends the child when it is set.
 
     Returns
     -------
@@ -68,20 +71,22 @@ def scan_apart(
     ClimeriError
         What else the child raised.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    # what is in it is believed later: it is nobody else's
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     with (folder / "stderr").open("w", encoding="utf-8") as told:
         child = subprocess.Popen(  # noqa: S603 - our own code; it ends when its input does
-            [sys.executable, "-c", _CHILD, str(folder)],
+            [sys.executable, "-P", "-c", _CHILD, str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=told,
             text=True,
         )
     try:
-        _follow(child, job["place"], patience, progress)
+        _follow(child, job["place"], patience, progress, stop or threading.Event())
     finally:
         _end(child)
     if (folder / "error.json").exists():
@@ -101,17 +106,22 @@ def _follow(
     place: str,
     patience: float,
     progress: Callable[[int], None] | None,
+    stop: threading.Event,
 ) -> None:
     lines: queue.Queue[str | None] = queue.Queue()
     assert child.stdout is not None
     threading.Thread(target=_listen, args=(child.stdout, lines), daemon=True).start()
-    work = _work(child.pid)
+    work, alive = _work(child.pid), time.monotonic()
     while True:
+        if stop.is_set():
+            raise RootUnusable(f"the scan of {place} was ended with its night")
         try:
-            line = lines.get(timeout=patience)
+            line = lines.get(timeout=min(0.5, patience / 2))
         except queue.Empty:
             before, work = work, _work(child.pid)
             if work > before:  # it computes
+                alive = time.monotonic()
+            if time.monotonic() - alive < patience:
                 continue
             raise RootUnusable(
                 f"the root {place} has not answered for {patience:g} s",
@@ -119,6 +129,7 @@ def _follow(
             ) from None
         if line is None:
             return
+        alive = time.monotonic()
         if progress is not None:
             progress(int(line))
 

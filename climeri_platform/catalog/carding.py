@@ -35,6 +35,7 @@ __all__ = [
     "apply_cards",
     "cards_of",
     "cards_text",
+    "cards_without",
     "completed",
     "find_cards",
     "join_cards",
@@ -382,3 +383,11 @@ def join_cards(
         for root, (files, _) in roots.items()
     ]
     return rules, rows, {CARDS_FILE: cards_text(everything)}
+
+
+def cards_without(previous: Snapshot, family: Family, root: str) -> dict[str, str]:
+    """Return what to write beside a family's tables once a root is forgotten: name to text."""
+    if not family.cards:
+        return {}
+    stay = [each for each in stored_cards(previous, family.family) if each.root != root]
+    return {CARDS_FILE: cards_text(stay)}

@@ -142,8 +142,8 @@ class Family(WithCards, BaseModel):
 
     @model_validator(mode="after")
     def _compiles(self) -> Family:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.family):
-            raise ValueError(f"{self.family!r} is no name: letters, digits, '.', '_' and '-' only")
+        if not re.fullmatch(r"(?!export$)[A-Za-z0-9][A-Za-z0-9._-]*", self.family):
+            raise ValueError(f"{self.family!r} is no name: letters, digits, '._-', and not export")
         if not self.trees or not all(tree.directories and tree.files for tree in self.trees):
             raise ValueError("it wants directories and files, in layouts or by themselves")
         try:

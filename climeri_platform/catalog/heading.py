@@ -7,6 +7,7 @@ the others, the longest unread first, so that a change that left size and times 
 from __future__ import annotations
 
 import math
+import time
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from climeri_platform.catalog.renewal import SAME
 from climeri_platform.catalog.tables import FROM_HEADERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import Any
 
@@ -27,6 +28,8 @@ __all__ = ["files_to_read", "read_some", "with_headers"]
 
 _NAMES = {"grid": "horizontal_grid", "problem": "header_problem"}
 _BATCH = 2000  # files whose headers are kept together: what a killed night loses
+_SLOW = 0.25  # seconds a file, on the average of a batch: slower is a mount that hangs
+_START = 120.0  # and as much for the first file that does not answer
 
 
 def files_to_read(renewal: Renewal, *, nights: int, today: date | None = None) -> pl.DataFrame:
@@ -98,13 +101,14 @@ def read_some(
         If netCDF4 is not installed.
     """
     journal.mkdir(parents=True, exist_ok=True)
-    parts = [pl.read_parquet(each) for each in sorted(journal.glob("*.parquet"))]
+    parts = [*_kept(journal)]
     if parts:
         files = files.join(pl.concat(parts), on=SAME, how="anti", nulls_equal=True)
     done = 0
     for start in range(0, files.height, _BATCH):
         batch = files.slice(start, _BATCH)
-        rows = _read(batch, renewal, client, deadline)
+        until = time.monotonic() + _START + _SLOW * batch.height
+        rows = _read(batch, renewal, client, min(until, deadline or until))
         if rows.height:
             path = journal / f"{len(parts):06}.parquet"
             rows.write_parquet(path.with_suffix(".part"))
@@ -118,6 +122,14 @@ def read_some(
     if not parts:
         return files.select(*SAME, *FROM_HEADERS).clear()
     return pl.concat(parts).unique(SAME, keep="last")
+
+
+def _kept(journal: Path) -> Iterator[pl.DataFrame]:
+    for each in sorted(journal.glob("*.parquet")):
+        try:
+            yield pl.read_parquet(each).select(*SAME, *FROM_HEADERS)
+        except (OSError, pl.exceptions.PolarsError):
+            each.unlink(missing_ok=True)  # of a power cut, or of an older version: read again
 
 
 def _read(
@@ -152,11 +164,19 @@ def with_headers(files: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
         suffix="_said",
         maintain_order="left",
     )
-    read = pl.col("header_read_said").is_not_null()
+    # a header that could be read once, and not now, of a file that is the same: an error that passes
+    failed = pl.col("header_problem_said").is_not_null() & pl.col("header_read").is_not_null()
+    read = pl.col("header_read_said").is_not_null() & ~failed
     columns = [
         pl.when(read).then(pl.col(f"{name}_said")).otherwise(pl.col(name)).alias(name)
         for name in FROM_HEADERS
     ]
+    columns[FROM_HEADERS.index("header_problem")] = (
+        pl.when(pl.col("header_read_said").is_not_null())
+        .then(pl.col("header_problem_said"))
+        .otherwise(pl.col("header_problem"))
+        .alias("header_problem")
+    )
     filled = joined.with_columns(columns).with_columns(
         start=pl.col("start").fill_null(pl.col("start_in_file")),
         end=pl.col("end").fill_null(pl.col("end_in_file")),

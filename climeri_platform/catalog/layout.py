@@ -86,6 +86,8 @@ class Root(BaseModel):
         Since when the root as a whole is carried forward; None if it was walked.
     pending
         Directories that the time did not allow, with which the next walk begins.
+    declared_by
+        The site whose sources name it; "" of roots that were built by hand.
     site
         The site that walked it; "" of older stores, and where an inventory stood for the walk.
     """
@@ -102,16 +104,18 @@ class Root(BaseModel):
     stale: str | None = None
     pending: list[str] = []
     site: str = ""
+    declared_by: str = ""
 
 
 class SnapshotCard(BaseModel):
-    """The content of ``snapshot.json``."""
+    """The content of ``snapshot.json``; `exported` is how the export of the site has each root."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
     snapshot: str
     created: str
     site: str
     roots: list[Root]
+    exported: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,9 @@ def _same(view: CatalogView, *but: str) -> list[str]:
     """Return the facets of a dataset in which partners agree."""
     known = view.family.names
     # the activity and the institution follow from the experiment: CMIP beside ScenarioMIP
-    differ = {known.get(each, each) for each in (*but, "experiment", "institution")}
+    differ: set[str | None] = {
+        known.get(each, each) for each in (*but, "experiment", "institution")
+    }
     differ |= {"activity_id", "product"}
     facets = view.family.dataset
     if view.family.cards:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["NAMED", "NightReport", "RootNight", "bytes_by_model", "duplicated"]
 
-State = Literal["walked", "unfinished", "carried forward", "not its hour"]
+State = Literal[
+    "walked", "unfinished", "carried forward", "not its hour", "overtaken", "no longer declared"
+]
 NAMED = 1000
 """Paths of a kind in a report; the tables hold them all."""
 
@@ -176,7 +178,7 @@ class NightReport:
         return [
             f"{each.root_id} ({each.family}): {each.reason}"
             for each in self.roots
-            if each.state == "carried forward"
+            if each.state in ("carried forward", "no longer declared")
         ]
 
     def as_dict(self) -> dict[str, Any]:

@@ -38,7 +38,7 @@ from climeri_platform.core.errors import StoreError
 from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from climeri_platform.catalog.layout import Root, Snapshot
@@ -146,6 +146,7 @@ def publish(
     *,
     site: str | None,
     previous: Snapshot | None,
+    ends: Collection[str] = (),
 ) -> Snapshot:
     """Publish the tables of some families, keeping every other family as it was.
 
@@ -161,6 +162,8 @@ def publish(
         The site whose export is written; None stands for the setting ``site``.
     previous
         The snapshot that this one follows.
+    ends
+        Families that are in it, and no longer in the new one.
 
     Returns
     -------
@@ -183,13 +186,23 @@ def publish(
     finished = store / "snapshots" / name
     building = store / "snapshots" / f".building-{name}"
     card = SnapshotCard(
-        snapshot=name, created=now.isoformat(timespec="seconds"), site=here.site, roots=roots
+        snapshot=name,
+        created=now.isoformat(timespec="seconds"),
+        site=here.site,
+        roots=roots,
+        exported={root: f"{each.rank} {each.mount}" for root, each in replicas.items()},
     )
     still_held(store)  # before another writer's work is swept away
     try:
         finished.parent.mkdir(exist_ok=True)
         _sweep(store)
-        _carry_over(building, previous, without={each.family.family for each in tables})
+        names = {*ends, *(each.family.family for each in tables)}
+        moved = previous is not None and not _exports_alike(previous.card, card)
+        _carry_over(building, previous, without=names, but=here.site if moved else None)
+        if previous is not None and moved:
+            for old in sorted({*previous.families} - names):
+                rows, rules = previous.read(old, "files"), previous.rules(old)
+                export_tables(rows, rules, replicas, building / "export" / here.site)
         for each in tables:
             _write_family(building, each)
             export_tables(each.files, each.family, replicas, building / "export" / here.site)
@@ -307,7 +320,14 @@ def _write(frame: pl.DataFrame, path: Path) -> None:
     frame.write_parquet(path, compression="zstd", row_group_size=100_000, statistics=True)
 
 
-def _carry_over(building: Path, previous: Snapshot | None, *, without: set[str]) -> None:
+def _exports_alike(one: SnapshotCard, other: SnapshotCard) -> bool:
+    return (one.site, one.exported) == (other.site, other.exported)
+
+
+def _carry_over(
+    building: Path, previous: Snapshot | None, *, without: set[str], but: str | None
+) -> None:
+    """Share the files of the last snapshot; not those of some families, nor the export of a site."""
     building.mkdir()
     if previous is None:
         return
@@ -317,7 +337,8 @@ def _carry_over(building: Path, previous: Snapshot | None, *, without: set[str])
             continue
         # a name may hold dots: the export's files are NAME.parquet and NAME.csv.gz
         name = relative.name.removesuffix(".gz").rpartition(".")[0]
-        if relative.parts[0] in without or name in without:
+        exported = relative.parts[0] == "export" and (name in without or relative.parts[1] == but)
+        if relative.parts[0] in without or exported:
             continue
         new = building / relative
         new.parent.mkdir(parents=True, exist_ok=True)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from climeri_platform import __version__
 from climeri_platform.catalog.apart import load_scan, scan_apart
 from climeri_platform.catalog.build import nothing_found
 from climeri_platform.catalog.family import load_family
@@ -38,12 +41,19 @@ from climeri_platform.catalog.reporting import write_report
 from climeri_platform.catalog.retraction import mark_retracted
 from climeri_platform.catalog.scan import Walking
 from climeri_platform.catalog.sources import load_sources
-from climeri_platform.core.errors import ClimeriError, RootUnusable, StoreError
+from climeri_platform.catalog.tables import files_schema
+from climeri_platform.core.errors import (
+    ClimeriError,
+    RootUnusable,
+    StoreBusy,
+    StoreError,
+    UsageError,
+)
 from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
@@ -55,20 +65,22 @@ if TYPE_CHECKING:
 __all__ = ["refresh"]
 
 _JOURNAL = ".refresh"
-_FRESH = timedelta(hours=20)  # a scan that an interrupted night left is used within a day
+_WAIT = 600.0  # seconds for another writer, which publishes in less
+_FRESH = timedelta(hours=44)  # what one night left, the next one uses
 
 
 @dataclass(slots=True)
 class _Root:
-    """One source on its way through the night; `until` is when its time is up."""
+    """One source on its way through the night; `budget` is the time that it has, in seconds."""
 
     source: Source
     site: Site
     rules: Family | None
     told: RootNight
+    any_loss: bool = False
     scan: Scan | None = None
     problem: ClimeriError | None = None
-    until: float | None = None
+    budget: float | None = None
     headers: pl.DataFrame | None = None
     renewal: Renewal | None = None
 
@@ -120,23 +132,40 @@ def refresh(
     began, clock = datetime.now(UTC), time.perf_counter()
     profile = load_site(site)
     wanted = load_sources(profile, sources)
+    if unknown := sorted(set(accept_loss) - {each.root for each in wanted}):
+        raise UsageError(
+            f"the site {profile.site} has no root {unknown[0]!r} of which a loss could be accepted",
+            hint=f"Its roots are {', '.join(sorted({each.root for each in wanted}))}.",
+        )
     folder = store_path(store)
     prepare_store(folder)
     report = NightReport(profile.site, str(folder), began=began.isoformat(timespec="seconds"))
     with holding(folder, "refreshing", purpose=f"the refresh of the site {profile.site}"):
         before = current_or_none(folder)
-        roots = [_Root(each, profile, *_prepared(each)) for each in wanted]
+        roots = [
+            _Root(each, profile, *_prepared(each), any_loss=each.root in accept_loss)
+            for each in wanted
+        ]
+        _refuse_twice(roots)
         report.roots = [each.told for each in roots]
+        stop = threading.Event()
         with ThreadPoolExecutor(at_once) as pool:
-            list(pool.map(lambda root: _scan(root, folder, before, progress), roots))
+            try:
+                list(pool.map(lambda root: _scan(root, folder, before, progress, stop), roots))
+            except BaseException:
+                stop.set()  # otherwise the pool waits for scans that nobody wants any more
+                raise
         for each in roots:
             _read_headers(each, folder, before, client, progress)
-        with writing(folder):
+        with _writing_soon(folder):
             # others may have published other roots meanwhile
             previous = current_or_none(folder)
             for each in roots:
-                _renew(each, previous, any_loss=each.source.root in accept_loss)
+                _renew(each, previous)
+            undeclared = _undeclared(profile, roots, previous)
+            report.roots += [told for told, _ in undeclared]
             renewals = [each.renewal for each in roots if each.renewal is not None]
+            renewals += [each for _, each in undeclared]
             if previous is None and not renewals:
                 raise _nothing_at_all(roots, folder)
             tables, cards = assemble(previous, renewals)
@@ -149,6 +178,41 @@ def refresh(
     report.seconds = round(time.perf_counter() - clock, 3)
     write_report(report.as_dict(), folder)
     return report
+
+
+@contextmanager
+def _writing_soon(store: Path) -> Iterator[None]:
+    """Wait for a writer that is at it: a build of seconds must not cost a night."""
+    until = time.monotonic() + _WAIT
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(writing(store))
+                break
+            except StoreBusy:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.5)
+        yield
+
+
+def _refuse_twice(roots: Sequence[_Root]) -> None:
+    """Refuse two sources that catalogue one root for one family, however its name is spelled.
+
+    Raises
+    ------
+    UsageError
+    """
+    seen: set[tuple[str, str]] = set()
+    for each in roots:
+        if each.rules is None:
+            continue
+        if (key := (each.source.root, each.rules.family)) in seen:
+            raise UsageError(
+                f"two sources catalogue the root {key[0]!r} for the family {key[1]}",
+                hint="Leave one of them out.",
+            )
+        seen.add(key)
 
 
 def _prepared(source: Source) -> tuple[Family | None, RootNight]:
@@ -167,16 +231,17 @@ def _scan(
     store: Path,
     previous: Snapshot | None,
     progress: Callable[[str, int], None] | None,
+    stop: threading.Event,
 ) -> None:
     """Scan one root, or take the scan that an interrupted night left."""
     source = root.source
-    if root.rules is None:
+    if root.rules is None or stop.is_set():
         return
     budget = source.seconds(datetime.now().astimezone())
     if budget == 0:
         root.told.state = "not its hour"
         return
-    root.until = None if budget is None else time.monotonic() + budget
+    root.budget = budget
     how = Walking(
         walkers=source.walkers,
         calls_per_second=source.calls_per_second,
@@ -203,8 +268,11 @@ def _scan(
                 if progress is not None:
                     progress(source.root, seen)
 
-            root.scan = scan_apart(folder, job, patience=source.patience, progress=follow)
-        if not root.scan.files.height and not root.scan.skipped.unseen:
+            root.scan = scan_apart(
+                folder, job, patience=source.patience, progress=follow, stop=stop
+            )
+        nothing = not root.scan.files.height and not root.scan.skipped.unseen
+        if nothing and not root.any_loss:
             root.problem = nothing_found(root.rules, Path(source.path), root.scan)
         root.told.took(root.scan)
     except ClimeriError as problem:
@@ -215,15 +283,23 @@ def _scan(
 
 def _mark(source: Source, rules: Family) -> str:
     """Return the name of a job: another source, or other rules, is another job."""
-    what = source.model_dump_json() + rules.model_dump_json()
+    what = (
+        f"{__version__} {files_schema(rules)} {source.model_dump_json()} {rules.model_dump_json()}"
+    )
+    if source.inventory is not None:
+        with suppress(OSError):
+            about = Path(source.inventory).stat()
+            what += f" {about.st_size} {about.st_mtime_ns}"
     return f"{source.root}-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
 
 
 def _left_over(folder: Path) -> Scan | None:
     try:
         scan = load_scan(folder)
-    except (OSError, ValueError, TypeError, pl.exceptions.PolarsError):
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, pl.exceptions.PolarsError):
         return None
+    if not scan.files.height:
+        return None  # a mount that was not there may be there now
     age = datetime.now(UTC) - datetime.fromisoformat(scan.walked)
     return scan if timedelta(0) <= age < _FRESH else None
 
@@ -239,7 +315,7 @@ def _renewal(
     root: _Root, rules: Family, scan: Scan, previous: Snapshot | None, *, loss: float
 ) -> Renewal:
     source = root.source
-    return renew(
+    renewal = renew(
         previous,
         rules,
         source.root,
@@ -248,7 +324,19 @@ def _renewal(
         loss=loss,
         here=root.site,
         walked=source.inventory is None,
+        moved=root.any_loss,
     )
+    card = renewal.root.model_copy(update={"declared_by": root.site.site})
+    return replace(renewal, root=card)
+
+
+def _deadline(root: _Root, scan: Scan) -> float | None:
+    """Return until when headers may be read: other roots' time is not counted, the window's is."""
+    if root.budget is None:
+        return None
+    left = root.source.seconds(datetime.now().astimezone())
+    own = root.budget - (0.0 if root.told.resumed else scan.seconds)
+    return time.monotonic() + max(0.0, min(own, own if left is None else left))
 
 
 def _read_headers(
@@ -275,11 +363,14 @@ def _read_headers(
             now,
             store / _JOURNAL / f"{_mark(source, root.rules)}-headers",
             client=client,
-            deadline=root.until,
+            deadline=_deadline(root, root.scan),
             progress=follow,
         )
     except ClimeriError as problem:
         told.headers_problem = problem.message
+        return
+    except (OSError, pl.exceptions.PolarsError) as problem:
+        told.headers_problem = f"what was read cannot be kept: {problem}"
         return
     failed = root.headers.filter(pl.col("header_problem").is_not_null())
     told.headers_failed = failed.select("path", "header_problem").head(NAMED).rows()
@@ -287,7 +378,7 @@ def _read_headers(
     told.headers, told.headers_left = read, wanted.height - read
 
 
-def _renew(root: _Root, previous: Snapshot | None, *, any_loss: bool) -> None:
+def _renew(root: _Root, previous: Snapshot | None) -> None:
     """Make the rows of a root: of this night, or of the last one that had it."""
     source, told = root.source, root.told
     if root.rules is None:
@@ -299,7 +390,10 @@ def _renew(root: _Root, previous: Snapshot | None, *, any_loss: bool) -> None:
         return
     elif root.scan is not None and root.problem is None:
         try:
-            root.renewal = _of_this_night(root, root.rules, root.scan, previous, any_loss=any_loss)
+            root.renewal = _of_this_night(root, root.rules, root.scan, previous)
+        except StoreBusy:
+            told.state = "overtaken"  # the rows of a later walk stay, and are not stale
+            return
         except ClimeriError as problem:
             root.problem = problem
     if root.rules is not None and root.problem is not None:
@@ -309,12 +403,10 @@ def _renew(root: _Root, previous: Snapshot | None, *, any_loss: bool) -> None:
         told.count(root.renewal)
 
 
-def _of_this_night(
-    root: _Root, rules: Family, scan: Scan, previous: Snapshot | None, *, any_loss: bool
-) -> Renewal:
+def _of_this_night(root: _Root, rules: Family, scan: Scan, previous: Snapshot | None) -> Renewal:
     source = root.source
     scan = mark_retracted(scan, source.retracted)
-    renewal = _renewal(root, rules, scan, previous, loss=1.0 if any_loss else source.loss)
+    renewal = _renewal(root, rules, scan, previous, loss=1.0 if root.any_loss else source.loss)
     if root.headers is None:
         return renewal
     return replace(renewal, files=with_headers(renewal.files, root.headers))
@@ -328,6 +420,32 @@ def _as_it_was(root: _Root, rules: Family, previous: Snapshot | None) -> Renewal
     except StoreError as problem:
         root.told.reason += f"; and its rows cannot be read: {problem.message}"
         return None
+
+
+def _undeclared(
+    site: Site, roots: Sequence[_Root], previous: Snapshot | None
+) -> list[tuple[RootNight, Renewal]]:
+    """Return the roots that this site declared once, and that no source names any more: stale."""
+    named = {(each.source.root, each.told.family) for each in roots}
+    unread = {each.source.root for each in roots if each.rules is None}
+    found: list[tuple[RootNight, Renewal]] = []
+    if previous is None:
+        return found
+    for card in previous.card.roots:
+        here = card.declared_by == site.site and card.root_id not in unread
+        if not here or (card.root_id, card.family) in named:
+            continue
+        told = RootNight(card.root_id, card.family, card.mount, state="no longer declared")
+        told.reason = "no source names it any more"
+        try:
+            renewal = carry_root(previous, previous.rules(card.family), card.root_id)
+        except ClimeriError as problem:
+            told.reason += f"; and its rows cannot be read: {problem.message}"
+            continue
+        if renewal is not None:
+            told.count(renewal)
+            found.append((told, renewal))
+    return found
 
 
 def _without_rules(source: Source, previous: Snapshot | None) -> Renewal | None:

@@ -11,18 +11,26 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from climeri_platform.catalog.carding import completed, join_cards
+from climeri_platform.catalog.carding import cards_without, completed, join_cards
+from climeri_platform.catalog.facets import FACETS_TABLE
 from climeri_platform.catalog.layout import Root
 from climeri_platform.catalog.tables import (
     FROM_HEADERS,
     REJECTED,
     aligned,
+    datasets_of,
     files_schema,
     mark_latest,
     sort_files,
 )
 from climeri_platform.catalog.walk import readable
-from climeri_platform.core.errors import RootShrunk, StoreBusy, StoreDamaged, StoreError, UsageError
+from climeri_platform.core.errors import (
+    ClimeriError,
+    RootShrunk,
+    StoreBusy,
+    StoreDamaged,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +50,9 @@ __all__ = [
     "carry_root",
     "renew",
     "rows_of",
+    "same_files",
     "unchanged",
+    "without_root",
 ]
 
 LOSS_LIMIT = 0.1  # of a root's files: more than a night of retractions, less than a mount
@@ -89,8 +99,9 @@ class Renewal:
     @property
     def fresh(self) -> pl.DataFrame:
         """The rows that are new, or of files that changed since."""
-        return self.files.filter(pl.col("stale").is_null()).join(
-            self.before.select(SAME), on=SAME, how="anti", nulls_equal=True, maintain_order="left"
+        seen = self.files.filter(pl.col("stale").is_null())
+        return seen.join(
+            same_files(seen, self.before), on="path", how="anti", maintain_order="left"
         )
 
 
@@ -129,6 +140,7 @@ def renew(
     loss: float = LOSS_LIMIT,
     here: Site | None = None,
     walked: bool = True,
+    moved: bool = False,
 ) -> Renewal:
     """Return the rows of a root after a scan.
 
@@ -149,6 +161,8 @@ def renew(
         The site, which may know the mount by several names.
     walked
         Whether the scan was a walk at that site, and not an inventory.
+    moved
+        Whether the root may have another mount than before.
 
     Returns
     -------
@@ -165,11 +179,11 @@ def renew(
     """
     for each in previous.card.roots if previous is not None else []:
         # the profile may say that they are the same, by another way
-        known = here is not None and (here.where(mount) or ("",))[0] == root_id
+        known = moved or (here is not None and here.where(mount) == (root_id, ""))
         if each.root_id == root_id and each.mount != mount and not known:
             raise UsageError(
                 f"the root id {root_id!r} stands for {each.mount}, not for {mount}",
-                hint="Give another one with --root-id.",
+                hint="Give it another root id; if the root has moved: --accept-loss.",
             )
     last = _card(previous, family.family, root_id)
     if last is not None and _moment(last.walked) > _moment(scan.walked):
@@ -258,13 +272,15 @@ def unchanged(previous: Snapshot | None, tables: FamilyTables, renewals: Sequenc
             previous.rules(name) == tables.family
             and tables.files.equals(previous.read(name, "files"))
             and tables.rejected.equals(previous.read(name, "rejected"))
-            and previous.scan(name, "datasets").collect_schema().len() > 0
+            and previous.scan(name, "datasets").collect_schema()
+            == datasets_of(tables.files.clear(), tables.family).schema
+            and (previous.folder / name / FACETS_TABLE).exists()
             and all(
                 (previous.folder / name / small).read_text(encoding="utf-8") == text
                 for small, text in tables.beside.items()
             )
         )
-    except (StoreError, OSError):
+    except (ClimeriError, OSError):
         return False  # what is damaged is written again
 
 
@@ -280,22 +296,31 @@ def _unseen(before: pl.DataFrame, now: pl.DataFrame, unseen: Sequence[str]) -> p
     if "" in places:
         kept = before
     else:
-        paths = before["path"].unique().to_list()
-        below = [path for path in paths if not places.isdisjoint(_and_above(path))]
-        kept = before.filter(pl.col("path").is_in(below))
+        folder = pl.col("path").str.replace(r"/?[^/]*$", "")
+        folders = before.select(folder.unique())["path"].to_list()
+        below = [each for each in folders if not places.isdisjoint(_and_above(each))]
+        kept = before.filter(folder.is_in(below) | pl.col("path").is_in(list(places)))
     return kept.join(now.select("path"), on="path", how="anti")
+
+
+def same_files(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """Return the paths of files that nobody changed; what one side does not know does not count."""
+    both = now.select(SAME).join(before.select(SAME), on="path", suffix="_before")
+    fields = [name for name in SAME if name != "path"]
+    equal = [(pl.col(each) == pl.col(f"{each}_before")).fill_null(value=True) for each in fields]
+    return both.filter(pl.all_horizontal(equal)).select("path")
 
 
 def _remember(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     """Return the rows with what was read of the headers of files that are still the same."""
-    if before["header_read"].null_count() == before.height:
-        return now
     known = before.filter(pl.col("header_read").is_not_null())
+    if not known.height:
+        return now
+    known = known.join(same_files(now, known), on="path", how="semi")
     joined = now.drop(FROM_HEADERS).join(
-        known.select(*SAME, *FROM_HEADERS, "start", "end"),
-        on=SAME,
+        known.select("path", *FROM_HEADERS, "start", "end"),
+        on="path",
         how="left",
-        nulls_equal=True,
         suffix="_known",
         maintain_order="left",
     )
@@ -311,6 +336,33 @@ def _and_above(path: str) -> list[str]:
         path = path.rpartition("/")[0]
         found.append(path)
     return found
+
+
+def without_root(
+    previous: Snapshot, root_id: str
+) -> tuple[list[FamilyTables], list[Root], set[str]]:
+    """Return what is left without a root: tables, roots, and the families that end with it.
+
+    Raises
+    ------
+    StoreDamaged
+        If the rows of another root, which have to stay, cannot be read.
+    """
+    roots = [each for each in previous.card.roots if each.root_id != root_id]
+    tables = []
+    ends = set()
+    for name in {each.family for each in previous.card.roots if each.root_id == root_id}:
+        if name not in {each.family for each in roots}:
+            ends.add(name)
+            continue
+        family = previous.rules(name)
+        stay = pl.col("root") != root_id
+        files = aligned(previous.read(name, "files", stay), files_schema(family))
+        refused = aligned(previous.read(name, "rejected", stay), REJECTED)
+        beside = cards_without(previous, family, root_id)
+        rows = sort_files(mark_latest(files), family)
+        tables.append(FamilyTables(family, rows, refused.sort("root", "path"), beside))
+    return tables, roots, ends
 
 
 def assemble(

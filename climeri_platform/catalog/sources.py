@@ -104,10 +104,10 @@ class Source(BaseModel):
     headers: bool = False
     tape: bool = False
     walkers: Annotated[int, Field(ge=1, le=256)] = 8
-    calls_per_second: Annotated[float, Field(gt=0)] | None = None
-    minutes: Annotated[float, Field(gt=0)] | None = None
+    calls_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    minutes: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     window: str | None = None
-    patience: Annotated[float, Field(gt=0)] = 60.0
+    patience: Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)] = 60.0
     loss: Annotated[float, Field(ge=0, le=1)] = LOSS_LIMIT
     recheck_nights: Annotated[int, Field(ge=1)] = 30
     retracted: str | None = None
@@ -154,7 +154,7 @@ def load_sources(site: Site, folder: str | os.PathLike[str] | None = None) -> li
         If there are none, one is not valid, or two catalogue the same root for one family.
     """
     place = Path(folder) if folder is not None else data_path("catalogs") / site.site
-    files = sorted(each for each in place.glob("*.yaml")) if place.is_dir() else []
+    files = sorted([*place.glob("*.yaml"), *place.glob("*.yml")]) if place.is_dir() else []
     if not files:
         raise UsageError(
             f"the site {site.site} declares no sources: there is no YAML file in {place}",

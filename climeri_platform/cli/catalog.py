@@ -32,6 +32,7 @@ for _each in (
     history.log,
     history.diff,
     history.rollback,
+    history.forget,
     history.check,
 ):
     command.add_command(_each)

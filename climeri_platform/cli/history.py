@@ -9,7 +9,7 @@ import click
 
 from climeri_platform.core.errors import StoreDamaged
 
-__all__ = ["check", "diff", "log", "rollback"]
+__all__ = ["check", "diff", "forget", "log", "rollback"]
 
 _STORE = click.option(
     "--store", metavar="DIR", help="The folder of the catalogs [default: the setting `store`]."
@@ -77,6 +77,17 @@ def rollback(snapshot: str, store: str | None) -> None:
     found = named_snapshot(store, snapshot)
     roll_back(found.store, found.name)
     click.echo(f"{found.store}: published {found.name}")
+
+
+@click.command("forget")
+@click.argument("root")
+@_STORE
+def forget(root: str, store: str | None) -> None:
+    """Take the root id ROOT out of the catalogs; no file is touched, and rollback undoes it."""
+    from climeri_platform.catalog.forget import forget_root
+
+    snapshot = forget_root(root, store=store)
+    click.echo(f"{snapshot.store}: published {snapshot.name}, without {root}")
 
 
 @click.command("check")

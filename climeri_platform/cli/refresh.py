@@ -26,7 +26,13 @@ __all__ = ["refresh"]
     multiple=True,
     help="A root id of which any number of files may be gone; may be given again.",
 )
-@click.option("--at-once", default=2, show_default=True, help="How many roots at the same time.")
+@click.option(
+    "--at-once",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="How many roots at the same time.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @watched
 def refresh(
@@ -46,7 +52,7 @@ def refresh(
     from climeri_platform.catalog.refresh import refresh as refresh_site
 
     seen: dict[str, int] = {}
-    with tqdm(desc="files", unit="", delay=2, leave=False) as bar:
+    with tqdm(desc="files", unit="", delay=2, leave=False, disable=None) as bar:
 
         def follow(root: str, count: int) -> None:
             seen[root] = count

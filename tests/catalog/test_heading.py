@@ -153,3 +153,39 @@ def test_headers_of_files_that_changed_since_are_not_believed(night, tmp_path):
     )
     assert with_headers(unread, said)["tracking_id"].null_count() == unread.height
     assert said["header_read"].unique().to_list() == [datetime.now(UTC).date().isoformat()]
+
+
+def test_what_was_read_once_outlives_an_error_that_passes(night, tmp_path):
+    night()
+    renewed = renewal_of(night)
+    said = read_some(renewed.files, renewed, tmp_path / "journal")
+    failed = said.with_columns(
+        pl.lit("Input/output error").alias("header_problem"), units=pl.lit(None, pl.String)
+    )
+    read = renewed.files.with_columns(header_read=pl.lit("2026-01-01"))
+    rows = with_headers(read, failed)
+    assert rows["units"].equals(read["units"])
+    assert set(rows["header_read"]) == {"2026-01-01"}
+    assert set(rows["header_problem"]) == {"Input/output error"}
+
+
+def test_a_damaged_journal_is_read_again(night, tmp_path):
+    night()
+    renewed = renewal_of(night)
+    (tmp_path / "journal").mkdir()
+    (tmp_path / "journal/000000.parquet").touch()
+    assert read_some(renewed.files, renewed, tmp_path / "journal").height == renewed.files.height
+
+
+def test_what_an_older_walk_did_not_know_is_no_change(night):
+    night()
+    renewed = renewal_of(night)
+    ignorant = renewed.before.with_columns(
+        ctime=pl.lit(None, pl.Int64), inode=pl.lit(None, pl.UInt64)
+    )
+    assert (
+        type(renewed)(
+            *(*[renewed.family, renewed.files, renewed.rejected, renewed.root], ignorant)
+        ).fresh.height
+        == 0
+    )

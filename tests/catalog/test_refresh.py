@@ -15,10 +15,17 @@ import pytest
 import yaml
 
 from climeri_platform.catalog import CatalogView, build_catalog, load_family, open_snapshot
+from climeri_platform.catalog.forget import forget_root
 from climeri_platform.catalog.history import check_store
 from climeri_platform.catalog.lock import holding
 from climeri_platform.catalog.refresh import refresh
-from climeri_platform.core.errors import RootUnusable, StoreBusy, UsageError
+from climeri_platform.core.errors import (
+    RootUnusable,
+    StoreBusy,
+    UnknownFamily,
+    UnknownValue,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -202,9 +209,12 @@ def test_an_empty_mount_is_not_an_empty_catalog(night, tmp_path):
     night.run()
     (tmp_path / "b").rename(tmp_path / "away")
     (tmp_path / "b").mkdir()
-    report = night.run(accept_loss=["b"])
+    report = night.run()
     assert "no NetCDF file was found" in by_root(report)["b"].reason
     assert night.files().height == 20
+    accepted = by_root(night.run(accept_loss=["b"]))["b"]
+    assert (accepted.state, accepted.gone) == ("walked", 10)
+    assert set(night.files()["root"]) == {"a"}
 
 
 def test_a_hung_mount_costs_its_patience_and_no_more(night, tmp_path, faults):
@@ -361,8 +371,6 @@ def test_a_site_without_sources(tmp_path):
 
 
 def test_on_the_command_line(night, tmp_path, capsys):
-    from climeri_platform.cli.front import run
-
     words = ["catalog", "refresh", "--store", str(night.store), "--sources", str(night.folder)]
     assert run(words) == 0
     assert "a (CMIP6): 10 files (10 new, 0 changed, 0 gone), 0 rejected" in capsys.readouterr().out
@@ -443,3 +451,118 @@ def test_what_looks_wrong_in_a_tree_is_in_the_report(night, tmp_path):
     assert any("latest" in each and "v20210101" in each for each in told.notes), told.notes
     page = (night.store / "reports/latest.html").read_text()
     assert "Looks wrong" in page
+
+
+def test_a_build_under_way_is_not_overtaken_by_an_older_walk(night, tmp_path, faults):
+    night.run()
+    faults(places={str(tmp_path / "b"): 0.3})
+
+    def build_a(root, _):
+        if root == "b" and not (tmp_path / "done").exists():
+            (tmp_path / "done").touch()
+            time.sleep(1.1)
+            model(tmp_path / "a", "A-77")
+            build_catalog("CMIP6", tmp_path / "a", store=night.store, root_id="a")
+
+    report = night.run(at_once=1, progress=build_a)
+    assert by_root(report)["a"].state == "overtaken"
+    assert report.problems == []
+    rows = night.files().filter(root="a")
+    assert (rows.height, rows["stale"].null_count()) == (11, 11)
+
+
+def test_a_root_that_no_source_names_any_more_is_told_and_can_be_forgotten(night, tmp_path):
+    night.run()
+    (night.folder / "all.yaml").write_text(
+        yaml.safe_dump({"sources": [{"root": "a", "path": str(tmp_path / "a"), "family": "CMIP6"}]})
+    )
+    report = night.run()
+    assert by_root(report)["b"].state == "no longer declared"
+    assert report.problems == ["b (CMIP6): no source names it any more"]
+    assert night.files().filter(root="b")["stale"].null_count() == 0
+    with pytest.raises(UnknownValue, match="has no root 'bb'"):
+        forget_root("bb", store=night.store)
+    assert run(["catalog", "forget", "b", "--store", str(night.store)]) == 0
+    assert set(night.files()["root"]) == {"a"}
+    assert check_store(night.store) == []
+    assert night.run().problems == []
+    with pytest.raises(UsageError, match="the only root"):
+        forget_root("a", store=night.store)
+
+
+def test_a_family_ends_with_its_last_root(night, obs):
+    night.run()
+    forget_root("obs", store=night.store)
+    snapshot = open_snapshot(night.store)
+    assert snapshot.families == ["CMIP6"]
+    assert not list(snapshot.folder.rglob("obs4MIPs*"))
+    assert check_store(night.store) == []
+
+
+def test_a_family_may_have_the_name_of_a_table(night, tmp_path):
+    rules = load_family("obs4MIPs").model_dump(exclude_defaults=True)
+    for name in ("files", "datasets", "export"):
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump({**rules, "family": name}))
+    night.run()
+    path = tmp_path / "mine/obs4MIPs/NASA/GPCP/mon/pr/gn/v1/pr_mon_GPCP_BE_gn_197901-197912.nc"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    for name in ("files", "datasets"):
+        build_catalog(tmp_path / f"{name}.yaml", tmp_path / "mine", store=night.store)
+        assert night.files().height == 20
+        assert check_store(night.store) == []
+    with pytest.raises(UnknownFamily, match="and not export"):
+        load_family(tmp_path / "export.yaml")
+
+
+def test_an_empty_scan_of_a_failed_night_is_not_believed(night, tmp_path):
+    for root in ("a", "b"):
+        (tmp_path / root).rename(tmp_path / f"{root}-away")
+        (tmp_path / root).mkdir()
+    with pytest.raises(RootUnusable):
+        night.run()
+    for root in ("a", "b"):
+        (tmp_path / root).rmdir()
+        (tmp_path / f"{root}-away").rename(tmp_path / root)
+    assert [each.new for each in night.run().roots] == [10, 10]
+
+
+def test_an_export_follows_a_mount_that_moved(night, tmp_path):
+    night.run()
+    before = open_snapshot(night.store)
+    old = (before.folder / "export/local/CMIP6.parquet").read_bytes()
+    (tmp_path / "a").rename(tmp_path / "moved")
+    text = (night.folder / "all.yaml").read_text()
+    (night.folder / "all.yaml").write_text(
+        text.replace(str(tmp_path / "a"), str(tmp_path / "moved"))
+    )
+    report = night.run()
+    assert "stands for" in by_root(report)["a"].reason
+    assert night.run(accept_loss=["a"]).problems == []
+    paths = pl.read_parquet(open_snapshot(night.store).folder / "export/local/CMIP6.parquet")[
+        "path"
+    ]
+    assert all((tmp_path / each).exists() for each in paths)
+    assert (before.folder / "export/local/CMIP6.parquet").read_bytes() == old
+
+
+def test_code_in_the_folder_where_it_is_started_is_not_run(night, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/queue.py").write_text(
+        f"open({str(tmp_path / 'owned')!r}, 'w')\nraise ImportError"
+    )
+    monkeypatch.chdir(tmp_path / "here")
+    assert night.run().problems == []
+    assert not (tmp_path / "owned").exists()
+
+
+def test_a_root_that_is_not_declared_has_no_loss_to_accept(night):
+    with pytest.raises(UsageError, match="no root 'x' of which a loss"):
+        night.run(accept_loss=["x"])
+
+
+def test_one_root_is_not_catalogued_twice_for_a_family(night, tmp_path):
+    more = {"root": "a", "path": str(tmp_path / "a"), "family": "cmip6"}
+    (night.folder / "more.yml").write_text(yaml.safe_dump({"sources": [more]}))
+    with pytest.raises(UsageError, match="two sources catalogue the root 'a'"):
+        night.run()
