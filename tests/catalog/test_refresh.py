@@ -19,6 +19,7 @@ from climeri_platform.catalog.forget import forget_root
 from climeri_platform.catalog.history import check_store
 from climeri_platform.catalog.lock import holding
 from climeri_platform.catalog.refresh import refresh
+from climeri_platform.cli.front import run
 from climeri_platform.core.errors import (
     RootUnusable,
     StoreBusy,
