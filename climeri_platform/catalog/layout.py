@@ -88,6 +88,8 @@ class Root(BaseModel):
         Directories that the time did not allow, with which the next walk begins.
     site
         The site that walked it; "" of older stores, and where an inventory stood for the walk.
+    read_by
+        The release that read its names; "" of older stores.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -102,6 +104,7 @@ class Root(BaseModel):
     stale: str | None = None
     pending: list[str] = []
     site: str = ""
+    read_by: str = ""
 
 
 class SnapshotCard(BaseModel):

@@ -172,7 +172,7 @@ def test_a_short_form_says_what_it_cannot_know(tree, tmp_path):
         "who may read a file",
     ]
     found = rows(tmp_path / "store")
-    columns = ["inode", "online", "ctime", "group", "public"]
+    columns = ["inode", "online", "ctime", "unix_group", "public"]
     assert found.select(columns).rows() == [(7, False, None, None, None)]
     long = build_catalog(
         "CMIP6", tree, store=tmp_path / "long", inventory=find(tree, tmp_path / "inventory")
