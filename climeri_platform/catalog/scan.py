@@ -92,7 +92,7 @@ class Difference:
         The `files` table of the last catalog; None if there is none.
     kept
         The places in it of the rows that are as they were, ascending.
-    rejected, skipped, walked, seconds
+    rejected, skipped, walked, seconds, cards
         As of a `Scan`.
     """
 
@@ -105,6 +105,7 @@ class Difference:
     skipped: Skipped
     walked: str
     seconds: float
+    cards: list[FoundCard] | None = None
 
     @property
     def files(self) -> int:
@@ -118,13 +119,21 @@ class Difference:
             for piece in rows_at(self.known.select("path"), self.kept):
                 yield from piece["path"]
 
+    def look_for_cards(
+        self, place: Path, *, folder: str | os.PathLike[str] | None, look: bool
+    ) -> None:
+        """Look for simulation cards, as `find_cards` does; those that are wrong are not readable."""
+        told = find_cards(self.rules, place, self.root_id, self.paths(), folder=folder, look=look)
+        self.cards = told.cards
+        self.skipped.unreadable += told.problems
+
     def whole(self) -> Scan:
         """Return it with the rows of all files, which needs room for them."""
         rows = [self.fresh]
         if self.known is not None:
             rows += [as_scanned(each, self.rules) for each in rows_at(self.known, self.kept)]
         files = self.fresh if len(rows) == 1 else pl.concat(rows).sort("path")
-        return Scan(files, self.rejected, self.skipped, self.walked, self.seconds)
+        return Scan(files, self.rejected, self.skipped, self.walked, self.seconds, self.cards)
 
 
 def scan_root(
