@@ -207,9 +207,11 @@ class Known:
 
     def _that_meet(self, ours: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
         """Return those of our rows that share an inode, or a name with a file beside the versions."""
-        inodes = pl.concat([ours, fresh.select(pl.lit(None, pl.UInt32).alias("at"), "inode", "device")])
+        new = fresh.select(pl.lit(None, pl.UInt32).alias("at"), "inode", "device")
+        inodes = pl.concat([ours, new])
         inodes = inodes.filter(pl.col("inode").is_not_null())
-        if inodes["inode"].n_unique() < inodes.height:
+        ordered = inodes["inode"].sort()
+        if (ordered == ordered.shift(1)).any():
             inodes = inodes.filter(pl.col("inode").is_duplicated())
             inodes = inodes.filter(pl.struct("device", "inode").is_duplicated())
         else:
