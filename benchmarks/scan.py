@@ -69,16 +69,14 @@ import json, resource, sys, time
 from pathlib import Path
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.layout import open_snapshot
-from climeri_platform.catalog.renewal import rows_of
-from climeri_platform.catalog.scan import scan_root
+from climeri_platform.catalog.scan import compare_root
 began = time.perf_counter()
 rules = load_family("CMIP6")
-known, _ = rows_of(open_snapshot(Path(sys.argv[2])), rules, "scale")
-scan = scan_root(rules, Path(sys.argv[1]), "scale", inventory=sys.argv[3], known=known)
+known = open_snapshot(Path(sys.argv[2])).scan("CMIP6", "files")
+found = compare_root(rules, Path(sys.argv[1]), "scale", inventory=sys.argv[3], known=known)
 wall = time.perf_counter() - began
-same = scan.files.join(known, on=["path", "size", "mtime"], how="semi").height
 used = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps({"wall": wall, "cpu": used.ru_utime + used.ru_stime, "rss": used.ru_maxrss / 1024, "files": scan.files.height, "changed": scan.files.height - same}))
+print(json.dumps({"wall": wall, "cpu": used.ru_utime + used.ru_stime, "rss": used.ru_maxrss / 1024, "files": found.files, "changed": found.fresh.height}))
 """
 THEIRS = """
 import json, resource, sys, time
@@ -199,7 +197,8 @@ def lists(folder: Path, rows: int) -> list[tuple[str, ...]]:
         ctime=pl.int_range(rows, dtype=pl.Int64) * 10**9,
         online=pl.lit(value=True),
         public=pl.lit(value=True),
-        group=pl.lit("0"),
+        format=pl.lit("netcdf"),
+        unix_group=pl.lit("0"),
     )
     prepare_store(store)
     rules = load_family("CMIP6")

@@ -21,7 +21,7 @@ import polars as pl
 
 from climeri_platform.catalog.carding import cards_of, cards_text
 from climeri_platform.catalog.family import load_family
-from climeri_platform.catalog.scan import Scan, Walking, scan_root
+from climeri_platform.catalog.scan import Difference, Walking, compare_root
 from climeri_platform.catalog.walk import Skipped, check_root
 from climeri_platform.core import errors
 from climeri_platform.core.errors import ClimeriError, RootUnusable
@@ -29,6 +29,8 @@ from climeri_platform.core.errors import ClimeriError, RootUnusable
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
+
+    from climeri_platform.catalog.scan import Scan
 
 __all__ = ["child", "load_scan", "scan_apart"]
 
@@ -52,7 +54,8 @@ def scan_apart(
         Where the child writes; emptied first.
     job
         ``family``, ``place``, ``root_id``, ``inventory`` and ``how``, as `scan_root` takes them,
-        and ``cards``, a folder of simulation cards or None.
+        ``cards``, a folder of simulation cards or None, and ``known``, a `files` table of which the
+        child takes what did not change, or None.
     patience
         Seconds without progress and without work after which the mount counts as hung.
     progress
@@ -98,7 +101,13 @@ def scan_apart(
             f"{last[-1] if last else 'it said nothing'}",
             hint="Its rows stay as they were. Is the memory of the machine enough?",
         )
-    return load_scan(folder)
+    try:
+        return load_scan(folder)
+    except pl.exceptions.PolarsError:
+        if job["known"] is None:
+            raise
+    # the table is damaged where the child had no need to look
+    return scan_apart(folder, {**job, "known": None}, patience=patience, progress=progress)
 
 
 def _follow(
@@ -181,23 +190,31 @@ def load_scan(folder: Path) -> Scan:
         If it did not come to its end.
     """
     told = json.loads((folder / "scan.json").read_text(encoding="utf-8"))
-    return Scan(
-        files=pl.read_parquet(folder / "files.parquet"),
+    known, cards = told.pop("known"), told.pop("cards")
+    return Difference(
+        rules=load_family(told.pop("family")),
+        fresh=pl.read_parquet(folder / "files.parquet"),
+        known=pl.scan_parquet(known, glob=False) if known is not None else None,
+        kept=pl.read_parquet(folder / "kept.parquet")["at"],
         rejected=pl.read_parquet(folder / "rejected.parquet"),
         skipped=Skipped(**told.pop("skipped")),
-        cards=cards_of(cards) if (cards := told.pop("cards")) is not None else None,
+        cards=cards_of(cards) if cards is not None else None,
         **told,
-    )
+    ).whole()
 
 
-def _save(scan: Scan, folder: Path) -> None:
-    scan.files.write_parquet(folder / "files.parquet", compression="lz4")
-    scan.rejected.write_parquet(folder / "rejected.parquet", compression="lz4")
+def _save(found: Difference, job: dict[str, Any], folder: Path) -> None:
+    found.fresh.write_parquet(folder / "files.parquet", compression="lz4")
+    found.kept.to_frame("at").write_parquet(folder / "kept.parquet", compression="lz4")
+    found.rejected.write_parquet(folder / "rejected.parquet", compression="lz4")
     told = {
-        "skipped": asdict(scan.skipped),
-        "walked": scan.walked,
-        "seconds": scan.seconds,
-        "cards": cards_text(scan.cards) if scan.cards is not None else None,
+        "family": job["family"],
+        "root_id": found.root_id,
+        "known": job["known"],
+        "skipped": asdict(found.skipped),
+        "walked": found.walked,
+        "seconds": found.seconds,
+        "cards": cards_text(found.cards) if found.cards is not None else None,
     }
     beside = folder / ".scan.json"
     beside.write_text(json.dumps(told), encoding="utf-8")
@@ -223,21 +240,20 @@ def child(path: str) -> None:
             sys.stdout.write(f"{seen}\n")
             sys.stdout.flush()
 
-    inventory = job["inventory"]
+    inventory, known = job["inventory"], job["known"]
     try:
         place = check_root(job["place"]) if inventory is None else Path(job["place"])
         rules = load_family(job["family"])
-        scan = scan_root(
+        found = compare_root(
             rules,
             place,
             job["root_id"],
             inventory=inventory,
             how=Walking(**{**job["how"], "first": tuple(job["how"]["first"])}),
+            known=pl.scan_parquet(known, glob=False) if known is not None else None,
             progress=tell,
         )
-        scan.look_for_cards(
-            rules, place, job["root_id"], folder=job["cards"], look=inventory is None
-        )
+        found.look_for_cards(place, folder=job["cards"], look=inventory is None)
     except ClimeriError as problem:
         told = {
             "kind": type(problem).__name__,
@@ -246,6 +262,6 @@ def child(path: str) -> None:
         }
         (folder / "error.json").write_text(json.dumps(told), encoding="utf-8")
     else:
-        _save(scan, folder)
+        _save(found, job, folder)
     sys.stdout.flush()
     os._exit(0)  # threads that wait for a file system are not waited for

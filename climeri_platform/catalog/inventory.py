@@ -79,7 +79,7 @@ def read_inventory(
         for table in records(path, odd, skipped):
             rows = _below(table, above, path)
             inner = pl.col("path").str.contains(_STORE)  # links in a store are the store's own
-            beside.append(rows.filter((pl.col("type") != "f") & ~inner))
+            beside.append(rows.filter(pl.col("type") != "f").filter(~inner))
             files = _data(rows.filter(pl.col("type") == "f"), inside, skipped)
             seen += files.height
             if progress is not None:
@@ -119,6 +119,7 @@ def _below(table: pl.DataFrame, above: str, file: Path) -> pl.DataFrame:
 def _data(files: pl.DataFrame, inside: list[pl.DataFrame], skipped: Skipped) -> pl.DataFrame:
     """Return the records of data files; those inside of a store are put apart."""
     name = pl.col("path")
+    netcdf = name.str.ends_with(".nc") | name.str.ends_with(".nc4")
     maybe = name.str.contains(".zarr/|.parq|kerchunk")
     if files.select(maybe.any()).item():
         files = files.with_columns(store=name.str.extract(_STORE))
@@ -126,13 +127,14 @@ def _data(files: pl.DataFrame, inside: list[pl.DataFrame], skipped: Skipped) -> 
         if objects.height:
             inside.append(objects.group_by("store").agg(pl.col("mtime").max()))
             files = files.filter(pl.col("store").is_null())
-    kind = (
-        pl.when(name.str.contains(r"(?:[._]kerchunk\.(?:json|parquet)|\.parq)$"))
-        .then(pl.lit("kerchunk"))
-        .when(name.str.contains(r"\.nc4?$"))
-        .then(pl.lit("netcdf"))
-    )
-    data = files.with_columns(format=kind).filter(pl.col("format").is_not_null())
+        data = files.with_columns(
+            format=pl.when(name.str.contains(r"(?:[._]kerchunk\.(?:json|parquet)|\.parq)$"))
+            .then(pl.lit("kerchunk"))
+            .when(netcdf)
+            .then(pl.lit("netcdf"))
+        ).filter(pl.col("format").is_not_null())
+    else:
+        data = files.filter(netcdf).with_columns(format=pl.lit("netcdf"))
     skipped.other += files.height - data.height
     return data
 

@@ -90,6 +90,8 @@ class Root(BaseModel):
         The site whose sources name it; "" of roots that were built by hand.
     site
         The site that walked it; "" of older stores, and where an inventory stood for the walk.
+    read_by
+        The release that read its names; "" of older stores.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -105,6 +107,7 @@ class Root(BaseModel):
     pending: list[str] = []
     site: str = ""
     declared_by: str = ""
+    read_by: str = ""
 
 
 class SnapshotCard(BaseModel):

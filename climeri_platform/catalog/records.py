@@ -31,7 +31,9 @@ _MORE = {
     "group": "who may read a file (no group)",
 }
 _LINKS = "what links lead to: a version that is laid out by them is not seen"
-_PIECE = 32 * 2**20
+_NUMBERS: dict[str, Any] = {"size": pl.Int64, "inode": pl.UInt64, "blocks": pl.Int64}
+_DIGITS = 10  # of a fraction of a second, as find prints it
+_PIECE = 8 * 2**20
 
 RECORD: dict[str, Any] = {
     "type": pl.String,
@@ -109,12 +111,11 @@ def _pieces(file: Path, end: bytes) -> Iterator[bytes]:
     left = b""
     with file.open("rb") as opened:
         while block := opened.read(_PIECE):
-            whole, found, rest = block.rpartition(end)
-            if not found:
-                left += rest
-                continue
-            yield left + whole + found
-            left = rest
+            block = left + block if left else block
+            cut = block.rfind(end) + 1
+            if cut:
+                yield block[:cut]
+            left = block[cut:]
     if left:
         yield left + end
 
@@ -127,19 +128,25 @@ def _quick(piece: bytes, names: list[str], end: bytes) -> pl.DataFrame | None:
         return None
     try:
         table = pl.read_csv(
-            piece.replace(end, b"\n") if end == b"\0" else piece,
+            piece,
             has_header=False,
             separator="\t",
+            eol_char=end.decode(),
             quote_char=None,
-            schema=dict.fromkeys(names, pl.String),
+            schema={each: _NUMBERS.get(each, pl.String) for each in names},
             missing_utf8_is_empty_string=True,
         )
-        return _typed(table)
+        numbers = table.select(pl.col(each) for each in names if each in _NUMBERS)
+        return None if any(each.null_count() for each in numbers) else _typed(table)
     except pl.exceptions.PolarsError:
         return None
 
 
-def _nanoseconds(column: str) -> pl.Expr:
+def _nanoseconds(table: pl.DataFrame, column: str) -> pl.Expr:
+    point = pl.col(column).str.slice(-_DIGITS - 1, 1) == "."
+    if table.height and table.select(point.all()).item():
+        head, tail = pl.col(column).str.head(-_DIGITS - 1), pl.col(column).str.slice(-_DIGITS, 9)
+        return pl.concat_str(head, tail).cast(pl.Int64).alias(column)
     parts = pl.col(column).str.splitn(".", 2).struct
     whole = parts.field("field_0")
     rest = parts.field("field_1").fill_null("").str.slice(0, 9).str.pad_end(9, "0").cast(pl.Int64)
@@ -150,15 +157,18 @@ def _nanoseconds(column: str) -> pl.Expr:
 def _typed(table: pl.DataFrame) -> pl.DataFrame:
     if "type" not in table:
         typed = table.select(
-            pl.lit("f").alias("type"), "path", pl.col("size").cast(pl.Int64), _nanoseconds("mtime")
+            pl.lit("f").alias("type"),
+            "path",
+            pl.col("size").cast(pl.Int64),
+            _nanoseconds(table, "mtime"),
         )
     else:
         typed = table.select(
             "type",
             "path",
             pl.col("size").cast(pl.Int64),
-            _nanoseconds("mtime"),
-            _nanoseconds("ctime"),
+            _nanoseconds(table, "mtime"),
+            _nanoseconds(table, "ctime"),
             pl.col("inode").cast(pl.UInt64),
             online=pl.col("blocks").cast(pl.Int64) > 0,
             public=pl.col("mode").str.slice(-1).cast(pl.Int64) >= 4,

@@ -25,6 +25,7 @@ from climeri_platform.catalog.build import nothing_found
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.heading import files_to_read, read_some, with_headers
 from climeri_platform.catalog.history import changes
+from climeri_platform.catalog.known import known_table
 from climeri_platform.catalog.layout import store_path
 from climeri_platform.catalog.lock import holding
 from climeri_platform.catalog.night import (
@@ -249,6 +250,7 @@ def _scan(
         first=tuple(_pending(previous, source.root, root.rules.family)),
         tape=source.tape,
     )
+    known = known_table(previous, root.rules, source.root, source.path)
     job = {
         "family": source.family,
         "place": source.path,
@@ -256,6 +258,7 @@ def _scan(
         "inventory": source.inventory,
         "how": asdict(how),
         "cards": source.cards,
+        "known": str(known) if known is not None else None,
     }
     folder = store / _JOURNAL / _mark(source, root.rules)
     try:

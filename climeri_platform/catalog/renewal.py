@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from climeri_platform import __version__
 from climeri_platform.catalog.carding import cards_without, completed, join_cards
 from climeri_platform.catalog.facets import FACETS_TABLE
 from climeri_platform.catalog.layout import Root
@@ -223,6 +224,7 @@ def renew(
         # a name that is not UTF-8 cannot stand in a card: its turn comes without this
         site=here.site if here is not None and walked else "",
         pending=[each for each in scan.skipped.pending if readable(each) == each],
+        read_by=__version__,
     )
     return Renewal(family, files, rejected, root, before, scan.cards)
 

@@ -16,11 +16,11 @@ import polars as pl
 
 from climeri_platform.catalog.carding import find_cards
 from climeri_platform.catalog.inventory import read_inventory
+from climeri_platform.catalog.known import Known, as_scanned, rows_at
 from climeri_platform.catalog.listing import LISTING, gather
 from climeri_platform.catalog.parsing import Parser
-from climeri_platform.catalog.renewal import SAME
 from climeri_platform.catalog.tables import REJECTED, aligned, files_schema
-from climeri_platform.catalog.twins import latest_that_disagree, without_twins
+from climeri_platform.catalog.twins import latest_that_disagree, version_places, without_twins
 from climeri_platform.catalog.walk import Skipped, Walking, walk
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.carding import FoundCard
     from climeri_platform.catalog.family import Family
 
-__all__ = ["Scan", "Walking", "scan_root"]
+__all__ = ["Difference", "Scan", "Walking", "compare_root", "scan_root"]
 
 
 @dataclass(slots=True)
@@ -78,6 +78,64 @@ class Scan:
         self.skipped.unreadable += told.problems
 
 
+@dataclass(slots=True)
+class Difference:
+    """What a root holds, told by what is known of it: of files that are as they were, only which.
+
+    Attributes
+    ----------
+    rules, root_id
+        Whose rows they are.
+    fresh
+        The rows of all other files, as a `Scan` has them.
+    known
+        The `files` table of the last catalog; None if there is none.
+    kept
+        The places in it of the rows that are as they were, ascending.
+    rejected, skipped, walked, seconds, cards
+        As of a `Scan`.
+    """
+
+    rules: Family
+    root_id: str
+    fresh: pl.DataFrame
+    known: pl.LazyFrame | None
+    kept: pl.Series
+    rejected: pl.DataFrame
+    skipped: Skipped
+    walked: str
+    seconds: float
+    cards: list[FoundCard] | None = None
+
+    @property
+    def files(self) -> int:
+        """How many files follow the rules."""
+        return self.fresh.height + len(self.kept)
+
+    def paths(self) -> Iterator[str]:
+        """Yield the paths of all files, a piece at a time."""
+        yield from self.fresh["path"]
+        if self.known is not None:
+            for piece in rows_at(self.known.select("path"), self.kept):
+                yield from piece["path"]
+
+    def look_for_cards(
+        self, place: Path, *, folder: str | os.PathLike[str] | None, look: bool
+    ) -> None:
+        """Look for simulation cards, as `find_cards` does; those that are wrong are not readable."""
+        told = find_cards(self.rules, place, self.root_id, self.paths(), folder=folder, look=look)
+        self.cards = told.cards
+        self.skipped.unreadable += told.problems
+
+    def whole(self) -> Scan:
+        """Return it with the rows of all files, which needs room for them."""
+        rows = [self.fresh]
+        if self.known is not None:
+            rows += [as_scanned(each, self.rules) for each in rows_at(self.known, self.kept)]
+        files = self.fresh if len(rows) == 1 else pl.concat(rows).sort("path")
+        return Scan(files, self.rejected, self.skipped, self.walked, self.seconds, self.cards)
+
+
 def scan_root(
     rules: Family,
     place: Path,
@@ -85,7 +143,7 @@ def scan_root(
     *,
     inventory: str | os.PathLike[str] | None = None,
     how: Walking | None = None,
-    known: pl.DataFrame | None = None,
+    known: pl.DataFrame | pl.LazyFrame | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Scan:
     """Return the rows of one root.
@@ -116,34 +174,91 @@ def scan_root(
     RootUnusable
         If the inventory cannot be read.
     """
+    return compare_root(
+        rules, place, root_id, inventory=inventory, how=how, known=known, progress=progress
+    ).whole()
+
+
+def compare_root(
+    rules: Family,
+    place: Path,
+    root_id: str,
+    *,
+    inventory: str | os.PathLike[str] | None = None,
+    how: Walking | None = None,
+    known: pl.DataFrame | pl.LazyFrame | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Difference:
+    """Return what one root holds, without the rows of files that are as they were.
+
+    Parameters and errors are those of `scan_root`; ``known`` is read lazily, piece by piece. A table
+    that cannot be read is no table: every name is read again then.
+    """
     began = time.perf_counter()
     skipped = Skipped()
     odd: list[tuple[str, int | None]] = []
-    tables: Iterable[pl.DataFrame] = (
+    table = known.lazy() if known is not None else None
+    index = _index(table, root_id)
+    pieces: Iterable[pl.DataFrame] = (
         gather(walk(place, skipped, how), odd, progress)
         if inventory is None
         else read_inventory(inventory, place, skipped, odd, progress)
     )
     walked = datetime.now(UTC).isoformat(timespec="seconds")
     with _without_collector():
-        listing = pl.concat([pl.DataFrame(schema=LISTING), *tables]).sort(
-            "path", maintain_order=True
-        )
+        listing = _sifted(pieces, index)
         if inventory is not None:  # a list that was made of several may name a file twice
             listing = listing.filter(pl.col("path") != pl.col("path").shift(-1).fill_null(""))
-        rows, refused = _read(rules, place, listing, known)
+        listing, doubtful = index.settle(listing)
+        rows, refused = _read(rules, place, listing)
+    if doubtful.height:
+        assert table is not None
+        rows = pl.concat([rows, _again(table, doubtful, rules)], how="diagonal").sort("path")
     rows = without_twins(rows, skipped)
-    skipped.notes += latest_that_disagree(rows, skipped.latest)
+    kept = index.kept
+    if skipped.latest:
+        places = [version_places(rows)]
+        if table is not None:
+            places += [
+                version_places(each) for each in rows_at(table.select("path", "version"), kept)
+            ]
+        skipped.notes += latest_that_disagree(pl.concat(places).unique(), skipped.latest)
     encoding = pl.DataFrame(
         [(None, *each, "encoding", "the path is not UTF-8") for each in odd], REJECTED, orient="row"
     )
-    return Scan(
-        files=aligned(rows.with_columns(root=pl.lit(root_id)), files_schema(rules)),
+    return Difference(
+        rules=rules,
+        root_id=root_id,
+        fresh=aligned(rows.with_columns(root=pl.lit(root_id)), files_schema(rules)),
+        known=table,
+        kept=kept,
         rejected=pl.concat([refused, encoding]).with_columns(root=pl.lit(root_id)).sort("path"),
         skipped=skipped,
         walked=walked,
         seconds=time.perf_counter() - began,
     )
+
+
+def _index(table: pl.LazyFrame | None, root_id: str) -> Known:
+    try:
+        return Known(table, root_id)
+    except (OSError, pl.exceptions.PolarsError):
+        return Known(None, root_id)
+
+
+def _sifted(pieces: Iterable[pl.DataFrame], index: Known) -> pl.DataFrame:
+    """Return the files that are new or changed, in the order of their paths."""
+    empty = pl.DataFrame(schema={**LISTING, "row": pl.UInt32})
+    return pl.concat([empty, *map(index.sift, pieces)]).sort("path", maintain_order=True)
+
+
+def _again(table: pl.LazyFrame, doubtful: pl.DataFrame, rules: Family) -> pl.DataFrame:
+    """Return known rows as if they had been read now."""
+    doubtful = doubtful.sort("at")
+    rows = pl.concat(as_scanned(each, rules) for each in rows_at(table, doubtful["at"]))
+    said = [*rules.facets, "dataset", "time_range", "start", "end"]
+    listing = rows.rename({"unix_group": "group"}).with_columns(doubtful["device"])
+    return listing.select(*LISTING, *said)
 
 
 @contextmanager
@@ -158,9 +273,7 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _read(
-    rules: Family, place: Path, listing: pl.DataFrame, known: pl.DataFrame | None
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read(rules: Family, place: Path, listing: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the rows of a listing with what their names say, and those that are refused."""
     empty = pl.col("size") == 0
     refused = [
@@ -170,18 +283,9 @@ def _read(
     ]
     if refused[0].height:
         listing = listing.filter(empty.not_() | pl.col("size").is_null())
-    rows, new = [], listing
-    if known is not None and known.height:
-        said = [*rules.facets, "dataset", "time_range", "start", "end", "calendar"]
-        old = known.select(*SAME, *said)
-        rows.append(listing.join(old, on=SAME, how="inner", nulls_equal=True))
-        new = listing.join(old, on=SAME, how="anti", nulls_equal=True)
-    taken, no = Parser(rules, place.parts[1:]).parse(new["path"])
-    rows.append(new[taken["at"]].hstack(taken.drop("at")))
-    refused.append(new[no["at"]].hstack(no.drop("at")))
+    taken, no = Parser(rules, place.parts[1:]).parse(listing["path"])
+    refused.append(listing[no["at"]].hstack(no.drop("at")))
     tables = [
         each.with_columns(root=pl.lit(None, pl.String)).select(list(REJECTED)) for each in refused
     ]
-    if len(rows) == 1:
-        return rows[0], pl.concat(tables)
-    return pl.concat(rows, how="diagonal").sort("path"), pl.concat(tables)
+    return listing[taken["at"]].hstack(taken.drop("at")), pl.concat(tables)

@@ -17,7 +17,7 @@ from climeri_platform.catalog.tables import version_number
 if TYPE_CHECKING:
     from climeri_platform.catalog.walk import Skipped
 
-__all__ = ["latest_that_disagree", "without_twins"]
+__all__ = ["latest_that_disagree", "version_places", "without_twins"]
 
 _SAME = ["device", "inode"]
 _DEEP = 3  # levels between a version and its files, at most
@@ -69,20 +69,24 @@ def _pairs(rows: pl.DataFrame, among: pl.DataFrame, same: list[str]) -> pl.DataF
     return found.select("at", "stays", other="path")
 
 
-def latest_that_disagree(files: pl.DataFrame, latest: list[tuple[str, str]]) -> list[str]:
+def version_places(files: pl.DataFrame) -> pl.DataFrame:
+    """Return the ``folder`` and the ``version`` of files, each pair once."""
+    folder = pl.col("path").str.extract(r"^(.*)/[^/]*$")
+    return files.select(folder.alias("folder"), "version").unique().drop_nulls()
+
+
+def latest_that_disagree(places: pl.DataFrame, latest: list[tuple[str, str]]) -> list[str]:
     """Return where a link ``latest`` leads to another version than the newest that is there.
 
     Parameters
     ----------
-    files
-        Rows of one root.
+    places
+        `version_places` of all files of one root.
     latest
         Links and their targets.
     """
-    if not latest or not files.height:
+    if not latest or not places.height:
         return []
-    folder = pl.col("path").str.extract(r"^(.*)/[^/]*$")
-    places = files.select(folder.alias("folder"), "version").unique().drop_nulls()
     parts = [places.with_columns(above=pl.col("folder"))]
     for _ in range(_DEEP):
         parts.append(
