@@ -45,9 +45,7 @@ _AS_IT_WAS, _CHANGED = 1, 2
 _NAME = r"([^/]*)$"
 
 
-def known_table(
-    previous: Snapshot | None, family: Family, root_id: str, mount: str
-) -> Path | None:
+def known_table(previous: Snapshot | None, family: Family, root_id: str, mount: str) -> Path | None:
     """Return the table that holds what is known of a root; None if it has to be read anew.
 
     That is so if the rules, the place of the root or the release changed since: each of them says
@@ -88,18 +86,17 @@ def rows_at(frame: pl.LazyFrame, at: pl.Series) -> Iterator[pl.DataFrame]:
 
 def as_scanned(rows: pl.DataFrame, family: Family) -> pl.DataFrame:
     """Return rows of a catalog as a scan gives them: with what names and file systems say only."""
-    schema = files_schema(family)
     timed = pl.col("time_range").is_not_null()
     said = [each for each in family.facets if not family.cards or each not in family.card_facets]
     return aligned(
-        aligned(rows, schema).select(
+        rows.select(
             *said,
             *("dataset", "time_range"),
             *(pl.when(timed).then(pl.col(each)).alias(each) for each in ("start", "end")),
             *("root", "path", "size", "mtime", "format", "ctime", "inode", "online"),
             *("unix_group", "public"),
         ),
-        schema,
+        files_schema(family),
     )
 
 
@@ -111,7 +108,7 @@ def _numbers(group: str) -> list[pl.Expr]:
     return [
         pl.col("path").hash(1, 2, 3, 4).alias("one"),
         pl.col("path").hash(5, 6, 7, 8).alias("two"),
-        *_SAME,
+        *map(pl.col, _SAME),
         (pl.col(group).hash(1) ^ pl.col("format").hash(2)).alias("words"),
     ]
 

@@ -111,7 +111,7 @@ def _pieces(file: Path, end: bytes) -> Iterator[bytes]:
     left = b""
     with file.open("rb") as opened:
         while block := opened.read(_PIECE):
-            block = left + block if left else block  # noqa: PLW2901 - the other is let go
+            block = left + block if left else block
             cut = block.rfind(end) + 1
             if cut:
                 yield block[:cut]

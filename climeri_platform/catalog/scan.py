@@ -197,8 +197,7 @@ def compare_root(
     began = time.perf_counter()
     skipped = Skipped()
     odd: list[tuple[str, int | None]] = []
-    table = known.lazy() if known is not None else None
-    index = _index(table, root_id)
+    index, table = _index(known.lazy() if known is not None else None, root_id)
     pieces: Iterable[pl.DataFrame] = (
         gather(walk(place, skipped, how), odd, progress)
         if inventory is None
@@ -219,7 +218,9 @@ def compare_root(
     if skipped.latest:
         places = [version_places(rows)]
         if table is not None:
-            places += [version_places(each) for each in rows_at(table.select("path", "version"), kept)]
+            places += [
+                version_places(each) for each in rows_at(table.select("path", "version"), kept)
+            ]
         skipped.notes += latest_that_disagree(pl.concat(places).unique(), skipped.latest)
     encoding = pl.DataFrame(
         [(None, *each, "encoding", "the path is not UTF-8") for each in odd], REJECTED, orient="row"
@@ -237,11 +238,11 @@ def compare_root(
     )
 
 
-def _index(table: pl.LazyFrame | None, root_id: str) -> Known:
+def _index(table: pl.LazyFrame | None, root_id: str) -> tuple[Known, pl.LazyFrame | None]:
     try:
-        return Known(table, root_id)
+        return Known(table, root_id), table
     except (OSError, pl.exceptions.PolarsError):
-        return Known(None, root_id)
+        return Known(None, root_id), None
 
 
 def _sifted(pieces: Iterable[pl.DataFrame], index: Known) -> pl.DataFrame:
@@ -271,9 +272,7 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _read(
-    rules: Family, place: Path, listing: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read(rules: Family, place: Path, listing: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the rows of a listing with what their names say, and those that are refused."""
     empty = pl.col("size") == 0
     refused = [
