@@ -103,10 +103,10 @@ def scan_apart(
         )
     try:
         return load_scan(folder)
-    except pl.exceptions.PolarsError:
+    except (OSError, pl.exceptions.PolarsError):
         if job["known"] is None:
             raise
-    # the table is damaged where the child had no need to look
+    # the table is damaged where the child had no need to look, or was pruned
     return scan_apart(folder, {**job, "known": None}, patience=patience, progress=progress)
 
 
@@ -210,7 +210,7 @@ def _save(found: Difference, job: dict[str, Any], folder: Path) -> None:
     told = {
         "family": job["family"],
         "root_id": found.root_id,
-        "known": job["known"],
+        "known": job["known"] if found.known is not None else None,
         "skipped": asdict(found.skipped),
         "walked": found.walked,
         "seconds": found.seconds,
@@ -219,6 +219,22 @@ def _save(found: Difference, job: dict[str, Any], folder: Path) -> None:
     beside = folder / ".scan.json"
     beside.write_text(json.dumps(told), encoding="utf-8")
     beside.replace(folder / "scan.json")
+
+
+def _compared(job: dict[str, Any], tell: Callable[[int], None]) -> Difference:
+    inventory, known = job["inventory"], job["known"]
+    place = check_root(job["place"]) if inventory is None else Path(job["place"])
+    found = compare_root(
+        load_family(job["family"]),
+        place,
+        job["root_id"],
+        inventory=inventory,
+        how=Walking(**{**job["how"], "first": tuple(job["how"]["first"])}),
+        known=pl.scan_parquet(known, glob=False) if known is not None else None,
+        progress=tell,
+    )
+    found.look_for_cards(place, folder=job["cards"], look=inventory is None)
+    return found
 
 
 def child(path: str) -> None:
@@ -240,20 +256,11 @@ def child(path: str) -> None:
             sys.stdout.write(f"{seen}\n")
             sys.stdout.flush()
 
-    inventory, known = job["inventory"], job["known"]
     try:
-        place = check_root(job["place"]) if inventory is None else Path(job["place"])
-        rules = load_family(job["family"])
-        found = compare_root(
-            rules,
-            place,
-            job["root_id"],
-            inventory=inventory,
-            how=Walking(**{**job["how"], "first": tuple(job["how"]["first"])}),
-            known=pl.scan_parquet(known, glob=False) if known is not None else None,
-            progress=tell,
-        )
-        found.look_for_cards(place, folder=job["cards"], look=inventory is None)
+        try:
+            found = _compared(job, tell)
+        except pl.exceptions.PolarsError:  # part of what is known is damaged
+            found = _compared({**job, "known": None}, tell)
     except ClimeriError as problem:
         told = {
             "kind": type(problem).__name__,

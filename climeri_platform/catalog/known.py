@@ -86,18 +86,17 @@ def rows_at(frame: pl.LazyFrame, at: pl.Series) -> Iterator[pl.DataFrame]:
 
 def as_scanned(rows: pl.DataFrame, family: Family) -> pl.DataFrame:
     """Return rows of a catalog as a scan gives them: with what names and file systems say only."""
-    schema = files_schema(family)
     timed = pl.col("time_range").is_not_null()
     said = [each for each in family.facets if not family.cards or each not in family.card_facets]
     return aligned(
-        aligned(rows, schema).select(
+        rows.select(
             *said,
             *("dataset", "time_range"),
             *(pl.when(timed).then(pl.col(each)).alias(each) for each in ("start", "end")),
             *("root", "path", "size", "mtime", "format", "ctime", "inode", "online"),
             *("unix_group", "public"),
         ),
-        schema,
+        files_schema(family),
     )
 
 
@@ -109,7 +108,7 @@ def _numbers(group: str) -> list[pl.Expr]:
     return [
         pl.col("path").hash(1, 2, 3, 4).alias("one"),
         pl.col("path").hash(5, 6, 7, 8).alias("two"),
-        *_SAME,
+        *map(pl.col, _SAME),
         (pl.col(group).hash(1) ^ pl.col("format").hash(2)).alias("words"),
     ]
 

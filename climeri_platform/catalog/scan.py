@@ -197,8 +197,7 @@ def compare_root(
     began = time.perf_counter()
     skipped = Skipped()
     odd: list[tuple[str, int | None]] = []
-    table = known.lazy() if known is not None else None
-    index = _index(table, root_id)
+    index, table = _index(known.lazy() if known is not None else None, root_id)
     pieces: Iterable[pl.DataFrame] = (
         gather(walk(place, skipped, how), odd, progress)
         if inventory is None
@@ -239,11 +238,11 @@ def compare_root(
     )
 
 
-def _index(table: pl.LazyFrame | None, root_id: str) -> Known:
+def _index(table: pl.LazyFrame | None, root_id: str) -> tuple[Known, pl.LazyFrame | None]:
     try:
-        return Known(table, root_id)
+        return Known(table, root_id), table
     except (OSError, pl.exceptions.PolarsError):
-        return Known(None, root_id)
+        return Known(None, root_id), None
 
 
 def _sifted(pieces: Iterable[pl.DataFrame], index: Known) -> pl.DataFrame:
