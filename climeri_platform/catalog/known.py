@@ -104,7 +104,7 @@ def _height(frame: pl.LazyFrame) -> int:
     return int(frame.select(pl.len()).collect().item())
 
 
-def _numbers(group: str) -> list[pl.Expr]:
+def _numbers(group: str) -> list[pl.Expr | str]:
     return [
         pl.col("path").hash(1, 2, 3, 4).alias("one"),
         pl.col("path").hash(5, 6, 7, 8).alias("two"),
@@ -153,7 +153,7 @@ class Known:
         """
         if not self._rows.height:
             return listing.with_columns(row=pl.lit(None, pl.UInt32))
-        now = listing.select(_numbers("group"))
+        now = listing.select(_numbers("unix_group"))
         row = self._one.search_sorted(now["one"]).clip(upper_bound=self._rows.height - 1)
         then = self._rows[row]
         found = (now["one"] == then["one"]) & (now["two"] == then["two"])

@@ -6,25 +6,24 @@ is published. What an interrupted night had finished is not done again.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from climeri_platform import __version__
-from climeri_platform.catalog.apart import load_scan, scan_apart
+from climeri_platform.catalog.apart import scan_apart
 from climeri_platform.catalog.build import nothing_found
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.heading import files_to_read, read_some, with_headers
 from climeri_platform.catalog.history import changes
+from climeri_platform.catalog.journal import JOURNAL, job_mark, left_over
 from climeri_platform.catalog.known import known_table
 from climeri_platform.catalog.layout import store_path
 from climeri_platform.catalog.lock import holding
@@ -42,7 +41,6 @@ from climeri_platform.catalog.reporting import write_report
 from climeri_platform.catalog.retraction import mark_retracted
 from climeri_platform.catalog.scan import Walking
 from climeri_platform.catalog.sources import load_sources
-from climeri_platform.catalog.tables import files_schema
 from climeri_platform.core.errors import (
     ClimeriError,
     RootUnusable,
@@ -65,9 +63,7 @@ if TYPE_CHECKING:
 
 __all__ = ["refresh"]
 
-_JOURNAL = ".refresh"
 _WAIT = 600.0  # seconds for another writer, which publishes in less
-_FRESH = timedelta(hours=44)  # what one night left, the next one uses
 
 
 @dataclass(slots=True)
@@ -172,7 +168,7 @@ def refresh(
             tables, cards = assemble(previous, renewals)
             tables = [each for each in tables if not unchanged(previous, each, renewals)]
             snapshot = publish(folder, tables, cards, site=site, previous=previous)
-        shutil.rmtree(folder / _JOURNAL, ignore_errors=True)
+        shutil.rmtree(folder / JOURNAL, ignore_errors=True)
     report.snapshot = snapshot.name
     report.previous = previous.name if previous is not None else None
     _compare(report, snapshot, previous)
@@ -260,9 +256,9 @@ def _scan(
         "cards": source.cards,
         "known": str(known) if known is not None else None,
     }
-    folder = store / _JOURNAL / _mark(source, root.rules)
+    folder = store / JOURNAL / job_mark(source, root.rules)
     try:
-        root.scan = _left_over(folder)
+        root.scan = left_over(folder)
         if root.scan is not None:
             root.told.resumed = True
         else:
@@ -282,29 +278,6 @@ def _scan(
         root.problem = problem
     except OSError as problem:
         root.problem = StoreError(f"the scan of {source.path} cannot be kept: {problem}")
-
-
-def _mark(source: Source, rules: Family) -> str:
-    """Return the name of a job: another source, or other rules, is another job."""
-    what = (
-        f"{__version__} {files_schema(rules)} {source.model_dump_json()} {rules.model_dump_json()}"
-    )
-    if source.inventory is not None:
-        with suppress(OSError):
-            about = Path(source.inventory).stat()
-            what += f" {about.st_size} {about.st_mtime_ns}"
-    return f"{source.root}-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
-
-
-def _left_over(folder: Path) -> Scan | None:
-    try:
-        scan = load_scan(folder)
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, pl.exceptions.PolarsError):
-        return None
-    if not scan.files.height:
-        return None  # a mount that was not there may be there now
-    age = datetime.now(UTC) - datetime.fromisoformat(scan.walked)
-    return scan if timedelta(0) <= age < _FRESH else None
 
 
 def _pending(previous: Snapshot | None, root_id: str, family: str) -> list[str]:
@@ -364,7 +337,7 @@ def _read_headers(
         root.headers = read_some(
             wanted,
             now,
-            store / _JOURNAL / f"{_mark(source, root.rules)}-headers",
+            store / JOURNAL / f"{job_mark(source, root.rules)}-headers",
             client=client,
             deadline=_deadline(root, root.scan),
             progress=follow,

@@ -256,7 +256,7 @@ def _again(table: pl.LazyFrame, doubtful: pl.DataFrame, rules: Family) -> pl.Dat
     doubtful = doubtful.sort("at")
     rows = pl.concat(as_scanned(each, rules) for each in rows_at(table, doubtful["at"]))
     said = [*rules.facets, "dataset", "time_range", "start", "end"]
-    listing = rows.rename({"unix_group": "group"}).with_columns(doubtful["device"])
+    listing = rows.with_columns(doubtful["device"])
     return listing.select(*LISTING, *said)
 
 

@@ -1,0 +1,52 @@
+"""What a night that was interrupted has finished already, and the next one goes on with.
+
+Each job has a folder in the journal of the store. It is removed when its night is published.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from climeri_platform import __version__
+from climeri_platform.catalog.apart import load_scan
+from climeri_platform.catalog.tables import files_schema
+
+if TYPE_CHECKING:
+    from climeri_platform.catalog.family import Family
+    from climeri_platform.catalog.scan import Scan
+    from climeri_platform.catalog.sources import Source
+
+__all__ = ["JOURNAL", "job_mark", "left_over"]
+
+JOURNAL = ".refresh"
+_FRESH = timedelta(hours=44)  # what one night left, the next one uses
+
+
+def job_mark(source: Source, rules: Family) -> str:
+    """Return the name of a job: another source, or other rules, is another job."""
+    what = (
+        f"{__version__} {files_schema(rules)} {source.model_dump_json()} {rules.model_dump_json()}"
+    )
+    if source.inventory is not None:
+        with suppress(OSError):
+            about = Path(source.inventory).stat()
+            what += f" {about.st_size} {about.st_mtime_ns}"
+    return f"{source.root}-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
+
+
+def left_over(folder: Path) -> Scan | None:
+    """Return the scan that a folder holds; None if there is none that can be used."""
+    try:
+        scan = load_scan(folder)
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, pl.exceptions.PolarsError):
+        return None
+    if not scan.files.height:
+        return None  # a mount that was not there may be there now
+    age = datetime.now(UTC) - datetime.fromisoformat(scan.walked)
+    return scan if timedelta(0) <= age < _FRESH else None
