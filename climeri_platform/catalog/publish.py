@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from contextlib import contextmanager, suppress
+import time
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,7 @@ from climeri_platform.catalog.layout import (
 from climeri_platform.catalog.lock import Held, holding, still_held
 from climeri_platform.catalog.replicas import mounts_for
 from climeri_platform.catalog.tables import datasets_of
-from climeri_platform.core.errors import StoreError
+from climeri_platform.core.errors import StoreBusy, StoreError
 from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.layout import Root, Snapshot
     from climeri_platform.catalog.renewal import FamilyTables
 
-__all__ = ["KEPT_SNAPSHOTS", "prepare_store", "publish", "roll_back", "writing"]
+__all__ = ["KEPT_SNAPSHOTS", "prepare_store", "publish", "roll_back", "writing", "writing_soon"]
 
+_WAIT = 600.0  # seconds for another writer, which publishes in less
 KEPT_SNAPSHOTS = 7  # a week of nights
 
 
@@ -130,6 +132,22 @@ def writing(store: Path) -> Iterator[Held]:
     """
     with holding(store, "writing", purpose="a publish") as held:
         yield held
+
+
+@contextmanager
+def writing_soon(store: Path) -> Iterator[None]:
+    """Wait for a writer that is at it: a build of seconds must not cost a night."""
+    until = time.monotonic() + _WAIT
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(writing(store))
+                break
+            except StoreBusy:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.5)
+        yield
 
 
 def _new_name(store: Path, now: datetime) -> str:

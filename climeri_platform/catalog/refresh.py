@@ -10,7 +10,6 @@ import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +34,7 @@ from climeri_platform.catalog.night import (
     duplicated,
     shortened,
 )
-from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing
+from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing_soon
 from climeri_platform.catalog.renewal import SAME, assemble, carry_root, renew, unchanged
 from climeri_platform.catalog.reporting import write_report
 from climeri_platform.catalog.retraction import mark_retracted
@@ -52,7 +51,7 @@ from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
@@ -62,8 +61,6 @@ if TYPE_CHECKING:
     from climeri_platform.sites import Site
 
 __all__ = ["refresh"]
-
-_WAIT = 600.0  # seconds for another writer, which publishes in less
 
 
 @dataclass(slots=True)
@@ -154,7 +151,7 @@ def refresh(
                 raise
         for each in roots:
             _read_headers(each, folder, before, client, progress)
-        with _writing_soon(folder):
+        with writing_soon(folder):
             # others may have published other roots meanwhile
             previous = current_or_none(folder)
             for each in roots:
@@ -175,22 +172,6 @@ def refresh(
     report.seconds = round(time.perf_counter() - clock, 3)
     write_report(report.as_dict(), folder)
     return report
-
-
-@contextmanager
-def _writing_soon(store: Path) -> Iterator[None]:
-    """Wait for a writer that is at it: a build of seconds must not cost a night."""
-    until = time.monotonic() + _WAIT
-    with ExitStack() as stack:
-        while True:
-            try:
-                stack.enter_context(writing(store))
-                break
-            except StoreBusy:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.5)
-        yield
 
 
 def _refuse_twice(roots: Sequence[_Root]) -> None:
