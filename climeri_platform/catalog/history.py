@@ -185,13 +185,7 @@ def _of_family(old: pl.DataFrame, new: pl.DataFrame, family: str) -> Change:
     both = old.join(new, on=_KEY, suffix="_after")
     differs = (pl.col("size") != pl.col("size_after")) | (pl.col("mtime") != pl.col("mtime_after"))
     change.changed = _names(both.filter(differs))
-    # a file that went from one place to another keeps its name, its size and its time
-    name = pl.col("path").str.split("/").list.last()
-    same = ["name", "size", "mtime"]
-    moved = gone.with_columns(name=name).join(
-        added.with_columns(name=name), on=same, suffix="_after", how="inner"
-    )
-    moved = moved.unique(_KEY, keep="none").unique(["root_after", "path_after"], keep="none")
+    moved = _moved(gone, added)
     change.moved = [
         (f"{row['root']}:{row['path']}", f"{row['root_after']}:{row['path_after']}")
         for row in moved.sort(_KEY).iter_rows(named=True)
@@ -203,6 +197,21 @@ def _of_family(old: pl.DataFrame, new: pl.DataFrame, family: str) -> Change:
     changed = versions.filter(pl.col("version") != pl.col("version_after")).sort("dataset")
     change.re_versioned = list(changed.select("dataset", "version", "version_after").iter_rows())
     return change
+
+
+def _moved(gone: pl.DataFrame, added: pl.DataFrame) -> pl.DataFrame:
+    """Return the files that went from one place to another: same name, size and time.
+
+    Where several could be meant on one side nobody knows which is which: they are gone and new.
+    """
+    same = ["name", "size", "mtime"]
+    name = pl.col("path").str.split("/").list.last()
+    # once on both sides before they are joined: thousands of equal ones would be millions of pairs
+    was, now = (
+        files.with_columns(name=name).unique(same, keep="none", maintain_order=True)
+        for files in (gone, added)
+    )
+    return was.join(now, on=same, suffix="_after", how="inner")
 
 
 def _names(files: pl.DataFrame) -> list[str]:

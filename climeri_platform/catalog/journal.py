@@ -19,10 +19,11 @@ from climeri_platform.catalog.tables import files_schema
 
 if TYPE_CHECKING:
     from climeri_platform.catalog.family import Family
+    from climeri_platform.catalog.layout import Snapshot
     from climeri_platform.catalog.scan import Scan
     from climeri_platform.catalog.sources import Source
 
-__all__ = ["JOURNAL", "job_mark", "left_over"]
+__all__ = ["JOURNAL", "job_mark", "left_over", "pending_of"]
 
 JOURNAL = ".refresh"
 _FRESH = timedelta(hours=44)  # what one night left, the next one uses
@@ -50,3 +51,11 @@ def left_over(folder: Path) -> Scan | None:
         return None  # a mount that was not there may be there now
     age = datetime.now(UTC) - datetime.fromisoformat(scan.walked)
     return scan if timedelta(0) <= age < _FRESH else None
+
+
+def pending_of(previous: Snapshot | None, root_id: str, family: str) -> list[str]:
+    """Return the directories that the last walk of a root left for the next one."""
+    for each in previous.card.roots if previous is not None else []:
+        if (each.root_id, each.family) == (root_id, family):
+            return each.pending
+    return []

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from climeri_platform.catalog.night import STALE, UNCOUNTED
 from climeri_platform.catalog.page import complete_report
 from climeri_platform.core.errors import ClimeriError, UsageError
 from climeri_platform.core.extras import needs
@@ -38,14 +39,20 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
         "1; the labels name what it published and what came before.",
         ("site", "snapshot", "previous"),
     ),
-    "climeri_refresh_duplicated_datasets": ("Datasets that stand at several roots.", ("site",)),
-    "climeri_refresh_duplicated_bytes": ("What one copy of each less would free.", ("site",)),
-    "climeri_root_stale": ("Whether the root is carried forward as it was: 1 or 0.", _ROOT),
-    "climeri_root_stale_since_timestamp_seconds": (
-        "The day since which it is; absent otherwise.",
+    "climeri_refresh_duplicated_datasets": (
+        "Datasets of which files stand at several roots.",
+        ("site",),
+    ),
+    "climeri_refresh_duplicated_bytes": ("What one copy of each file less would free.", ("site",)),
+    "climeri_root_stale": (
+        "Whether the rows of the root are those of an earlier night, and marked so: 1 or 0.",
         _ROOT,
     ),
-    "climeri_root_walked": ("Whether it was walked to its end: 1 or 0.", _ROOT),
+    "climeri_root_stale_since_timestamp_seconds": (
+        "The day since which they are; absent otherwise.",
+        _ROOT,
+    ),
+    "climeri_root_walked": ("Whether this night walked it to its end: 1 or 0.", _ROOT),
     "climeri_root_files": ("Files catalogued.", _ROOT),
     "climeri_root_bytes": ("Bytes of them.", _ROOT),
     "climeri_root_datasets": ("Datasets, each version by itself.", _ROOT),
@@ -57,14 +64,11 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Files that do not follow the rules of the family, by reason.",
         (*_ROOT, "code"),
     ),
-    "climeri_root_unreadable_paths": (
-        "Paths that could not be read; a thousand at most are counted.",
-        _ROOT,
-    ),
+    "climeri_root_unreadable_paths": ("Paths that could not be read.", _ROOT),
     "climeri_root_pending_directories": ("Directories left for the next night.", _ROOT),
     "climeri_root_unreadable_headers": ("Files of which the header could not be read.", _ROOT),
     "climeri_root_contradicting_headers": (
-        "Files of which the header contradicts the name; a thousand at most are counted.",
+        "Files of which the header contradicts the name.",
         _ROOT,
     ),
     "climeri_root_pending_headers": ("Headers left for the next night.", _ROOT),
@@ -80,6 +84,9 @@ _COUNTED = {
     "climeri_root_gone_files": "gone",
     "climeri_root_carried_files": "carried",
     "climeri_root_pending_directories": "pending",
+    "climeri_root_unreadable_paths": "unreadable_count",
+    "climeri_root_unreadable_headers": "headers_failed_count",
+    "climeri_root_contradicting_headers": "contradictions_count",
     "climeri_root_pending_headers": "headers_left",
     "climeri_root_scan_duration_seconds": "seconds",
 }
@@ -133,8 +140,8 @@ def night_metrics(
     ended = _moment(told["began"]) + timedelta(seconds=told["seconds"])
     say("climeri_refresh_last_success_timestamp_seconds", ended.timestamp())
     say("climeri_refresh_snapshot_info", 1, told["snapshot"], told["previous"] or "")
-    say("climeri_refresh_duplicated_datasets", len(told["duplicated"]))
-    say("climeri_refresh_duplicated_bytes", sum(each["size"] for each in told["duplicated"]))
+    say("climeri_refresh_duplicated_datasets", told["duplicated_count"])
+    say("climeri_refresh_duplicated_bytes", told["duplicated_size"])
     for root in told["roots"]:
         for name, value in _of_root(root).items():
             say(name, value, root["root_id"], root["family"])
@@ -144,20 +151,16 @@ def night_metrics(
 
 
 def _of_root(root: dict[str, Any]) -> dict[str, float]:
-    stale = root["state"] == "carried forward"
+    stale = root["state"] in STALE
     found: dict[str, float] = {
         "climeri_root_stale": stale,
         "climeri_root_walked": root["state"] == "walked",
     }
     if stale and root["stale"]:
         found["climeri_root_stale_since_timestamp_seconds"] = _moment(root["stale"]).timestamp()
-    if root["state"] == "not its hour":
+    if root["state"] in UNCOUNTED:
         return found  # nobody counted: a zero would look like an empty root
-    found |= {name: root[counted] for name, counted in _COUNTED.items()}
-    found["climeri_root_unreadable_paths"] = len(root["unreadable"])
-    found["climeri_root_unreadable_headers"] = len(root["headers_failed"])
-    found["climeri_root_contradicting_headers"] = len(root["contradictions"])
-    return found
+    return found | {name: root[counted] for name, counted in _COUNTED.items()}
 
 
 def _moment(text: str) -> datetime:

@@ -14,13 +14,28 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.renewal import Renewal
     from climeri_platform.catalog.scan import Scan
 
-__all__ = ["NAMED", "NightReport", "RootNight", "bytes_by_model", "duplicated"]
+__all__ = [
+    "NAMED",
+    "STALE",
+    "UNCOUNTED",
+    "NightReport",
+    "RootNight",
+    "bytes_by_model",
+    "duplicated",
+]
 
 State = Literal[
     "walked", "unfinished", "carried forward", "not its hour", "overtaken", "no longer declared"
 ]
+STALE = ("carried forward", "no longer declared")
+"""States of roots whose rows are those of an earlier night, and marked so."""
+UNCOUNTED = {
+    "not its hour": "not looked at, as it was",
+    "overtaken": "as a later walk has it, which was published meanwhile",
+}
+"""States of roots whose rows this night left alone, in words: it has no numbers of its own."""
 NAMED = 1000
-"""Paths of a kind in a report; the tables hold them all."""
+"""Paths of a kind in a report; the tables hold them all, and the numbers beside count them all."""
 
 
 @dataclass(slots=True)
@@ -33,11 +48,12 @@ class RootNight:
         Which root.
     state
         ``walked``; ``unfinished`` if its time was up; ``carried forward`` as it was, for the
-        ``reason``; or ``not its hour``.
+        ``reason``; ``not its hour``; ``overtaken`` if a later walk was published while this one ran,
+        whose rows stay; or ``no longer declared`` by any source of its site, its rows kept.
     reason
         Why it was carried forward; empty otherwise.
     stale
-        Since when it is carried forward.
+        Since when its rows are those of an earlier night.
     resumed
         Whether the scan is one that an interrupted night had finished.
     catalogued, rejected, datasets, size
@@ -49,16 +65,22 @@ class RootNight:
     reasons, examples
         Code of a rejection to the number of files, and to one path with its reason.
     unreadable
-        Path and reason.
+        Path and reason, of a thousand at most.
+    unreadable_count
+        Of how many paths.
     links, other, pending
         Directory links that were not followed, other files, directories left for the next night.
     headers, headers_failed, headers_left
         Of how many files the header was read, or was left for later; path and reason of those of
-        which it could not be read.
+        which it could not be read, a thousand at most.
+    headers_failed_count
+        How many these are; 0 where only the list says it.
     headers_problem
         Why no header was read; empty otherwise.
     contradictions
-        Path, and what its header says otherwise than its name.
+        Path, and what its header says otherwise than its name, of a thousand files at most.
+    contradictions_count
+        Of how many files.
     notes
         What looks wrong in the tree, such as a link `latest` that leads to an older version.
     unknown
@@ -87,14 +109,17 @@ class RootNight:
     reasons: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    unreadable_count: int = 0
     links: int = 0
     other: int = 0
     pending: int = 0
     headers: int = 0
     headers_failed: list[tuple[str, str]] = field(default_factory=list)
+    headers_failed_count: int = 0
     headers_left: int = 0
     headers_problem: str = ""
     contradictions: list[tuple[str, str]] = field(default_factory=list)
+    contradictions_count: int = 0
     notes: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     repeated: int = 0
@@ -114,6 +139,7 @@ class RootNight:
         self.gone = before.join(files.select("path"), on="path", how="anti").height
         said = files.filter(pl.col("contradiction").is_not_null())
         self.contradictions = said.select("path", "contradiction").head(NAMED).rows()
+        self.contradictions_count = said.height
         first = renewal.rejected.group_by("code").agg(
             pl.len(), pl.format("{}: {}", "path", "reason").first().alias("first")
         )
@@ -124,6 +150,7 @@ class RootNight:
         """Take over what a scan says."""
         skipped = scan.skipped
         self.unreadable = skipped.unreadable[:NAMED]
+        self.unreadable_count = len(skipped.unreadable)
         self.links, self.other, self.pending = (
             len(skipped.links),
             skipped.other,
@@ -154,11 +181,15 @@ class NightReport:
         Family by family: paths that are new, gone, changed, moved, and datasets with another
         newest version; a thousand of each at most, with the full numbers beside.
     duplicated
-        Datasets that stand at several roots, with the roots.
+        Datasets of which files stand at several roots, with the roots; the thousand largest.
+    duplicated_count, duplicated_size
+        How many datasets these are, and how many bytes one copy of each file less would free.
     bytes_by_model
         Institution, model, bytes and files.
+    not_compared
+        Why nobody knows what changed; empty otherwise.
     problems
-        One sentence for each root that is not as it should be.
+        One sentence for each root whose rows are those of an earlier night.
     """
 
     site: str
@@ -170,16 +201,35 @@ class NightReport:
     roots: list[RootNight] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
     duplicated: list[dict[str, Any]] = field(default_factory=list)
+    duplicated_count: int = 0
+    duplicated_size: int = 0
     bytes_by_model: list[dict[str, Any]] = field(default_factory=list)
+    not_compared: str = ""
 
     @property
     def problems(self) -> list[str]:
-        """One sentence for each root whose rows are not of this night."""
+        """One sentence for each root whose rows are those of an earlier night."""
+        gone = "no source of its site declares it any longer"
         return [
-            f"{each.root_id} ({each.family}): {each.reason}"
+            f"{each.root_id} ({each.family}): "
+            f"{each.reason or (gone if each.state == 'no longer declared' else '')}"
             for each in self.roots
-            if each.state in ("carried forward", "no longer declared")
+            if each.state in STALE
         ]
+
+    def count_duplicated(self, snapshot: Snapshot, family: str) -> None:
+        """Add the datasets of a family that stand at several roots.
+
+        Raises
+        ------
+        StoreDamaged
+            If its tables cannot be read.
+        """
+        found = _duplicated(snapshot, family)
+        self.duplicated_count += found.height
+        self.duplicated_size += int(found["size"].sum())
+        largest = [*self.duplicated, *found.head(NAMED).to_dicts()]
+        self.duplicated = sorted(largest, key=lambda each: (-each["size"], each["dataset"]))[:NAMED]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""
@@ -198,23 +248,46 @@ def shortened(change: Change) -> dict[str, Any]:
 
 
 def duplicated(snapshot: Snapshot, family: str) -> list[dict[str, Any]]:
-    """Return the datasets of a family that stand at several roots, in one version.
+    """Return the datasets of a family of which files stand at several roots, in one version.
 
     Returns
     -------
     list of dict
-        ``dataset``, ``version``, ``roots`` and ``size``: what one of them could free.
+        ``dataset``, ``version``, ``roots`` and ``size``: what one copy of each file less would free,
+        in bytes. The thousand largest; `NightReport.count_duplicated` counts them all.
     """
-    if sum(root.family == family for root in snapshot.card.roots) < 2:
-        return []
-    rows = snapshot.scan(family, "datasets").group_by("dataset", "version")
-    several = rows.agg(
-        pl.col("root").unique().sort().alias("roots"),
-        (pl.col("size").sum() - pl.col("size").max()).alias("size"),
-    ).filter(pl.col("roots").list.len() > 1)
-    return snapshot.collect(
-        several.sort("size", "dataset", descending=[True, False]).head(NAMED), family, "datasets"
-    ).to_dicts()
+    return _duplicated(snapshot, family).head(NAMED).to_dicts()
+
+
+def _duplicated(snapshot: Snapshot, family: str) -> pl.DataFrame:
+    """Return the datasets of which files of one name stand at several roots, the largest first.
+
+    A dataset that is spread over roots, some years here and some there, is none of them.
+    """
+    key = ["dataset", "version"]
+    several = (
+        snapshot.scan(family, "datasets")
+        .group_by(key)
+        .agg(pl.col("root").n_unique())
+        .filter(pl.col("root") > 1)
+        .select(key)
+    )
+    wanted = snapshot.collect(several, family, "datasets")
+    copies = (
+        snapshot.scan(family, "files")
+        .select(*key, "root", "size", name=pl.col("path").str.split("/").list.last())
+        .join(wanted.lazy(), on=key, how="semi", nulls_equal=True)
+        .group_by(*key, "name")
+        .agg(
+            pl.col("root").unique().alias("roots"),
+            # nobody knows the size of a store that is a directory
+            (pl.col("size").sum() - pl.col("size").max().fill_null(0)).alias("size"),
+        )
+        .filter(pl.col("roots").list.len() > 1)
+    )
+    rows = copies.group_by(key).agg(pl.col("roots").explode().unique().sort(), pl.col("size").sum())
+    by = rows.sort("size", "dataset", "version", descending=[True, False, False])
+    return snapshot.collect(by, family, "files")
 
 
 def bytes_by_model(snapshot: Snapshot, family: Family) -> list[dict[str, Any]]:

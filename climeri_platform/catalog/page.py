@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from climeri_platform import __version__
-from climeri_platform.catalog.night import NAMED, NightReport, RootNight
+from climeri_platform.catalog.night import NAMED, STALE, UNCOUNTED, NightReport, RootNight
 from climeri_platform.catalog.walk import readable
 from climeri_platform.core.extras import needs
 from climeri_platform.core.sizes import size_text
@@ -42,6 +42,7 @@ KINDS = {
 _PATHS = 20  # of a kind on the page; the JSON holds up to a thousand, the tables all
 _MODELS = 25
 _DUPLICATES = 20
+_COUNTED = ("unreadable", "headers_failed", "contradictions")  # lists with a number beside
 
 
 def night_page(report: dict[str, Any]) -> str:
@@ -82,7 +83,8 @@ def night_page(report: dict[str, Any]) -> str:
         institutions=_institutions(models),
         models=models[:_MODELS],
         duplicates=told["duplicated"][:_DUPLICATES],
-        freed=sum(each["size"] for each in told["duplicated"]),
+        stale=STALE,
+        uncounted=UNCOUNTED,
         shown=_PATHS,
         version=__version__,
     )
@@ -111,6 +113,15 @@ def complete_report(report: dict[str, Any]) -> dict[str, Any]:
     told = {**NightReport("", "").as_dict(), "failure": None, **_printable(report)}
     blank = asdict(RootNight("", "", ""))
     told["roots"] = [{**blank, **each} for each in told["roots"]]
+    # older versions wrote the lists alone, and null for the size of a store that is a directory
+    for each in told["roots"]:
+        for kind in _COUNTED:
+            each[f"{kind}_count"] = max(each[f"{kind}_count"], len(each[kind]))
+    told["duplicated"] = [{**each, "size": each.get("size") or 0} for each in told["duplicated"]]
+    told["duplicated_count"] = max(told["duplicated_count"], len(told["duplicated"]))
+    told["duplicated_size"] = max(
+        told["duplicated_size"], sum(each["size"] for each in told["duplicated"])
+    )
     lists: dict[str, Any] = {"numbers": {}, **{kind: [] for kind in KINDS}}
     told["changes"] = [{"family": "", **lists, **each} for each in told["changes"]]
     for each in told["changes"]:
@@ -183,10 +194,14 @@ def _sums(told: dict[str, Any]) -> dict[str, Any]:
         "headers",
         "headers_left",
     )
-    lists = ("unreadable", "headers_failed", "contradictions")
     roots = told["roots"]
     sums: dict[str, Any] = {each: sum(root[each] for root in roots) for each in columns}
-    return sums | {each: sum(len(root[each]) for root in roots) for each in lists}
+    for kind in _COUNTED:
+        number = sums[kind] = sum(root[f"{kind}_count"] for root in roots)
+        least = any(_cut(root[kind], root[f"{kind}_count"]) for root in roots)
+        noun = "path" if kind == "unreadable" else "file"
+        sums[f"{kind}_text"] = ("at least " if least else "") + many(number, noun)
+    return sums
 
 
 def _changed(told: dict[str, Any]) -> dict[str, int]:
@@ -237,22 +252,31 @@ def _when(began: str, seconds: float = 0.0) -> str:
     return moment.strftime("%A %-d %B %Y, %H:%M UTC")
 
 
-def cut(listed: list[Any], text: str) -> str:
+def cut(text: str, listed: list[Any], count: int) -> str:
     """Return a text about a list of a report, which may be longer than reports hold.
 
     Parameters
     ----------
-    listed
-        A list of a report.
     text
         What is said of it.
+    listed
+        A list of a report.
+    count
+        The number that the report has beside it; older ones had none, and the list's own stands
+        for it.
 
     Examples
     --------
-    >>> cut(["a"], "1 path"), cut(["a"] * NAMED, "1,000 paths")
+    >>> cut("1 path", ["a"], 1), cut("1,000 paths", ["a"] * NAMED, NAMED)
     ('1 path', 'at least 1,000 paths')
+    >>> cut("7,000 paths", ["a"] * NAMED, 7000)
+    '7,000 paths'
     """
-    return f"at least {text}" if len(listed) >= NAMED else text
+    return f"at least {text}" if _cut(listed, count) else text
+
+
+def _cut(listed: list[Any], count: int) -> bool:
+    return len(listed) >= NAMED and count <= len(listed)
 
 
 def many(count: int, one: str, several: str = "") -> str:

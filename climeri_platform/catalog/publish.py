@@ -39,11 +39,12 @@ from climeri_platform.core.errors import StoreBusy, StoreError
 from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from climeri_platform.catalog.layout import Root, Snapshot
     from climeri_platform.catalog.renewal import FamilyTables
+    from climeri_platform.catalog.replicas import Replica
 
 __all__ = ["KEPT_SNAPSHOTS", "prepare_store", "publish", "roll_back", "writing", "writing_soon"]
 
@@ -214,16 +215,7 @@ def publish(
     try:
         finished.parent.mkdir(exist_ok=True)
         _sweep(store)
-        names = {*ends, *(each.family.family for each in tables)}
-        moved = previous is not None and not _exports_alike(previous.card, card)
-        _carry_over(building, previous, without=names, but=here.site if moved else None)
-        if previous is not None and moved:
-            for old in sorted({*previous.families} - names):
-                rows, rules = previous.read(old, "files"), previous.rules(old)
-                export_tables(rows, rules, replicas, building / "export" / here.site)
-        for each in tables:
-            _write_family(building, each)
-            export_tables(each.files, each.family, replicas, building / "export" / here.site)
+        _fill(building, tables, card, previous, ends, replicas)
         (building / "snapshot.json").write_text(card.model_dump_json(indent=2), encoding="utf-8")
         for path in [*building.rglob("*"), building]:
             _sync(path)
@@ -336,6 +328,27 @@ def _write_family(building: Path, tables: FamilyTables) -> None:
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
     frame.write_parquet(path, compression="zstd", row_group_size=100_000, statistics=True)
+
+
+def _fill(
+    building: Path,
+    tables: Sequence[FamilyTables],
+    card: SnapshotCard,
+    previous: Snapshot | None,
+    ends: Collection[str],
+    replicas: Mapping[str, Replica],
+) -> None:
+    """Write the tables of a snapshot and their exports, and share those that stay as they are."""
+    export = building / "export" / card.site
+    names = {*ends, *(each.family.family for each in tables)}
+    moved = previous is not None and not _exports_alike(previous.card, card)
+    _carry_over(building, previous, without=names, but=card.site if moved else None)
+    if previous is not None and moved:
+        for old in sorted({*previous.families} - names):
+            export_tables(previous.read(old, "files"), previous.rules(old), replicas, export)
+    for each in tables:
+        _write_family(building, each)
+        export_tables(each.files, each.family, replicas, export)
 
 
 def _exports_alike(one: SnapshotCard, other: SnapshotCard) -> bool:

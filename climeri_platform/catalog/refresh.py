@@ -22,7 +22,7 @@ from climeri_platform.catalog.build import nothing_found
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.heading import files_to_read, read_some, with_headers
 from climeri_platform.catalog.history import changes
-from climeri_platform.catalog.journal import JOURNAL, job_mark, left_over
+from climeri_platform.catalog.journal import JOURNAL, job_mark, left_over, pending_of
 from climeri_platform.catalog.known import known_table
 from climeri_platform.catalog.layout import store_path
 from climeri_platform.catalog.lock import holding
@@ -37,7 +37,7 @@ from climeri_platform.catalog.night import (
 from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing_soon
 from climeri_platform.catalog.renewal import SAME, assemble, carry_root, renew, unchanged
 from climeri_platform.catalog.reporting import write_report
-from climeri_platform.catalog.retraction import mark_retracted
+from climeri_platform.catalog.retraction import mark_retracted, read_retractions
 from climeri_platform.catalog.scan import Walking
 from climeri_platform.catalog.sources import load_sources
 from climeri_platform.core.errors import (
@@ -162,7 +162,7 @@ def refresh(
             renewals += [each for _, each in undeclared]
             if previous is None and not renewals:
                 raise _nothing_at_all(roots, folder)
-            tables, cards = assemble(previous, renewals)
+            tables, cards = assemble(previous, renewals, _retracted(roots))
             tables = [each for each in tables if not unchanged(previous, each, renewals)]
             snapshot = publish(folder, tables, cards, site=site, previous=previous)
         shutil.rmtree(folder / JOURNAL, ignore_errors=True)
@@ -224,7 +224,7 @@ def _scan(
         walkers=source.walkers,
         calls_per_second=source.calls_per_second,
         seconds=budget,
-        first=tuple(_pending(previous, source.root, root.rules.family)),
+        first=tuple(pending_of(previous, source.root, root.rules.family)),
         tape=source.tape,
     )
     known = known_table(previous, root.rules, source.root, source.path)
@@ -259,13 +259,6 @@ def _scan(
         root.problem = problem
     except OSError as problem:
         root.problem = StoreError(f"the scan of {source.path} cannot be kept: {problem}")
-
-
-def _pending(previous: Snapshot | None, root_id: str, family: str) -> list[str]:
-    for each in previous.card.roots if previous is not None else []:
-        if (each.root_id, each.family) == (root_id, family):
-            return each.pending
-    return []
 
 
 def _renewal(
@@ -331,6 +324,7 @@ def _read_headers(
         return
     failed = root.headers.filter(pl.col("header_problem").is_not_null())
     told.headers_failed = failed.select("path", "header_problem").head(NAMED).rows()
+    told.headers_failed_count = failed.height
     read = wanted.join(root.headers, on=SAME, how="semi", nulls_equal=True).height
     told.headers, told.headers_left = read, wanted.height - read
 
@@ -405,6 +399,22 @@ def _undeclared(
     return found
 
 
+def _retracted(roots: Sequence[_Root]) -> dict[str, pl.DataFrame]:
+    """Return what the lists of each family name together: a replica elsewhere is retracted too."""
+    lists: dict[str, list[pl.DataFrame]] = {}
+    for each in roots:
+        if each.source.retracted is None or each.rules is None:
+            continue
+        try:
+            listed = read_retractions(each.source.retracted)
+        except RootUnusable as problem:
+            each.told.notes.append(problem.message)
+            continue
+        each.told.notes += [f"the list of retracted datasets: {line}" for line in listed.unread]
+        lists.setdefault(each.rules.family, []).append(listed.table)
+    return {family: pl.concat(tables) for family, tables in lists.items()}
+
+
 def _without_rules(source: Source, previous: Snapshot | None) -> Renewal | None:
     """Carry a root forward by the rules of the snapshot, as its own cannot be read."""
     name = Path(source.family).stem if source.family.endswith((".yaml", ".yml")) else source.family
@@ -430,6 +440,11 @@ def _compare(report: NightReport, snapshot: Snapshot, previous: Snapshot | None)
     for name in snapshot.families:
         report.duplicated += duplicated(snapshot, name)
         report.bytes_by_model += bytes_by_model(snapshot, snapshot.rules(name))
-    if previous is not None:
+    if previous is None:
+        return
+    try:
         found = changes(previous.name, snapshot.name, store=snapshot.store)
+    except ClimeriError as problem:  # what was damaged is mended now, and has nothing to compare
+        report.not_compared = problem.message
+    else:
         report.changes = [shortened(each) for each in found]

@@ -15,6 +15,7 @@ from climeri_platform import __version__
 from climeri_platform.catalog.carding import cards_without, completed, join_cards
 from climeri_platform.catalog.facets import FACETS_TABLE
 from climeri_platform.catalog.layout import Root
+from climeri_platform.catalog.retraction import also_retracted
 from climeri_platform.catalog.tables import (
     FROM_HEADERS,
     REJECTED,
@@ -34,7 +35,7 @@ from climeri_platform.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from climeri_platform.catalog.carding import FoundCard
     from climeri_platform.catalog.family import Family
@@ -178,14 +179,8 @@ def renew(
     RootShrunk
         If more than ``loss`` of the root's catalogued files is gone.
     """
-    for each in previous.card.roots if previous is not None else []:
-        # the profile may say that they are the same, by another way
-        known = moved or (here is not None and here.where(mount) == (root_id, ""))
-        if each.root_id == root_id and each.mount != mount and not known:
-            raise UsageError(
-                f"the root id {root_id!r} stands for {each.mount}, not for {mount}",
-                hint="Give it another root id; if the root has moved: --accept-loss.",
-            )
+    if not moved:
+        _refuse_another_mount(previous, root_id, mount, here)
     last = _card(previous, family.family, root_id)
     if last is not None and _moment(last.walked) > _moment(scan.walked):
         raise StoreBusy(
@@ -227,6 +222,19 @@ def renew(
         read_by=__version__,
     )
     return Renewal(family, files, rejected, root, before, scan.cards)
+
+
+def _refuse_another_mount(
+    previous: Snapshot | None, root_id: str, mount: str, here: Site | None
+) -> None:
+    for each in previous.card.roots if previous is not None else []:
+        # the profile may say that they are the same, by another way
+        known = here is not None and here.where(mount) == (root_id, "")
+        if each.root_id == root_id and each.mount != mount and not known:
+            raise UsageError(
+                f"the root id {root_id!r} stands for {each.mount}, not for {mount}",
+                hint="Give it another root id; if the root has moved: --accept-loss.",
+            )
 
 
 def carry_root(previous: Snapshot, family: Family, root_id: str) -> Renewal | None:
@@ -368,7 +376,9 @@ def without_root(
 
 
 def assemble(
-    previous: Snapshot | None, renewals: Sequence[Renewal]
+    previous: Snapshot | None,
+    renewals: Sequence[Renewal],
+    retracted: Mapping[str, pl.DataFrame] | None = None,
 ) -> tuple[list[FamilyTables], list[Root]]:
     """Return the tables of the families that were renewed, and every root of the store after it.
 
@@ -380,6 +390,8 @@ def assemble(
         The snapshot to go on from.
     renewals
         One for each root and family at most.
+    retracted
+        Family to what its lists of retracted datasets name: it is retracted at every root.
 
     Raises
     ------
@@ -404,7 +416,10 @@ def assemble(
             kept = previous.read(name, "files", stay)
             files.insert(0, aligned(kept, files_schema(family)))
             rejected.insert(0, aligned(previous.read(name, "rejected", stay), REJECTED))
-        rows = sort_files(mark_latest(completed(pl.concat(files), family)), family)
+        all_rows = completed(pl.concat(files), family)
+        if retracted is not None and name in retracted:
+            all_rows = also_retracted(all_rows, retracted[name])
+        rows = sort_files(mark_latest(all_rows), family)
         refused = pl.concat(rejected).sort("root", "path")
         tables.append(FamilyTables(family, rows, refused, beside))
     roots = sorted(

@@ -182,7 +182,7 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     for root in told["roots"]:
         yield from _root(root)
     yield from _changes(told["changes"])
-    yield from _duplicated(told["duplicated"])
+    yield from _duplicated(told)
     for each in told["bytes_by_model"][:_SHOWN]:
         names = " ".join(filter(None, (each["family"], each["institution"], each["model"])))
         yield f"{size_text(each['size']):>10}  {each['files']:>9,} files  {names}"
@@ -191,11 +191,13 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _root(root: dict[str, Any]) -> Iterator[str]:
+    from climeri_platform.catalog.night import UNCOUNTED
     from climeri_platform.catalog.page import duration_text
 
     state = root["state"] + (f" since {root['stale']}" if root["stale"] else "")
     yield f"{root['root_id']} ({root['family']}), {root['mount']}: {state}"
-    if root["state"] == "not its hour":
+    if root["state"] in UNCOUNTED:
+        yield f"  {UNCOUNTED[root['state']]}"
         return
     yield (
         f"  {root['catalogued']:,} files, {size_text(root['size'])}, "
@@ -206,14 +208,14 @@ def _root(root: dict[str, Any]) -> Iterator[str]:
         yield f"  {root['pending']:,} directories left for the next night"
     for code, count in root["reasons"].items():
         yield f"  rejected, {code}: {count:,}, such as {root['examples'].get(code, '')}"
-    yield from _shown([f"  not readable: {': '.join(each)}" for each in root["unreadable"]])
-    yield from _shown([f"  looks wrong: {each}" for each in root["notes"]])
+    yield from _pairs("not readable", root, "unreadable")
+    yield from _shown([f"  looks wrong: {each}" for each in root["notes"]], len(root["notes"]))
     if root["headers_problem"]:
         yield f"  no header was read: {root['headers_problem']}"
     if root["headers"] or root["headers_left"]:
         yield f"  {root['headers']:,} headers read, {root['headers_left']:,} left for later"
-    yield from _shown([f"  header not readable: {': '.join(e)}" for e in root["headers_failed"]])
-    yield from _shown([f"  header contradicts: {': '.join(e)}" for e in root["contradictions"]])
+    yield from _pairs("header not readable", root, "headers_failed")
+    yield from _pairs("header contradicts", root, "contradictions")
 
 
 def _changes(changes: list[dict[str, Any]]) -> Iterator[str]:
@@ -224,16 +226,25 @@ def _changes(changes: list[dict[str, Any]]) -> Iterator[str]:
         yield f"{change['family']}: {', '.join(each for each in counts if each[:2] != '0 ')}"
 
 
-def _duplicated(duplicated: list[dict[str, Any]]) -> Iterator[str]:
+def _duplicated(told: dict[str, Any]) -> Iterator[str]:
     from climeri_platform.catalog.page import cut, many
 
-    if duplicated:
-        freed = size_text(sum(each["size"] for each in duplicated))
-        number = cut(duplicated, many(len(duplicated), "dataset"))
-        yield f"{number} at several roots; one copy of each less: {freed}"
+    if count := told["duplicated_count"]:
+        number = cut(many(count, "dataset"), told["duplicated"], count)
+        freed = size_text(told["duplicated_size"])
+        yield f"{number} at several roots; one copy of each file less: {freed}"
 
 
-def _shown(lines: list[str]) -> Iterator[str]:
+def _pairs(said: str, root: dict[str, Any], kind: str) -> Iterator[str]:
+    lines = [f"  {said}: {': '.join(each)}" for each in root[kind]]
+    yield from _shown(lines, root[f"{kind}_count"])
+
+
+def _shown(lines: list[str], count: int) -> Iterator[str]:
+    from climeri_platform.catalog.page import cut
+
     yield from lines[:_SHOWN]
-    if len(lines) > _SHOWN:
-        yield f"  and {len(lines) - _SHOWN:,} more; --json prints all"
+    if count > _SHOWN:
+        all_of_them = "all" if count <= len(lines) else f"{len(lines):,} of them"
+        more = cut(f"{count - _SHOWN:,}", lines, count)
+        yield f"  and {more} more; --json prints {all_of_them}"

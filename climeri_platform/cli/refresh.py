@@ -86,6 +86,8 @@ def print_night(report: NightReport) -> None:
     versions = sum(each["numbers"]["re_versioned"] for each in report.changes)
     if moved or versions:
         click.echo(f"{moved} files moved, {versions} datasets with another newest version")
+    if report.not_compared:
+        click.echo(f"what changed is not known: {report.not_compared}")
     if report.duplicated:
         click.echo(f"{len(report.duplicated)} datasets stand at several roots")
     click.echo(

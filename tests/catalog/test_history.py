@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from climeri_platform import open_catalog
 from climeri_platform.catalog import CatalogView, build_catalog, open_snapshot
-from climeri_platform.catalog.history import changes, check_store, named_snapshot, snapshot_log
+from climeri_platform.catalog.history import (
+    _of_family,
+    changes,
+    check_store,
+    named_snapshot,
+    snapshot_log,
+)
 from climeri_platform.catalog.publish import roll_back, writing
 from climeri_platform.cli.front import run
 from climeri_platform.core.errors import RootShrunk, StoreBusy, StoreDamaged, UnknownValue
@@ -83,6 +93,54 @@ def test_what_changed_is_told_by_kind(store, root, tmp_path):
     ((was, now),) = change.moved
     assert "/v20200101/" in was
     assert "/v20190101/" in now
+
+
+def table(rows):
+    """A table of files, of (path, size, time) each."""
+    names = ["root", "path", "size", "mtime", "dataset", "version", "latest"]
+    kinds = [pl.String, pl.String, pl.Int64, pl.Int64, pl.String, pl.String, pl.Boolean]
+    whole = [("root", path, size, mtime, "d", "v1", True) for path, size, mtime in rows]
+    return pl.DataFrame(whole, schema=dict(zip(names, kinds, strict=True)), orient="row")
+
+
+files = st.lists(
+    st.tuples(
+        st.builds("{}/{}.nc".format, st.sampled_from("abcdef"), st.sampled_from("xyz")),
+        st.sampled_from([None, 1, 2]),
+        st.sampled_from([None, 1, 2]),
+    ),
+    unique_by=lambda row: row[0],
+)
+
+
+@given(files, files)
+def test_moved_are_those_that_only_one_place_can_have_come_from(before, after):
+    was, now = dict.fromkeys(row[0] for row in before), dict.fromkeys(row[0] for row in after)
+    left = [row for row in before if row[0] not in now]
+    came = [row for row in after if row[0] not in was]
+    # every pair that could be meant, and of these the ones of which neither side is in another
+    pairs = [
+        (old[0], new[0])
+        for old in left
+        for new in came
+        if (old[0][2:], *old[1:]) == (new[0][2:], *new[1:]) and None not in old
+    ]
+    olds, news = Counter(old for old, _ in pairs), Counter(new for _, new in pairs)
+    sure = sorted((old, new) for old, new in pairs if olds[old] == news[new] == 1)
+    change = _of_family(table(before), table(after), "CMIP6")
+    assert change.moved == [(f"root:{old}", f"root:{new}") for old, new in sure]
+    assert len(change.gone) == len(left) - len(sure)
+    assert len(change.added) == len(came) - len(sure)
+
+
+def test_thousands_of_equal_files_that_were_renamed_cost_no_millions_of_pairs():
+    alike = [(f"{{}}/{number}/data.nc", 10, 1) for number in range(5_000)]
+    before, after = ([(path.format(top), *rest) for path, *rest in alike] for top in "ab")
+    started = time.process_time()
+    change = _of_family(table([*before, ("a/x.nc", 1, 1)]), table([*after, ("b/x.nc", 1, 1)]), "F")
+    assert time.process_time() - started < 2, "25 million pairs"
+    assert change.moved == [("root:a/x.nc", "root:b/x.nc")]
+    assert (len(change.gone), len(change.added)) == (5_000, 5_000)
 
 
 def test_a_family_that_came_is_all_added(store, tmp_path):

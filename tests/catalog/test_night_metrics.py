@@ -109,6 +109,46 @@ def test_a_failure_before_any_night_has_its_time_and_code():
     }
 
 
+def test_numbers_are_those_of_the_night_and_not_of_the_lists():
+    root = RootNight("bdd", "CMIP6", "/bdd")
+    root.unreadable = root.contradictions = root.headers_failed = [("a.nc", "no")] * 1000
+    root.unreadable_count, root.contradictions_count, root.headers_failed_count = 2000, 3000, 4000
+    report = {**a_night(), "roots": [asdict(root)], "duplicated": [{"size": None}] * 1000}
+    report |= {"duplicated_count": 5000, "duplicated_size": 6000}
+    found = samples(night_metrics(report, exit_code=0, **RUN))
+    here = {"root": "bdd", "family": "CMIP6"}
+    assert one(found, "root_unreadable_paths", **here) == 2000
+    assert one(found, "root_contradicting_headers", **here) == 3000
+    assert one(found, "root_unreadable_headers", **here) == 4000
+    assert one(found, "refresh_duplicated_datasets") == 5000
+    assert one(found, "refresh_duplicated_bytes") == 6000
+
+
+def test_a_report_of_an_older_version_counts_by_its_lists():
+    root = {"root_id": "bdd", "family": "CMIP6", "unreadable": [["a", "b"]] * 3}
+    report = {**a_night(), "roots": [root], "duplicated": [{"size": None}, {"size": 2}]}
+    del report["duplicated_count"], report["duplicated_size"]
+    found = samples(night_metrics(report, exit_code=0, **RUN))
+    assert one(found, "root_unreadable_paths", root="bdd", family="CMIP6") == 3
+    assert one(found, "refresh_duplicated_datasets") == 2
+    assert one(found, "refresh_duplicated_bytes") == 2
+
+
+def test_roots_that_others_have_now():
+    later = RootNight("later", "CMIP6", "/l", state="overtaken", catalogued=3)
+    left = RootNight("left", "CMIP6", "/g", state="no longer declared", stale="2025-12-24")
+    left.catalogued = 5
+    report = {**a_night(), "roots": [asdict(later), asdict(left)]}
+    found = samples(night_metrics(report, exit_code=12, **RUN))
+    here = {"root": "later", "family": "CMIP6"}
+    assert (one(found, "root_stale", **here), one(found, "root_walked", **here)) == (0, 0)
+    assert one(found, "root_files", **here) is None
+    here = {"root": "left", "family": "CMIP6"}
+    assert (one(found, "root_stale", **here), one(found, "root_files", **here)) == (1, 5)
+    since = datetime(2025, 12, 24, tzinfo=UTC).timestamp()
+    assert one(found, "root_stale_since_timestamp_seconds", **here) == since
+
+
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_labels_hold_anything(root, code):
     told = RootNight(root, "CMIP6", "/x", reasons={code: 3})

@@ -132,7 +132,7 @@ def test_sums_and_what_could_be_freed():
     assert ["All 2", "7", "15.0 kB"] in page.rows
     assert ["All 3", "7", "15.0 kB"] in page.rows
     assert page.text.index("IPSL") < page.text.index("CNRM")
-    assert "30 datasets in the same version at several roots" in page.text
+    assert "30 datasets with the same files, in the same version, at several roots" in page.text
     assert f"would free {size_text(75000)}" in page.text
     assert page.rows.count(["d", "none", "a, b", "2.5 kB"]) == 20
     assert "The 20 largest" in page.text
@@ -162,7 +162,7 @@ def test_what_headers_say_is_told():
     head, _, below = page.text.partition("In numbers")
     assert "lost (CMIP5) : no header was read: the extra is missing" in head
     assert "the headers of 1 file could not be read" in head
-    assert "the headers of 1,000 files contradict their names" in head
+    assert "the headers of at least 1,000 files contradict their names" in head
     assert (
         "5 headers read, 6 left for later, 1 not readable, at least 1,000 that contradict the name"
         in below
@@ -170,6 +170,62 @@ def test_what_headers_say_is_told():
     assert "b.nc: truncated" in below
     assert below.count("a.nc: the header says 360_day") == 20
     assert "and at least 980 more" in below
+
+
+def test_numbers_are_those_of_the_night_and_not_of_the_lists():
+    root = a_root("walked", headers=5, unreadable_count=3000)
+    root.unreadable = [("u.nc", "Permission denied")] * 1000
+    root.contradictions, root.contradictions_count = [("a.nc", "no")] * 1000, 4000
+    root.headers_failed, root.headers_failed_count = [("b.nc", "cut")] * 1000, 5000
+    twice = [{"dataset": "d", "version": "v1", "roots": ["a", "b"], "size": 5}] * 1000
+    night = a_night(roots=[root, root], duplicated=twice)
+    night |= {"duplicated_count": 6000, "duplicated_size": 7000}
+    page = Page(night_page(night))
+    head, _, below = page.text.partition("In numbers")
+    assert "6,000 paths could not be read" in head
+    assert "the headers of 10,000 files could not be read" in head
+    assert "the headers of 8,000 files contradict their names" in head
+    assert "at least" not in page.text
+    assert "paths unreadable 6,000" in below
+    assert "5,000 not readable, 4,000 that contradict the name" in below
+    for more in ("2,980", "3,980", "4,980"):
+        assert below.count(f"and {more} more, the first of them in the JSON") == 2
+    assert "6,000 datasets with the same files" in below
+    assert "would free 7.0 kB" in below
+    assert "The 20 largest" in below
+
+
+def test_a_size_that_nobody_knows_frees_nothing():
+    twice = [{"dataset": "d", "version": None, "roots": ["a", "b"], "size": None}]
+    page = Page(night_page(a_night(duplicated=twice)))
+    assert ["d", "none", "a, b", "0 B"] in page.rows
+    assert "would free 0 B" in page.text
+
+
+def test_a_root_that_a_later_walk_has_is_no_problem():
+    night = a_night(roots=[a_root("overtaken")])
+    page = Page(night_page(night))
+    assert night["problems"] == []
+    head = page.text.partition("In numbers")[0]
+    assert "✓ Published" in head
+    assert "lost (CMIP5) : a later walk was published while this one ran" in head
+    row = next(row for row in page.rows if row[:1] == ["lost"])
+    assert row[2:4] == ["overtaken", "as a later walk has it, which was published meanwhile"]
+
+
+def test_a_root_that_no_source_declares_is_a_problem_and_keeps_its_numbers():
+    left = a_root("no longer declared", stale="2025-12-24", catalogued=7)
+    night = a_night(roots=[left])
+    assert night["problems"] == ["lost (CMIP5): no source of its site declares it any longer"]
+    page = Page(night_page(night))
+    head = page.text.partition("In numbers")[0]
+    assert "! Published, 1 root as before (exit code 12)" in head
+    assert "declares it any longer; its rows stay, as of 2025-12-24" in head
+    assert "--accept-loss" not in head, "nothing was lost"
+    row = next(row for row in page.rows if row[:1] == ["lost"])
+    assert row[2:4] == ["as of 2025-12-24", "7"]
+    left.reason = "its source was taken out"
+    assert a_night(roots=[left])["problems"] == ["lost (CMIP5): its source was taken out"]
 
 
 def test_a_report_of_an_older_version_has_a_page():

@@ -567,3 +567,30 @@ def test_one_root_is_not_catalogued_twice_for_a_family(night, tmp_path):
     (night.folder / "more.yml").write_text(yaml.safe_dump({"sources": [more]}))
     with pytest.raises(UsageError, match="two sources catalogue the root 'a'"):
         night.run()
+
+
+def test_a_replica_of_what_was_retracted_is_retracted_too(night, tmp_path):
+    for root in ("a", "b"):
+        for version in ("v20190101", "v20200101"):
+            model(tmp_path / root, "SHARED", version)
+    night.run()
+    key = night.files().filter(source_id="SHARED")["dataset"][0]
+    (tmp_path / "taken.txt").write_text(f"{key}.v20200101\n")
+    night.declare(retracted=str(tmp_path / "taken.txt"))
+    night.run()
+    latest = night.files().filter(source_id="SHARED", latest=True)
+    assert sorted(latest.select("root", "version").rows()) == [
+        ("a", "v20190101"),
+        ("b", "v20190101"),
+    ]
+    others = night.files().filter(pl.col("root") == "b", pl.col("source_id") != "SHARED")
+    assert others["retracted"].null_count() == others.height
+
+
+def test_a_damaged_table_is_mended_by_the_night_and_the_report_says_so(night, obs):
+    night.run()
+    (open_snapshot(night.store).folder / "obs4MIPs/files.parquet").write_bytes(b"damaged")
+    report = night.run()
+    assert "cannot be read" in report.not_compared
+    assert check_store(night.store) == []
+    assert night.run().not_compared == ""

@@ -83,13 +83,81 @@ def test_a_night_and_its_report(refresh, run, site):
     assert "before it nothing" in out
     assert "  1 files, 1.5 kB, 1 datasets; 1 new, 0 changed, 0 gone, 0 kept unseen" in out
     assert r"rejected, directory: 1, such as CMIP6/<b>stray\x1b[31m.nc" in out
-    assert "1 dataset at several roots; one copy of each less: 1.5 kB" in out
+    assert "1 dataset at several roots; one copy of each file less: 1.5 kB" in out
     assert "\x1b" not in out
     told = json.loads(run("report", "--json")[1])
     assert run("report", told["snapshot"])[1] == out
     code, out, _ = run("report", "--html", site / "page.html")
     assert (code, out) == (0, "")
     assert (site / "page.html").read_text() == (site / "store/reports/latest.html").read_text()
+
+
+def test_stores_without_a_size_at_two_roots_have_a_report(refresh, run, site):
+    for root in ("one", "two"):
+        file = site / root / "CMIP6" / TAS.format(exp="historical")
+        file.unlink()
+        file.with_suffix(".zarr").mkdir()
+    assert refresh()[0] == 0
+    code, out, err = run("report")
+    assert (code, err) == (0, "")
+    assert "1 dataset at several roots; one copy of each file less: 0 B" in out
+    assert value(site, "refresh_duplicated_datasets") == 1
+    assert value(site, "refresh_duplicated_bytes") == 0
+    assert "1 dataset with the same files" in (site / "store/reports/latest.html").read_text()
+
+
+def written(site, **more):
+    """Put a report where the last night's is, with other values."""
+    for file in (site / "store/reports").glob("2*.json"):
+        told = json.loads(file.read_text())
+        told["roots"][0] |= more.pop("root", {})
+        file.write_text(json.dumps({**told, **more}))
+
+
+def test_numbers_are_those_of_the_night_and_not_of_the_lists(refresh, run, site):
+    refresh()
+    named = [["a.nc", "no"]] * 1000
+    lists = {"unreadable": named, "headers_failed": named, "contradictions": named}
+    counts = dict.fromkeys((f"{kind}_count" for kind in lists), 7654)
+    written(site, root=lists | counts, duplicated_count=4321, duplicated_size=10**12)
+    out = run("report")[1]
+    assert out.count("  and 7,644 more; --json prints 1,000 of them") == 3
+    assert "4,321 datasets at several roots; one copy of each file less: 1.0 TB" in out
+
+
+def test_a_report_of_an_older_version_is_printed(refresh, run, site):
+    refresh()
+    named = [["a.nc", "no"]] * 1000
+    twice = [{"dataset": "d", "version": None, "roots": ["a", "b"], "size": None}] * 1000
+    written(site, root={"unreadable": named, "headers_failed": named[:12]}, duplicated=twice)
+    for file in (site / "store/reports").glob("2*.json"):
+        told = json.loads(file.read_text())
+        for key in [each for each in told if each.startswith("duplicated_")]:
+            del told[key]
+        for root in told["roots"]:
+            for key in [each for each in root if each.endswith("_count")]:
+                del root[key]
+        file.write_text(json.dumps(told))
+    code, out, err = run("report")
+    assert (code, err) == (0, "")
+    assert "  and at least 990 more; --json prints all" in out
+    assert "  and 2 more; --json prints all" in out
+    assert "at least 1,000 datasets at several roots; one copy of each file less: 0 B" in out
+    assert run("report", "--html", site / "page.html")[0] == 0
+
+
+def test_roots_that_others_have_now_are_told(refresh, run, site):
+    refresh()
+    written(site, root={"state": "overtaken"})
+    out = run("report")[1]
+    assert "one (CMIP6), " in out
+    assert ": overtaken\n  as a later walk has it, which was published meanwhile\n" in out
+    assert "as it was" not in out
+    problem = "one (CMIP6): no source of its site declares it any longer"
+    written(site, root={"state": "no longer declared", "stale": "2025-12-24"}, problems=[problem])
+    out = run("report")[1]
+    assert f"as it was: {problem}" in out
+    assert ": no longer declared since 2025-12-24\n  1 files, " in out
 
 
 def test_a_lost_root_is_published_told_and_counted(refresh, run, site):
