@@ -272,12 +272,13 @@ def _duplicated(snapshot: Snapshot, family: str) -> pl.DataFrame:
         .filter(pl.col("root") > 1)
         .select(key)
     )
-    wanted = snapshot.collect(several, family, "datasets")
+    # a number stands for the names from here on: there may be millions of files
+    wanted = snapshot.collect(several, family, "datasets").with_row_index("number")
     copies = (
         snapshot.scan(family, "files")
-        .select(*key, "root", "size", name=pl.col("path").str.split("/").list.last())
-        .join(wanted.lazy(), on=key, how="semi", nulls_equal=True)
-        .group_by(*key, "name")
+        .select(*key, "root", "size", name=pl.col("path").str.extract(r"([^/]+)/*$"))
+        .join(wanted.lazy(), on=key, how="inner", nulls_equal=True)
+        .group_by("number", "name")
         .agg(
             pl.col("root").unique().alias("roots"),
             # nobody knows the size of a store that is a directory
@@ -285,7 +286,12 @@ def _duplicated(snapshot: Snapshot, family: str) -> pl.DataFrame:
         )
         .filter(pl.col("roots").list.len() > 1)
     )
-    rows = copies.group_by(key).agg(pl.col("roots").explode().unique().sort(), pl.col("size").sum())
+    rows = (
+        copies.group_by("number")
+        .agg(pl.col("roots").explode().unique().sort(), pl.col("size").sum())
+        .join(wanted.lazy(), on="number")
+        .select(*key, "roots", "size")
+    )
     by = rows.sort("size", "dataset", "version", descending=[True, False, False])
     return snapshot.collect(by, family, "files")
 
