@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
+from climeri_platform.catalog.history import changes
+from climeri_platform.core.errors import ClimeriError
+
 if TYPE_CHECKING:
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.history import Change
@@ -21,6 +24,7 @@ __all__ = [
     "NightReport",
     "RootNight",
     "bytes_by_model",
+    "compare",
     "duplicated",
 ]
 
@@ -308,3 +312,18 @@ def bytes_by_model(snapshot: Snapshot, family: Family) -> list[dict[str, Any]]:
     sums = rows.agg(pl.col("size").sum(), pl.col("files").sum()).sort("size", descending=True)
     found = snapshot.collect(sums, family.family, "datasets").to_dicts()
     return [{"family": family.family, "institution": None, "model": None, **each} for each in found]
+
+
+def compare(report: NightReport, snapshot: Snapshot, previous: Snapshot | None) -> None:
+    """Fill a report with what changed from one snapshot to the next, and what the new one holds."""
+    for name in snapshot.families:
+        report.count_duplicated(snapshot, name)
+        report.bytes_by_model += bytes_by_model(snapshot, snapshot.rules(name))
+    if previous is None:
+        return
+    try:
+        found = changes(previous.name, snapshot.name, store=snapshot.store)
+    except ClimeriError as problem:  # what was damaged is mended now, and has nothing to compare
+        report.not_compared = problem.message
+    else:
+        report.changes = [shortened(each) for each in found]

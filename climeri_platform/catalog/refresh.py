@@ -21,19 +21,11 @@ from climeri_platform.catalog.apart import scan_apart
 from climeri_platform.catalog.build import nothing_found
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.heading import files_to_read, read_some, with_headers
-from climeri_platform.catalog.history import changes
 from climeri_platform.catalog.journal import JOURNAL, job_mark, left_over, pending_of
 from climeri_platform.catalog.known import known_table
 from climeri_platform.catalog.layout import store_path
 from climeri_platform.catalog.lock import holding
-from climeri_platform.catalog.night import (
-    NAMED,
-    NightReport,
-    RootNight,
-    bytes_by_model,
-    duplicated,
-    shortened,
-)
+from climeri_platform.catalog.night import NAMED, NightReport, RootNight, compare
 from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing_soon
 from climeri_platform.catalog.renewal import SAME, assemble, carry_root, renew, unchanged
 from climeri_platform.catalog.reporting import write_report
@@ -168,7 +160,7 @@ def refresh(
         shutil.rmtree(folder / JOURNAL, ignore_errors=True)
     report.snapshot = snapshot.name
     report.previous = previous.name if previous is not None else None
-    _compare(report, snapshot, previous)
+    compare(report, snapshot, previous)
     report.seconds = round(time.perf_counter() - clock, 3)
     write_report(report.as_dict(), folder)
     return report
@@ -344,6 +336,8 @@ def _renew(root: _Root, previous: Snapshot | None) -> None:
             root.renewal = _of_this_night(root, root.rules, root.scan, previous)
         except StoreBusy:
             told.state = "overtaken"  # the rows of a later walk stay, and are not stale
+            if (kept := _as_it_was(root, root.rules, previous)) is not None:
+                told.count(replace(kept, files=kept.before))
             return
         except ClimeriError as problem:
             root.problem = problem
@@ -411,7 +405,10 @@ def _retracted(roots: Sequence[_Root]) -> dict[str, pl.DataFrame]:
             each.told.notes.append(problem.message)
             continue
         each.told.notes += [f"the list of retracted datasets: {line}" for line in listed.unread]
-        lists.setdefault(each.rules.family, []).append(listed.table)
+        # publishers write the name of the family before the key
+        key = pl.col("dataset").str.strip_prefix(f"{each.rules.family}.")
+        table = pl.concat([listed.table, listed.table.with_columns(key)]).unique()
+        lists.setdefault(each.rules.family, []).append(table)
     return {family: pl.concat(tables) for family, tables in lists.items()}
 
 
@@ -434,17 +431,3 @@ def _nothing_at_all(roots: Sequence[_Root], store: Path) -> RootUnusable:
         f"none of the {len(roots)} sources could be catalogued: {reasons}",
         hint=f"Nothing was published in {store}.",
     )
-
-
-def _compare(report: NightReport, snapshot: Snapshot, previous: Snapshot | None) -> None:
-    for name in snapshot.families:
-        report.duplicated += duplicated(snapshot, name)
-        report.bytes_by_model += bytes_by_model(snapshot, snapshot.rules(name))
-    if previous is None:
-        return
-    try:
-        found = changes(previous.name, snapshot.name, store=snapshot.store)
-    except ClimeriError as problem:  # what was damaged is mended now, and has nothing to compare
-        report.not_compared = problem.message
-    else:
-        report.changes = [shortened(each) for each in found]

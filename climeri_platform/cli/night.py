@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from climeri_platform.cli.questions import JSON, STORE
-from climeri_platform.core.errors import ClimeriError, RootsStale
+from climeri_platform.core.errors import ClimeriError, RootsStale, StoreBusy
 from climeri_platform.core.settings import setting
 from climeri_platform.core.sizes import size_text
 
@@ -54,6 +54,8 @@ def _telling(site: str | None, store: str | None, metrics: str | None) -> Iterat
     began, clock = datetime.now(UTC), time.perf_counter()
     try:
         yield
+    except StoreBusy:
+        raise  # what the one that has the store tells is the night's report
     except BaseException as problem:
         code, seconds = _exit_code(problem), time.perf_counter() - clock
         # whatever else goes wrong now, the reason of the failure is what has to be told

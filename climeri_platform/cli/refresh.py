@@ -71,25 +71,30 @@ def refresh(
     else:
         print_night(report)
     if report.problems:
+        from climeri_platform.catalog.page import printable
+
         raise RootsStale(
             f"snapshot {report.snapshot} is published; carried forward as they were: "
-            + "; ".join(report.problems),
-            hint="Their rows are marked stale. If files were meant to go: --accept-loss ROOT.",
+            + printable("; ".join(report.problems)),
+            hint="Their rows are marked stale. If files were meant to go: --accept-loss ROOT; if a "
+            "root was: climeri catalog forget ROOT.",
         )
 
 
 def print_night(report: NightReport) -> None:
     """Print what a refresh did."""
+    from climeri_platform.catalog.page import printable
+
     for each in report.roots:
-        click.echo(f"{each.root_id} ({each.family}): {_root(each)}")
+        click.echo(printable(f"{each.root_id} ({each.family}): {_root(each)}"))
     moved = sum(each["numbers"]["moved"] for each in report.changes)
     versions = sum(each["numbers"]["re_versioned"] for each in report.changes)
     if moved or versions:
         click.echo(f"{moved} files moved, {versions} datasets with another newest version")
     if report.not_compared:
         click.echo(f"what changed is not known: {report.not_compared}")
-    if report.duplicated:
-        click.echo(f"{len(report.duplicated)} datasets stand at several roots")
+    if report.duplicated_count:
+        click.echo(f"{report.duplicated_count} datasets stand at several roots")
     click.echo(
         f"snapshot {report.snapshot} in {report.store}, {report.seconds:.1f} s; "
         f"report: {report.store}/reports/{report.snapshot}.json"
@@ -97,23 +102,25 @@ def print_night(report: NightReport) -> None:
 
 
 def _root(night: RootNight) -> str:
-    if night.state == "not its hour":
-        return "not its hour, as it was"
+    from climeri_platform.catalog.night import STALE, UNCOUNTED
+
+    if night.state in UNCOUNTED:
+        return UNCOUNTED[night.state]
     counts = (
         f"{night.catalogued} files ({night.new} new, {night.changed} changed, {night.gone} gone), "
         f"{night.rejected} rejected"
     )
     if night.state == "carried forward" and night.stale is None:
         return f"nothing to carry forward: {night.reason}"
-    if night.state == "carried forward":
+    if night.state in STALE:
         return f"carried forward since {night.stale}, {counts}: {night.reason}"
     more = [
         f"{night.carried} not seen and kept" if night.carried else "",
         f"{night.pending} directories left for the next night" if night.pending else "",
-        f"{len(night.unreadable)} not readable" if night.unreadable else "",
+        f"{night.unreadable_count} not readable" if night.unreadable_count else "",
         f"{night.headers} headers read" if night.headers else "",
-        f"{len(night.headers_failed)} headers not readable" if night.headers_failed else "",
-        f"{len(night.contradictions)} headers contradict names" if night.contradictions else "",
+        f"{night.headers_failed_count} headers not readable" if night.headers_failed else "",
+        f"{night.contradictions_count} headers contradict names" if night.contradictions else "",
         f"{night.headers_left} headers left for the next night" if night.headers_left else "",
         f"no headers: {night.headers_problem}" if night.headers_problem else "",
         "resumed" if night.resumed else "",
