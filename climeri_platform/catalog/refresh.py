@@ -314,6 +314,9 @@ def _renew(root: _Root, previous: Snapshot | None, *, any_loss: bool) -> None:
             told.reason += f"; and its rows cannot be read: {problem.message}"
     if root.renewal is not None:
         told.count(root.renewal)
+        # nobody asks for them again, and they are as large as the table
+        root.renewal = replace(root.renewal, before=root.renewal.before.clear())
+    root.scan = None
 
 
 def _nothing_at_all(roots: Sequence[_Root], store: Path) -> RootUnusable:

@@ -47,6 +47,7 @@ __all__ = [
 ]
 
 LOSS_LIMIT = 0.1  # of a root's files: more than a night of retractions, less than a mount
+_PIECE = 500_000  # rows of the last catalog that are compared at the same time
 SAME = ("path", "size", "mtime", "ctime", "inode")
 """What a file has in common with itself a night ago, if nobody changed it."""
 
@@ -90,9 +91,11 @@ class Renewal:
     @property
     def fresh(self) -> pl.DataFrame:
         """The rows that are new, or of files that changed since."""
-        return self.files.filter(pl.col("stale").is_null()).join(
-            self.before.select(SAME), on=SAME, how="anti", nulls_equal=True, maintain_order="left"
-        )
+        # of columns that are compared only: a root may have millions of rows, and few that are new
+        seen = self.files.select(*SAME, "stale").with_row_index("at")
+        seen = seen.filter(pl.col("stale").is_null())
+        at = seen.join(self.before.select(SAME), on=SAME, how="anti", nulls_equal=True)["at"]
+        return self.files[at.sort()]
 
 
 def rows_of(
@@ -184,7 +187,10 @@ def renew(
     except StoreDamaged:
         before, refused = rows_of(None, family, root_id)
     kept = _unseen(before, scan.files, scan.skipped.unseen)
-    gone = before.join(scan.files.select("path"), on="path", how="anti").height - kept.height
+    gone = (
+        before.select("path").join(scan.files.select("path"), on="path", how="anti").height
+        - kept.height
+    )
     if before.height and gone > loss * before.height:
         raise RootShrunk(
             f"{gone} of the {before.height} {family.family} files of the root {root_id} are gone, "
@@ -258,16 +264,28 @@ def unchanged(previous: Snapshot | None, tables: FamilyTables, renewals: Sequenc
     try:
         return (
             previous.rules(name) == tables.family
-            and tables.files.equals(previous.read(name, "files"))
-            and tables.rejected.equals(previous.read(name, "rejected"))
+            and _equal(tables.files, previous.scan(name, "files"))
+            and _equal(tables.rejected, previous.scan(name, "rejected"))
             and previous.scan(name, "datasets").collect_schema().len() > 0
             and all(
                 (previous.folder / name / small).read_text(encoding="utf-8") == text
                 for small, text in tables.beside.items()
             )
         )
-    except (StoreError, OSError):
+    except (StoreError, OSError, pl.exceptions.PolarsError):
         return False  # what is damaged is written again
+
+
+def _equal(rows: pl.DataFrame, table: pl.LazyFrame) -> bool:
+    """Tell whether a table holds these rows, reading a piece of it at a time."""
+    if rows.schema != table.collect_schema():
+        return False
+    if rows.height != table.select(pl.len()).collect().item():
+        return False
+    return all(
+        rows.slice(first, _PIECE).equals(table.slice(first, _PIECE).collect())
+        for first in range(0, rows.height, _PIECE)
+    )
 
 
 def _moment(text: str) -> datetime:
