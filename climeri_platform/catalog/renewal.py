@@ -187,10 +187,7 @@ def renew(
     except StoreDamaged:
         before, refused = rows_of(None, family, root_id)
     kept = _unseen(before, scan.files, scan.skipped.unseen)
-    gone = (
-        before.select("path").join(scan.files.select("path"), on="path", how="anti").height
-        - kept.height
-    )
+    gone = _lost(before, scan.files) - kept.height
     if before.height and gone > loss * before.height:
         raise RootShrunk(
             f"{gone} of the {before.height} {family.family} files of the root {root_id} are gone, "
@@ -286,6 +283,10 @@ def _equal(rows: pl.DataFrame, table: pl.LazyFrame) -> bool:
         rows.slice(first, _PIECE).equals(table.slice(first, _PIECE).collect())
         for first in range(0, rows.height, _PIECE)
     )
+
+
+def _lost(before: pl.DataFrame, now: pl.DataFrame) -> int:
+    return before.select("path").join(now.select("path"), on="path", how="anti").height
 
 
 def _moment(text: str) -> datetime:
