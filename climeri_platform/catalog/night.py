@@ -140,7 +140,8 @@ class RootNight:
         fresh = renewal.fresh
         self.changed = fresh.join(before.select("path"), on="path", how="semi").height
         self.new = fresh.height - self.changed
-        self.gone = before.join(files.select("path"), on="path", how="anti").height
+        paths = before.select("path")
+        self.gone = paths.join(files.select("path"), on="path", how="anti").height
         said = files.filter(pl.col("contradiction").is_not_null())
         self.contradictions = said.select("path", "contradiction").head(NAMED).rows()
         self.contradictions_count = said.height

@@ -346,6 +346,9 @@ def _renew(root: _Root, previous: Snapshot | None) -> None:
         root.renewal = _as_it_was(root, root.rules, previous)
     if root.renewal is not None:
         told.count(root.renewal)
+        # nobody asks for them again, and they are as large as the table
+        root.renewal = replace(root.renewal, before=root.renewal.before.clear())
+    root.scan = None
 
 
 def _of_this_night(root: _Root, rules: Family, scan: Scan, previous: Snapshot | None) -> Renewal:

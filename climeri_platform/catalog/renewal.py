@@ -58,6 +58,7 @@ __all__ = [
 ]
 
 LOSS_LIMIT = 0.1  # of a root's files: more than a night of retractions, less than a mount
+_PIECE = 500_000  # rows of the last catalog that are compared at the same time
 SAME = ("path", "size", "mtime", "ctime", "inode")
 """What a file has in common with itself a night ago, if nobody changed it."""
 
@@ -101,10 +102,11 @@ class Renewal:
     @property
     def fresh(self) -> pl.DataFrame:
         """The rows that are new, or of files that changed since."""
-        seen = self.files.filter(pl.col("stale").is_null())
-        return seen.join(
-            same_files(seen, self.before), on="path", how="anti", maintain_order="left"
-        )
+        # of columns that are compared only: a root may have millions of rows, and few that are new
+        seen = self.files.select(*SAME, "stale").with_row_index("at")
+        seen = seen.filter(pl.col("stale").is_null())
+        at = seen.join(same_files(seen, self.before), on="path", how="anti")["at"]
+        return self.files[at.sort()]
 
 
 def rows_of(
@@ -193,7 +195,7 @@ def renew(
     except StoreDamaged:
         before, refused = rows_of(None, family, root_id)
     kept = _unseen(before, scan.files, scan.skipped.unseen)
-    gone = before.join(scan.files.select("path"), on="path", how="anti").height - kept.height
+    gone = _lost(before, scan.files) - kept.height
     if before.height and gone > loss * before.height:
         raise RootShrunk(
             f"{gone} of the {before.height} {family.family} files of the root {root_id} are gone, "
@@ -280,8 +282,8 @@ def unchanged(previous: Snapshot | None, tables: FamilyTables, renewals: Sequenc
     try:
         return (
             previous.rules(name) == tables.family
-            and tables.files.equals(previous.read(name, "files"))
-            and tables.rejected.equals(previous.read(name, "rejected"))
+            and _equal(tables.files, previous.scan(name, "files"))
+            and _equal(tables.rejected, previous.scan(name, "rejected"))
             and previous.scan(name, "datasets").collect_schema()
             == datasets_of(tables.files.clear(), tables.family).schema
             and (previous.folder / name / FACETS_TABLE).exists()
@@ -290,8 +292,24 @@ def unchanged(previous: Snapshot | None, tables: FamilyTables, renewals: Sequenc
                 for small, text in tables.beside.items()
             )
         )
-    except (ClimeriError, OSError):
+    except (ClimeriError, OSError, pl.exceptions.PolarsError):
         return False  # what is damaged is written again
+
+
+def _equal(rows: pl.DataFrame, table: pl.LazyFrame) -> bool:
+    """Tell whether a table holds these rows, reading a piece of it at a time."""
+    if rows.schema != table.collect_schema():
+        return False
+    if rows.height != table.select(pl.len()).collect().item():
+        return False
+    return all(
+        rows.slice(first, _PIECE).equals(table.slice(first, _PIECE).collect())
+        for first in range(0, rows.height, _PIECE)
+    )
+
+
+def _lost(before: pl.DataFrame, now: pl.DataFrame) -> int:
+    return before.select("path").join(now.select("path"), on="path", how="anti").height
 
 
 def _moment(text: str) -> datetime:
