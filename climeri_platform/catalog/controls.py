@@ -10,6 +10,7 @@ from climeri_platform.catalog.pairing import (
     OF_A_RUN,
     Rows,
     by_facets,
+    of_any_simulation,
     pairs_of,
     rows_of,
     same_facets,
@@ -71,7 +72,7 @@ def controls(view: CatalogView, control: str = _CONTROL) -> pl.DataFrame:
         If another control than ``piControl`` is asked for that the catalog does not have.
     """
     member, experiment, model = (view.facet(each) for each in ("member", "experiment", "model"))
-    base = unasked(view, *OF_A_RUN, "member")
+    base = of_any_simulation(unasked(view, *OF_A_RUN, "member"))
     # narrowings chose among the runs, not among their controls
     base = base.without(*range(len(base.also)))
     facets = same_facets(view, "member")

@@ -15,6 +15,7 @@ from climeri_platform.catalog.pairing import (
     Rows,
     by_facets,
     few,
+    of_any_simulation,
     pairs_of,
     rows_of,
     same_facets,
@@ -68,7 +69,7 @@ def histories(view: CatalogView, scenario: str, historical: str = "historical") 
     if of_one:
         meant = set(view.select(*facets).rows())
         later = [row for row in later if tuple(row[each] for each in facets) in meant]
-    earlier = rows_of(base.search(experiment=historical), facets)
+    earlier = rows_of(of_any_simulation(base).search(experiment=historical), facets)
     by_all = by_facets(earlier, facets)
     grid = "grid_label" if "grid_label" in facets else ""
     ungridded = [each for each in facets if each != grid]

@@ -19,6 +19,7 @@ __all__ = [
     "Rows",
     "by_facets",
     "few",
+    "of_any_simulation",
     "of_keys",
     "pairs_of",
     "rows_of",
@@ -30,7 +31,7 @@ PAIRS = {"dataset": pl.String, "partner": pl.String, "reason": pl.String}
 """Columns of a table of pairs: a key, its partner's or null, and why it is null."""
 
 Rows = list[dict[str, Any]]
-OF_A_RUN = ("experiment", "activity_id", "version", "product", "institution", "simulation")
+OF_A_RUN = ("experiment", "activity_id", "version", "product", "institution")
 """What is asked of a run says nothing of its partner."""
 
 
@@ -44,6 +45,11 @@ def unasked(view: CatalogView, *names: str) -> CatalogView:
     """Return the view without what was asked of some facets, as far as the family has them."""
     known = view.family.names
     return view.without(*{known[each] for each in names if each in known})
+
+
+def of_any_simulation(view: CatalogView) -> CatalogView:
+    """Return the view without what was asked of the simulation, where runs are known by it."""
+    return unasked(view, "simulation") if view.family.cards else view
 
 
 def rows_of(view: CatalogView, facets: Sequence[str]) -> Rows:

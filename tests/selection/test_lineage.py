@@ -134,7 +134,7 @@ def test_native_runs_have_controls_and_histories(opened, family):
         assert [pair[1] for pair in found.search(simulation="h1").control().keys] == [
             "IPSLCM6.PROD.piControl.p1.ATM.Analyse.TS_MO.t2m"
         ]
-        assert [pair[1] for pair in found.history_with("ssp585").keys] == [
+        assert [pair[1] for pair in found.search(simulation="s1").history_with("ssp585").keys] == [
             "IPSLCM6.PROD.historical.h1.ATM.Analyse.TS_MO.t2m"
         ]
     else:
@@ -198,3 +198,10 @@ def test_a_catalog_without_controls_says_so(opened):
     assert list(found.control().unmatched.values()) == ["there is no piControl of A-1"]
     with pytest.raises(UnknownValue, match="'piContol'"):
         found.control("piContol")
+
+
+def test_the_members_that_were_asked_for_have_histories(opened):
+    members = ("r1i1p1f1", "r2i1p1f1")
+    found = opened("CMIP6", [cmip6(e, m) for e in ("historical", "ssp585") for m in members])
+    assert len(found.history_with("ssp585")) == 2
+    assert len(found.search(member="r2i1p1f1").history_with("ssp585").table) == 1
