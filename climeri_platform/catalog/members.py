@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from climeri_platform.catalog.explain import translate_value
 from climeri_platform.catalog.narrowing import Narrowing
 from climeri_platform.core.errors import UsageError
 
@@ -133,7 +134,8 @@ def complete(
     view
         Where to look; choose the table or the frequency in it first.
     experiments, variables
-        All of them are wanted.
+        All of them are wanted. In CMIP7 variables are branded (``tas_tavg-h2m-hxy-u``); a name of
+        CMIP6 will do where it can mean one of them only.
     members
         How many.
     same_members
@@ -162,7 +164,7 @@ def complete(
     names = [view.facet(each) for each in ("model", "experiment", "member")]
     model, experiment, member = names
     variable = variable_of(view)
-    asking: dict[str, Any] = {experiment: experiments, variable: variables}
+    asking: dict[str, Any] = {experiment: experiments, variable: _in_words_of(view, variables)}
     wanted = view.search(**asking)
     asked = [wanted.asked[experiment], wanted.asked[variable]]
     # native runs have no names in common from experiment to experiment
@@ -190,6 +192,15 @@ def complete(
         wanted.narrow(Narrowing(said, within=table)),
         pl.DataFrame(told, schema=report, orient="row").sort("model", nulls_last=True),
     )
+
+
+def _in_words_of(view: CatalogView, variables: Sequence[str]) -> list[str]:
+    """Return the variables, those of CMIP6 as the one branded variable that each can only mean."""
+    if "branded_variable" not in view.family.facets:
+        return list(variables)
+    known = view.values("branded_variable")
+    meant = {each: translate_value(each, known) for each in variables if each not in known}
+    return [meant[each][0] if len(meant.get(each, [])) == 1 else each for each in variables]
 
 
 class _Places:
