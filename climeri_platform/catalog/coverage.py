@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from climeri_platform.catalog.narrowing import ROW, follows_expr
+from climeri_platform.catalog.members import member_of, variable_of
+from climeri_platform.catalog.narrowing import ROW, climatology_expr, follows_expr
 
 if TYPE_CHECKING:
     from climeri_platform.catalog.search import CatalogView
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["coverage_table"]
 
 _YEAR = 100_000_000  # of YYYYMMDDhhmm
+_GROUPS = ["model", "experiment", "table", "variable", "climatology"]
+_CLIMATOLOGY = ("time_range", "frequency", "product_frequency", "branding_suffix")
 
 
 def coverage_table(view: CatalogView) -> pl.DataFrame:
@@ -27,29 +30,18 @@ def coverage_table(view: CatalogView) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        ``model``, ``experiment``, ``table``, ``variable``; ``members`` and ``whole`` (how many
-        of them have no hole and as many years as the longest); ``first`` and ``last`` year;
-        ``years`` that the longest member has data for (null for fixed fields; the years at the
-        ends count whole); ``holes`` (the spans between files in which some member has nothing);
-        ``files`` and ``size`` of all of it.
+        ``model``, ``experiment``, ``table``, ``variable``; ``climatology``, true for means over
+        years, which have rows of their own; ``members`` (of native runs, simulations) and
+        ``whole`` (how many of them have no hole and as many years as the longest); ``first`` and
+        ``last`` year; ``years`` that the longest member has data for, in whichever of its
+        datasets (null for fixed fields and climatologies; the years at the ends count whole);
+        ``holes`` (the spans between files in which some member has nothing); ``files`` and
+        ``size`` of all of it.
     """
-    names = view.family.names
-    table = names.get("table", "frequency")
-    labels = {
-        "model": names.get("model"),
-        "experiment": names.get("experiment"),
-        "table": table if table in view.family.facets else None,
-        "variable": names.get("variable", view.family.variable),
-        "member": names.get("member"),
-    }
-    files = view.files(
-        *dict.fromkeys([*filter(None, labels.values()), *ROW, "start", "end", "size"])
-    )
-    per_member = _per_dataset(files, labels)
-    groups = ["model", "experiment", "table", "variable"]
+    per_member = _per_member(_files(view))
     longest = pl.col("years") == pl.col("years").max()
     return (
-        per_member.group_by(groups)
+        per_member.group_by(_GROUPS)
         .agg(
             pl.col("member").n_unique().alias("members"),
             pl.col("member")
@@ -63,33 +55,61 @@ def coverage_table(view: CatalogView) -> pl.DataFrame:
             pl.col("files").sum(),
             pl.col("size").sum(),
         )
-        .sort(groups, nulls_last=True)
+        .sort(_GROUPS, nulls_last=True)
     )
 
 
-def _per_dataset(files: pl.DataFrame, labels: dict[str, str | None]) -> pl.DataFrame:
-    named = files.with_columns(
-        [
-            (pl.col(facet) if facet else pl.lit(None, dtype=pl.String)).alias(f"_{label}")
-            for label, facet in labels.items()
-        ]
-    ).sort(*ROW, "start", nulls_last=True)
-    before = pl.col("end").cum_max().shift(1).over(ROW)
-    gap = ~follows_expr(before, pl.col("start"))
+def _files(view: CatalogView) -> pl.DataFrame:
+    """Return the files of one replica of each dataset, with what they are called in a matrix."""
+    names, facets = view.family.names, view.family.facets
+    nothing = pl.lit(None, dtype=pl.String)
+    member = member_of(view) if "member" in names else nothing
+    # beside a table of CMIP there may be rows that have a frequency only
+    tables = [each for each in (names.get("table"), "frequency") if each in facets]
+    variable = variable_of(view) if "variable" in names else view.family.variable
+    labels = {
+        "model": pl.col(names["model"]) if "model" in names else nothing,
+        "experiment": pl.col(names["experiment"]) if "experiment" in names else nothing,
+        "table": pl.coalesce(tables) if tables else nothing,
+        "variable": pl.col(variable),
+        "member": member,
+        "grid": pl.col("grid_label") if "grid_label" in facets else nothing,
+    }
+    marks = [each for each in _CLIMATOLOGY if each in facets or each == "time_range"]
+    columns = {name for each in labels.values() for name in each.meta.root_names()}
+    files = view.files(*dict.fromkeys([*columns, *marks, *ROW, "start", "end", "size"]))
+    files = files.select(
+        *[each.alias(f"_{label}") for label, each in labels.items()],
+        climatology_expr(marks).alias("_climatology"),
+        *[*ROW, "start", "end", "size"],
+    )
+    # one replica of each: the most complete, the first by name where several are
+    counts = files.group_by(ROW).len().sort("len", "root", descending=[True, False])
+    chosen = counts.unique(["dataset", "version"], keep="first", maintain_order=True)
+    files = files.join(chosen.select(ROW), on=ROW, how="semi", nulls_equal=True)
+    return files.drop("dataset", "version", "root").rename(lambda each: each.removeprefix("_"))
+
+
+def _per_member(files: pl.DataFrame) -> pl.DataFrame:
+    # a member may be in several datasets (output1 and output2 of CMIP5): what one lacks another has
+    member = [*_GROUPS, "member", "grid"]
+    files = files.sort(*member, "start", nulls_last=True)
+    before = pl.col("end").cum_max().shift(1).over(member)
+    series = ~pl.col("climatology")
+    gap = ~follows_expr(before, pl.col("start")) & series
     first, last = pl.col("start") // _YEAR, pl.col("end") // _YEAR
     # years that a file adds to those before it
     new = last - pl.max_horizontal(first, (before // _YEAR + 1).fill_null(first)) + 1
     hole = pl.format("{}-{}", _month(before), _month(pl.col("start")))
-    rows = (
-        named.with_columns(
+    return (
+        files.with_columns(
             _new=new.clip(lower_bound=0), _hole=pl.when(gap).then(hole).otherwise(None)
         )
-        .group_by(ROW, maintain_order=True)
+        .group_by(member, maintain_order=True)
         .agg(
-            *[pl.col(f"_{label}").first().alias(label) for label in labels],
             pl.col("start").min(),
             pl.col("end").max(),
-            pl.when(pl.col("start").is_not_null().any())
+            pl.when((pl.col("start").is_not_null() & series).any())
             .then(pl.col("_new").sum())
             .otherwise(None)
             .alias("years"),
@@ -98,9 +118,6 @@ def _per_dataset(files: pl.DataFrame, labels: dict[str, str | None]) -> pl.DataF
             pl.col("size").sum(),
         )
     )
-    # one replica of each: the most complete, the first by name where several are
-    rows = rows.sort("files", "root", descending=[True, False])
-    return rows.unique(["dataset", "version"], keep="first", maintain_order=True)
 
 
 def _month(moment: pl.Expr) -> pl.Expr:

@@ -23,6 +23,8 @@ class Derived(BaseModel):
     variables
         Instead of a map, a table of ``catalogs/variables``: native to CMIP names. A name that it
         does not hold stays as it is.
+    joined_by
+        Instead of a map, what stands between the values of all these facets.
     within
         The facet whose value says which part of that table holds.
     """
@@ -31,6 +33,7 @@ class Derived(BaseModel):
     facet: str | list[str]
     map: dict[str, list[str]] = {}
     variables: str | None = None
+    joined_by: str | None = None
     within: str | None = None
 
     @cached_property
@@ -44,6 +47,9 @@ class Derived(BaseModel):
 
     def value(self, facets: dict[str, str]) -> str | None:
         """Return the facet's value, or None if nothing says it."""
+        if self.joined_by is not None:
+            parts = [facets.get(each) for each in self._facets]
+            return None if None in parts else self.joined_by.join(filter(None, parts))
         for each in self._facets:
             there = facets.get(each)
             if there is None:
@@ -52,7 +58,7 @@ class Derived(BaseModel):
                 if there in self.of:
                     return self.of[there]
                 continue
-            parts = variable_names(self.variables)
-            part = parts.get(facets.get(self.within, "") if self.within else "all", {})
+            tables = variable_names(self.variables)
+            part = tables.get(facets.get(self.within, "") if self.within else "all", {})
             return part.get(there, there)
         return None

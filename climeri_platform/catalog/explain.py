@@ -39,6 +39,12 @@ _EXPERIMENTS = (
     ("esmHistorical", "esm-hist"),
     ("esmControl", "esm-piControl"),
 )
+# extremes within a day, which CMIP7 tells apart by the time label of the branding
+_EXTREMES = {
+    "tasmax": ("tas", "tmax"),
+    "tasmin": ("tas", "tmin"),
+    "sfcWindmax": ("sfcWind", "tmax"),
+}
 
 
 def _others(family: Family) -> list[Family]:
@@ -84,23 +90,34 @@ def translate_value(value: str, known: Iterable[str]) -> list[str]:
 
     Examples
     --------
-    >>> translate_value("tas", ["tas_tavg-h2m-hxy-u", "tasmax_tmaxavg-h2m-hxy-u"])
+    >>> translate_value("tas", ["tas_tavg-h2m-hxy-u", "tas_tmaxavg-h2m-hxy-u"])
     ['tas_tavg-h2m-hxy-u']
-    >>> translate_value("tas_tavg-h2m-hxy-u", ["tas", "pr"])
-    ['tas']
+    >>> translate_value("tasmax", ["tas_tavg-h2m-hxy-u", "tas_tmaxavg-h2m-hxy-u"])
+    ['tas_tmaxavg-h2m-hxy-u']
+    >>> translate_value("tas_tmaxavg-h2m-hxy-u", ["tas", "tasmax"])
+    ['tasmax']
     >>> translate_value("rcp85", ["ssp126", "ssp585"])
     ['ssp585']
     >>> translate_value("r1i1p1", ["r1i1p1f2", "r10i1p1f2"])
     ['r1i1p1f2']
     """
     words = list(known)
-    # CMIP7 brands the variables of CMIP6; a member got its forcing index with CMIP6
-    longer = [each for each in words if each.startswith((f"{value}_", f"{value}f"))]
-    root = value.partition("_")[0] if "_" in value else ""
-    shorter = [each for each in words if root and each == root]
+    # a member got its forcing index with CMIP6
+    longer = [each for each in words if each.startswith(f"{value}f")]
+    branded = [each for each in words if "_" in each and _unbranded(each) == value]
+    shorter = [each for each in words if "_" in value and each == _unbranded(value)]
     same = [each for group in _EXPERIMENTS if value in group for each in words if each in group]
-    found = [each for each in [*longer, *shorter, *same] if each != value]
+    found = [each for each in [*branded, *longer, *shorter, *same] if each != value]
     return [each for each in dict.fromkeys(found) if _is_translation(value, each)]
+
+
+def _unbranded(variable: str) -> str:
+    """Return what CMIP6 calls a branded variable of CMIP7."""
+    root, _, branding = variable.partition("_")
+    for name, (its_root, label) in _EXTREMES.items():
+        if root == its_root and branding.startswith(label):
+            return name
+    return root
 
 
 def _is_translation(value: str, found: str) -> bool:
@@ -119,6 +136,15 @@ def _elsewhere(family: Family, facet: str, value: str) -> str:
     return ""
 
 
+def _branded(snapshot: Snapshot, family: Family, facet: str, words: Sequence[str]) -> list[str]:
+    """Return the branded variables that were meant by asking for a variable."""
+    if facet != family.variable or "branded_variable" not in family.facets:
+        return []
+    known = facet_values(snapshot, family.family, "branded_variable")
+    found = [each for word in words for each in (*translate_value(word, known), word)]
+    return [each for each in dict.fromkeys(found) if each in known][:SHOWN]
+
+
 def unknown_value(
     snapshot: Snapshot, family: Family, facet: str, missing: Sequence[Item]
 ) -> UnknownValue:
@@ -128,6 +154,8 @@ def unknown_value(
     hint = ""
     if facet == "version" and "latest" in missing:
         hint = "The newest version is what a search gives: leave the version out."
+    elif branded := _branded(snapshot, family, facet, words):
+        hint = f"In {family.family} ask for branded_variable={' or '.join(branded)}."
     elif meant := [found for each in words for found in translate_value(each, known)][:SHOWN]:
         hint = f"In {family.family} that is {' or '.join(meant)}."
     elif elsewhere := " ".join(filter(None, (_elsewhere(family, facet, each) for each in words))):

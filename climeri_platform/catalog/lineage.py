@@ -1,4 +1,4 @@
-"""Runs that belong together: a scenario and its historical run, a run and its control, an RCM and its GCM.
+"""Runs that belong together: a scenario and its historical run, an RCM and its GCM.
 
 Only names are compared: what files say of their parents comes with a header pass. What has no partner is
 told, with the reason.
@@ -9,82 +9,36 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from climeri_platform.catalog.members import member_order
-from climeri_platform.catalog.narrowing import Narrowing
+from climeri_platform.catalog.pairing import (
+    OF_A_RUN,
+    Rows,
+    by_facets,
+    few,
+    of_any_simulation,
+    pairs_of,
+    rows_of,
+    same_facets,
+    unasked,
+)
 from climeri_platform.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
 
+    import polars as pl
+
+    from climeri_platform.catalog.narrowing import Narrowing
     from climeri_platform.catalog.search import CatalogView
 
-__all__ = ["PAIRS", "controls", "driving_runs", "gcm_name", "histories", "of_keys"]
+__all__ = ["driving_runs", "gcm_name", "histories"]
 
-PAIRS = {"dataset": pl.String, "partner": pl.String, "reason": pl.String}
-"""Columns of a table of pairs: a key, its partner's or null, and why it is null."""
-
-Rows = list[dict[str, Any]]
 _REANALYSIS = re.compile(r"ERA|NCEP|JRA|MERRA|CFSR|20CR", re.IGNORECASE)
 _DRIVING = {
     "model": ("driving_model", "driving_source_id", "driving_model_id"),
     "experiment": ("driving_experiment_id", "driving_experiment", "experiment"),
     "member": ("driving_variant_label", "driving_ensemble_member", "ensemble"),
 }
-
-
-def of_keys(view: CatalogView, keys: Iterable[str], said: str) -> CatalogView:
-    """Return the view of some datasets."""
-    table = pl.DataFrame({"dataset": list(dict.fromkeys(keys))}, schema={"dataset": pl.String})
-    return view.narrow(Narrowing(said, within=table))
-
-
-def _unasked(view: CatalogView, *names: str) -> CatalogView:
-    """Return the view without what was asked of some facets, as far as the family has them."""
-    known = view.family.names
-    return view.without(*{known[each] for each in names if each in known})
-
-
-def _rows(view: CatalogView, facets: Sequence[str]) -> Rows:
-    columns = list(dict.fromkeys([*facets, "dataset", "start"]))
-    found = view.select(*columns).unique("dataset", keep="first", maintain_order=True)
-    return found.to_dicts()
-
-
-def _same(view: CatalogView, *but: str) -> list[str]:
-    """Return the facets of a dataset in which partners agree."""
-    known = view.family.names
-    # the activity and the institution follow from the experiment: CMIP beside ScenarioMIP
-    differ: set[str | None] = {
-        known.get(each, each) for each in (*but, "experiment", "institution")
-    }
-    differ |= {"activity_id", "product"}
-    facets = view.family.dataset
-    if view.family.cards:
-        # a native run has the names of its job and of its experiment in each of its levels
-        behind = set(view.family.behind_cards.values())
-        differ |= {known.get("simulation"), "expid", "ensemble_name", "ensemble_date", *behind}
-        facets = [*facets, *({"model", "member"} - differ)]
-    return [each for each in facets if each not in differ]
-
-
-def _index(rows: Rows, facets: Sequence[str]) -> dict[tuple[Any, ...], Rows]:
-    found: dict[tuple[Any, ...], Rows] = {}
-    for row in rows:
-        found.setdefault(tuple(row[each] for each in facets), []).append(row)
-    return found
-
-
-def _pairs(rows: Rows, partner: Callable[[dict[str, Any]], str | Rows]) -> pl.DataFrame:
-    told: list[tuple[str, str | None, str | None]] = []
-    for row in rows:
-        found = partner(row)
-        if isinstance(found, str):
-            told.append((row["dataset"], None, found))
-        else:
-            told.append((row["dataset"], found[0]["dataset"], None))
-    return pl.DataFrame(told, schema=PAIRS, orient="row")
 
 
 def histories(view: CatalogView, scenario: str, historical: str = "historical") -> pl.DataFrame:
@@ -103,25 +57,25 @@ def histories(view: CatalogView, scenario: str, historical: str = "historical") 
     Returns
     -------
     polars.DataFrame
-        As `PAIRS`: ``dataset`` is the scenario's, ``partner`` the historical run's.
+        As `pairing.PAIRS`: ``dataset`` is the scenario's, ``partner`` the historical run's.
     """
-    base = _unasked(view, "experiment", "activity_id", "version", "product", "institution")
+    base = unasked(view, *OF_A_RUN)
     member = view.facet("member")
-    facets = _same(view)
+    facets = same_facets(view)
     # what chose among rows or periods of one experiment says nothing of the other
     of_one = [n for n, each in enumerate(base.also) if not _holds_for_all(view, each)]
     base = base.without(*of_one)
-    later = _rows(base.search(experiment=scenario), facets)
+    later = rows_of(base.search(experiment=scenario), facets)
     if of_one:
         meant = set(view.select(*facets).rows())
         later = [row for row in later if tuple(row[each] for each in facets) in meant]
-    earlier = _rows(base.search(experiment=historical), facets)
-    by_all = _index(earlier, facets)
+    earlier = rows_of(of_any_simulation(base).search(experiment=historical), facets)
+    by_all = by_facets(earlier, facets)
     grid = "grid_label" if "grid_label" in facets else ""
     ungridded = [each for each in facets if each != grid]
-    other_grid = _index(earlier, ungridded)
+    other_grid = by_facets(earlier, ungridded)
     alone = [each for each in facets if each != member]
-    other_member = _index(earlier, alone)
+    other_member = by_facets(earlier, alone)
 
     def partner(row: dict[str, Any]) -> str | Rows:
         if found := by_all.get(tuple(row[each] for each in facets)):
@@ -130,78 +84,15 @@ def histories(view: CatalogView, scenario: str, historical: str = "historical") 
             return f"{historical} is on the grid {found[0][grid]}, {scenario} on {row[grid]}"
         if found := other_member.get(tuple(row[each] for each in alone)):
             has = sorted({each[member] for each in found}, key=member_order)
-            return f"{historical} has {_few(has)}, not {row[member]}"
+            return f"{historical} has {few(has)}, not {row[member]}"
         return f"there is no {historical} of it"
 
-    return _pairs(later, partner)
+    return pairs_of(later, partner)
 
 
 def _holds_for_all(view: CatalogView, narrowing: Narrowing) -> bool:
     table = narrowing.within
     return table is not None and not {"dataset", view.facet("experiment")} & set(table.columns)
-
-
-def _few(words: Sequence[str]) -> str:
-    more = f" and {len(words) - 4} more" if len(words) > 4 else ""
-    return ", ".join(words[:4]) + more
-
-
-def controls(view: CatalogView, control: str = "piControl") -> pl.DataFrame:
-    """Pair each dataset of a view with that of its model's control.
-
-    Partners have the same model, table, variable and grid. Where the control has several members,
-    the one with the same initialization, physics and forcing is taken before others, and then the
-    lowest.
-
-    Parameters
-    ----------
-    view
-        The runs.
-    control
-        The experiment.
-
-    Returns
-    -------
-    polars.DataFrame
-        As `PAIRS`.
-    """
-    member = view.facet("member")
-    base = _unasked(
-        view, "experiment", "activity_id", "member", "version", "product", "institution"
-    )
-    # narrowings chose among the runs, not among their controls
-    base = base.without(*range(len(base.also)))
-    facets = _same(view, "member")
-    experiment = view.facet("experiment")
-    model = view.facet("model")
-    rows = _rows(view, [*facets, member, experiment, model])
-    runs = [row for row in rows if row[experiment] != control]
-    found = base.search(experiment=control)
-    known = {str(row[model]) for row in runs}
-    if model not in base.asked and known:
-        asked: dict[str, Any] = {model: sorted(known)}
-        found = found.search(**asked)
-    there = _index(_rows(found, [*facets, member]), facets)
-    models = set(_unasked(found, "variable", "table", "frequency").values(model))
-
-    def partner(row: dict[str, Any]) -> str | Rows:
-        several = there.get(tuple(row[each] for each in facets), [])
-        if several:
-            own = member_order(row[member] or "")[0][1:]
-            order = [
-                (
-                    member_order(each[member] or "")[0][1:] != own,
-                    member_order(each[member] or ""),
-                    n,
-                )
-                for n, each in enumerate(several)
-            ]
-            return [several[min(order)[-1]]]
-        if row[model] in models:
-            return f"{control} of {row[model]} has not this variable on this grid"
-        return f"there is no {control} of {row[model]}"
-
-    return _pairs(runs, partner)
 
 
 def gcm_name(driving_model: str, models: Iterable[str], institutions: Iterable[str] = ()) -> str:
@@ -257,7 +148,7 @@ def driving_runs(view: CatalogView, gcms: CatalogView) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        As `PAIRS`.
+        As `pairing.PAIRS`.
 
     Raises
     ------
@@ -273,7 +164,7 @@ def driving_runs(view: CatalogView, gcms: CatalogView) -> pl.DataFrame:
             f"{view.family.family} has no driving models", hint="Ask a CORDEX catalog."
         )
     variable = view.family.names.get("variable", view.family.variable)
-    rows = _rows(view, [*driving.values(), variable, "frequency"])
+    rows = rows_of(view, [*driving.values(), variable, "frequency"])
     theirs = {each: gcms.facet(each) for each in ("model", "experiment", "member", "variable")}
     models, institutions = gcms.values(theirs["model"]), gcms.values(gcms.facet("institution"))
     named = {
@@ -283,8 +174,8 @@ def driving_runs(view: CatalogView, gcms: CatalogView) -> pl.DataFrame:
     there: Rows = []
     if wanted:
         asked: dict[str, Any] = {theirs["model"]: wanted}
-        there = _rows(gcms.search(**asked), [*theirs.values(), "frequency"])
-    by_run = _index(there, [theirs["model"], theirs["experiment"]])
+        there = rows_of(gcms.search(**asked), [*theirs.values(), "frequency"])
+    by_run = by_facets(there, [theirs["model"], theirs["experiment"]])
 
     def partner(row: dict[str, Any]) -> str | Rows:
         driver, experiment = row[driving["model"]], row[driving["experiment"]]
@@ -301,7 +192,7 @@ def driving_runs(view: CatalogView, gcms: CatalogView) -> pl.DataFrame:
             same += [each for each in run if each not in same]
         if not same:
             has = sorted({each[theirs["member"]] for each in run}, key=member_order)
-            return f"{experiment} of {gcm} has {_few(has)}, not {member}"
+            return f"{experiment} of {gcm} has {few(has)}, not {member}"
         fits = [
             each
             for each in same
@@ -318,4 +209,4 @@ def driving_runs(view: CatalogView, gcms: CatalogView) -> pl.DataFrame:
             ),
         )
 
-    return _pairs(rows, partner)
+    return pairs_of(rows, partner)

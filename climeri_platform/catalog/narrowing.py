@@ -11,9 +11,19 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from climeri_platform.catalog.asking import Item, Period
 
-__all__ = ["ROW", "Narrowing", "covering", "follows_expr", "groups_with_all", "overlapping"]
+__all__ = [
+    "ROW",
+    "Narrowing",
+    "climatology_expr",
+    "covering",
+    "follows_expr",
+    "groups_with_all",
+    "overlapping",
+]
 
 ROW = ("dataset", "version", "root")
 """What names a row of the `datasets` table."""
@@ -57,6 +67,25 @@ class Narrowing:
         return datasets
 
 
+def climatology_expr(columns: Collection[str]) -> pl.Expr:
+    """Return whether a row is a climatology: its period is what it is the mean of, no time series.
+
+    Parameters
+    ----------
+    columns
+        Those of the table; what it has no column for cannot tell.
+    """
+    marks = {
+        "time_range": pl.col("time_range").str.ends_with("-clim"),
+        "frequency": pl.col("frequency").is_in(["monClim", "monC", "1hrCM"]),
+        # libIGCM's seasonal files, whatever the number of years; the time label of CMIP7
+        "product_frequency": pl.col("product_frequency").str.starts_with("SE"),
+        "branding_suffix": pl.col("branding_suffix").str.starts_with("tclm"),
+    }
+    known = [mark.fill_null(value=False) for name, mark in marks.items() if name in columns]
+    return pl.any_horizontal(pl.lit(value=False), *known)
+
+
 def follows_expr(end: pl.Expr, start: pl.Expr) -> pl.Expr:
     """Return `core.timespan.follows` for columns: whether nothing is missing in between."""
     last, first = end // 10_000, start // 10_000
@@ -93,6 +122,8 @@ def overlapping(period: Period, datasets: pl.LazyFrame, files: pl.LazyFrame) -> 
 def covering(period: Period, datasets: pl.LazyFrame, files: pl.LazyFrame) -> Narrowing:
     """Return what keeps the datasets whose files hold the whole of a period, without a hole.
 
+    Climatologies hold no period: theirs is what they are the mean of.
+
     Parameters
     ----------
     period
@@ -101,10 +132,13 @@ def covering(period: Period, datasets: pl.LazyFrame, files: pl.LazyFrame) -> Nar
         The rows so far, of both tables.
     """
     first_day_over = period.start // 10_000 * 10_000 + 2359
+    series = ~climatology_expr(datasets.collect_schema().names())
     where = pl.col("start").is_null() | (
-        (pl.col("start") <= first_day_over) & (pl.col("end") >= period.least_end)
+        (pl.col("start") <= first_day_over) & (pl.col("end") >= period.least_end) & series
     )
-    inside = files.filter((pl.col("start") <= period.end) & (pl.col("end") >= period.start))
+    inside = files.filter(~climatology_expr(files.collect_schema().names())).filter(
+        (pl.col("start") <= period.end) & (pl.col("end") >= period.start)
+    )
     before = pl.col("end").cum_max().shift(1).over(ROW)
     holes = (
         inside.join(datasets.filter(where).select(ROW), on=ROW, how="semi", nulls_equal=True)

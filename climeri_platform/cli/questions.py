@@ -212,6 +212,8 @@ def coverage(
     width = max(len(str(row["model"])) for row in rows)
     for row in rows:
         years = "fixed" if row["years"] is None else f"{row['years']} years"
+        if row["climatology"]:
+            years = "climatology"
         span = "" if row["first"] is None else f"{row['first']}-{row['last']}"
         holes = f"  holes: {row['holes']}" if row["holes"] else ""
         what = f"{row['experiment'] or '-'} {row['table'] or '-'} {row['variable'] or '-'}"

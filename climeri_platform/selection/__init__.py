@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from climeri_platform.selection.catalogs import Catalogs, MissingCatalogWarning, Trouble
+from climeri_platform.selection.changes import Changes
 from climeri_platform.selection.cost import Cost
-from climeri_platform.selection.frozen import Changes
 from climeri_platform.selection.results import Coverage, Pairs
 from climeri_platform.selection.selection import (
     FrozenSelection,

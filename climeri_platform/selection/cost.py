@@ -29,6 +29,9 @@ class Cost:
     ----------
     datasets, files, bytes
         As the catalog counts them, replicas once.
+    unknown
+        How many of the files the catalog has no size of: stores that are directories. The other
+        figures are then the least that it can be.
     memory
         Estimated bytes of the decoded arrays, if all of it were loaded.
     chunks
@@ -42,6 +45,7 @@ class Cost:
     bytes: int
     memory: int
     chunks: int
+    unknown: int = 0
     how: str = _HOW
 
     def as_dict(self) -> dict[str, Any]:
@@ -49,9 +53,16 @@ class Cost:
         return asdict(self)
 
     def __str__(self) -> str:
+        disk, memory = size_text(self.bytes), size_text(self.memory)
+        counts = f"{self.datasets} datasets, {self.files} files"
+        if self.unknown:
+            return (
+                f"{counts}, at least {disk} on disk; at least about {memory} in memory if loaded "
+                f"whole, in {self.chunks} chunks or more; {self.unknown} files of unknown size"
+            )
         return (
-            f"{self.datasets} datasets, {self.files} files, {size_text(self.bytes)} on disk; about "
-            f"{size_text(self.memory)} in memory if loaded whole, in about {self.chunks} chunks"
+            f"{counts}, {disk} on disk; about {memory} in memory if loaded whole, "
+            f"in about {self.chunks} chunks"
         )
 
 
@@ -74,6 +85,7 @@ def cost_of(view: CatalogView) -> Cost:
         bytes=pl.col("size").sum(),
         memory=decoded.sum().cast(pl.Int64),
         chunks=(decoded / _CHUNK).ceil().clip(lower_bound=1).fill_null(1).sum().cast(pl.Int64),
+        unknown=pl.col("size").null_count(),
     ).row(0)
-    size, memory, chunks = (int(each) for each in sums)
-    return Cost(len(view), files.height, size, memory, chunks)
+    size, memory, chunks, unknown = (int(each) for each in sums)
+    return Cost(len(view), files.height, size, memory, chunks, unknown)

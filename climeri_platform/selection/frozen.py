@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,61 +17,17 @@ from climeri_platform import __version__
 from climeri_platform.catalog import CatalogView
 from climeri_platform.catalog.narrowing import ROW, Narrowing
 from climeri_platform.catalog.replicas import replicas_here
+from climeri_platform.catalog.tables import version_number
 from climeri_platform.core.errors import SelectionChanged, UsageError
+from climeri_platform.selection.changes import Changes
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Changes", "compare", "freeze", "read_frozen"]
+__all__ = ["compare", "freeze", "read_frozen"]
 
 FORMAT = 1
-_TOLD = 20  # changes in the text of an error
-_FILE = ("path", "size", "mtime", "tracking_id")
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What became of a frozen selection.
-
-    Attributes
-    ----------
-    gone
-        Files that no root has any more.
-    changed
-        Files of another size, or with another tracking id, as ``path: before -> now``.
-    rewritten
-        Files of the same size that were written at another time.
-    added
-        Files that the same version has besides.
-    newer
-        Datasets of which there is a newer version, as ``dataset: frozen -> newest``.
-    moved
-        Files that are found at another root.
-    """
-
-    gone: tuple[str, ...] = ()
-    changed: tuple[str, ...] = ()
-    rewritten: tuple[str, ...] = ()
-    added: tuple[str, ...] = ()
-    newer: tuple[str, ...] = ()
-    moved: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return any(asdict(self).values())
-
-    @property
-    def fatal(self) -> bool:
-        """Whether some of the frozen files cannot be had as they were."""
-        return bool(self.gone or self.changed)
-
-    def __str__(self) -> str:
-        lines = [f"{what}: {each}" for what, several in asdict(self).items() for each in several]
-        more = [f"... and {len(lines) - _TOLD} more"] if len(lines) > _TOLD else []
-        return "\n".join([*lines[:_TOLD], *more]) or "nothing changed"
-
-    def as_dict(self) -> dict[str, list[str]]:
-        """Return it as plain values, for JSON."""
-        return {name: list(values) for name, values in asdict(self).items()}
+_FILE = ("path", "size", "mtime", "tracking_id", "retracted")
 
 
 def freeze(view: CatalogView, path: str | os.PathLike[str]) -> Path:
@@ -97,7 +53,7 @@ def freeze(view: CatalogView, path: str | os.PathLike[str]) -> Path:
     for row in view.files().iter_rows(named=True):
         place = (row["dataset"], row["version"], row["root"])
         datasets.setdefault(place, []).append(
-            {name: row[name] for name in _FILE if row.get(name) is not None}
+            {name: row[name] for name in _FILE if _says(row.get(name))}
         )
     content = {
         "format": FORMAT,
@@ -116,6 +72,10 @@ def freeze(view: CatalogView, path: str | os.PathLike[str]) -> Path:
         ],
     }
     return _write(Path(path), json.dumps(content, indent=1) + "\n")
+
+
+def _says(value: object) -> bool:
+    return value is not None and value is not False  # 0 bytes say something
 
 
 def _write(path: Path, text: str) -> Path:
@@ -174,13 +134,14 @@ def _table(content: dict[str, Any], path: str | os.PathLike[str]) -> pl.DataFram
                 file.get("size"),  # a store that is a directory has none
                 file.get("mtime"),
                 file.get("tracking_id"),
+                bool(file.get("retracted")),
             )
             for each in content["datasets"]
             for file in each["files"]
         ]
         text, number = pl.String, pl.Int64
-        names = [*ROW, "path", "name", "size", "mtime", "tracking_id"]
-        kinds = [text, text, text, text, text, number, number, text]
+        names = [*ROW, "path", "name", "size", "mtime", "tracking_id", "retracted"]
+        kinds = [text, text, text, text, text, number, number, text, pl.Boolean]
         return pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
     except (KeyError, TypeError, AttributeError, pl.exceptions.PolarsError) as problem:
         raise UsageError(f"{path} is no frozen selection: {problem!r}") from problem
@@ -266,6 +227,8 @@ def _judge(
         elif row["mtime"] is not None and row["mtime"] != found["mtime"]:
             told["rewritten"].append(place)
         if not _difference(row, found):
+            for what in _marks(row, found):
+                told[what].append(f"{found['root']}:{found['path']}")
             same = [found]
             if found["root"] not in readable:  # another centre's replica of the very file will do
                 others = by_name[row["dataset"], row["version"], row["name"]]
@@ -286,6 +249,12 @@ def _judge(
     return table, Changes(**{name: tuple(values) for name, values in told.items()})
 
 
+def _marks(frozen: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """Return what is to be told of a file that is as it was."""
+    marks = ["retracted"] if found.get("retracted") and not frozen["retracted"] else []
+    return [*marks, "unchecked"] if found["size"] is None else marks
+
+
 def _difference(frozen: dict[str, Any], found: dict[str, Any]) -> str:
     if frozen["size"] != found["size"]:
         return f"{frozen['size']} -> {found['size']} bytes"
@@ -296,9 +265,17 @@ def _difference(frozen: dict[str, Any], found: dict[str, Any]) -> str:
 
 
 def _newer(frozen: pl.DataFrame, now: pl.DataFrame) -> list[str]:
-    newest = dict(now.filter("latest").select("dataset", "version").unique().iter_rows())
+    import polars as pl
+
+    newest = now.filter("latest").select("dataset", "version", version_number().alias("number"))
+    newer = (
+        frozen.select("dataset", "version", version_number().alias("frozen"))
+        .join(newest, on="dataset", suffix="_now")
+        # what is the newest of those that are left may be older than what was frozen
+        .filter(pl.col("number") > pl.col("frozen"))
+        .select("dataset", "version", "version_now")
+        .unique()
+    )
     return [
-        f"{dataset}: {version} -> {newest[dataset]}"
-        for dataset, version in sorted(set(frozen.select("dataset", "version").rows()), key=str)
-        if newest.get(dataset) not in (None, version)
+        f"{dataset}: {version} -> {newest}" for dataset, version, newest in sorted(newer.rows())
     ]

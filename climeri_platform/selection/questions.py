@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from climeri_platform.catalog import CatalogView
+from climeri_platform.catalog.controls import controls
 from climeri_platform.catalog.coverage import coverage_table
-from climeri_platform.catalog.lineage import controls, driving_runs, histories, of_keys
+from climeri_platform.catalog.lineage import driving_runs, histories
 from climeri_platform.catalog.members import complete, one_member_per_model
+from climeri_platform.catalog.pairing import of_keys
 from climeri_platform.catalog.simulations import simulations_table
 from climeri_platform.core.errors import UnknownFamily
 from climeri_platform.selection.cost import Cost, cost_of
@@ -51,8 +53,9 @@ class Questions:
     ) -> Self:
         """Return the models that have all of these variables in all of these experiments.
 
-        A member counts for an experiment if it has every variable in it; a model is complete if
-        each experiment has at least ``members`` of them. Choose the table or the frequency before.
+        A member counts for an experiment if it has every variable in it, fixed fields from
+        whichever member of the run has them; a model is complete if each experiment has at least
+        ``members`` of them. Choose the table or the frequency before.
 
         Parameters
         ----------
@@ -139,12 +142,15 @@ class Questions:
         return self._pairs(histories(self.view, scenario, historical))
 
     def control(self, control: str = "piControl") -> Pairs:
-        """Pair the datasets with those of their models' control runs.
+        """Pair the datasets with those of their models' control runs, of the same physics.
+
+        Runs that emissions drive have ``esm-piControl`` or ``esmControl``; those without an ocean
+        (``amip``) have none.
 
         Parameters
         ----------
         control
-            The experiment.
+            The experiment. Any but ``piControl`` is taken for all runs.
 
         Returns
         -------

@@ -64,7 +64,8 @@ class Coverage:
     Attributes
     ----------
     table
-        A row for each model, experiment, table (or frequency) and variable: ``members``,
+        A row for each model, experiment, table (or frequency) and variable, and for its
+        ``climatology``, which has a span and no years: ``members``,
         ``whole`` (how many of them have no hole and all the years of the longest), ``first`` and
         ``last`` year, ``years`` with data, ``holes``, ``files`` and ``size``.
     title
@@ -86,6 +87,8 @@ class Coverage:
         for row in self.table.iter_rows(named=True):
             parts = [row["experiment"], row["table"], row["variable"]]
             what = " ".join(str(each) for each in parts if each is not None)
+            if row["climatology"]:
+                what += " climatology"
             found[str(row["model"]), what] = row
         return found
 
@@ -138,8 +141,10 @@ def _cell(row: dict[str, Any] | None) -> str:
     if row is None:
         return "<td>·</td>"
     years = "fixed" if row["years"] is None else f"{row['years']}"
+    if row["climatology"]:
+        years = "climatology"
     star = "*" if row["holes"] else ""
-    span = "" if row["years"] is None else f"{row['first']}-{row['last']}"
+    span = "" if row["first"] is None else f"{row['first']}-{row['last']}"
     told = escape(" ".join(filter(None, [span, row["holes"] and f"holes: {row['holes']}"])))
     return f"<td title='{told}'>{years}{star}, {row['members']}</td>"
 

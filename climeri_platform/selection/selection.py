@@ -10,7 +10,8 @@ from climeri_platform.catalog import CatalogView
 from climeri_platform.catalog.replicas import only_here, paths_here
 from climeri_platform.core.errors import NothingFound, UnknownValue, UsageError, nearest
 from climeri_platform.core.extras import needs
-from climeri_platform.selection.frozen import Changes, compare, freeze
+from climeri_platform.selection.changes import Changes
+from climeri_platform.selection.frozen import compare, freeze
 from climeri_platform.selection.questions import Questions
 
 if TYPE_CHECKING:

@@ -64,7 +64,9 @@ def test_values_of_other_families(store, catalog, asked, said):
 @pytest.mark.parametrize(
     ("value", "known", "meant"),
     [
-        ("tas", ["tas_tavg-h2m-hxy-u", "tasmax_tmax-h2m-hxy-u"], ["tas_tavg-h2m-hxy-u"]),
+        ("tas", ["tas_tavg-h2m-hxy-u", "tas_tmax-h2m-hxy-u"], ["tas_tavg-h2m-hxy-u"]),
+        ("tasmin", ["tas_tavg-h2m-hxy-u", "tas_tminavg-h2m-hxy-u"], ["tas_tminavg-h2m-hxy-u"]),
+        ("tas_tmax-h2m-hxy-u", ["tas", "tasmax"], ["tasmax"]),
         ("r1i1p1", ["r1i1p1f3", "r1i1p11f1"], ["r1i1p1f3"]),
         ("tas", ["tasf1"], []),
         ("abrupt4xCO2", ["abrupt-4xCO2"], ["abrupt-4xCO2"]),

@@ -7,9 +7,11 @@ import os
 import shutil
 
 import pytest
+import yaml
 
 from climeri_platform import open_catalog, open_selection
 from climeri_platform.catalog import build_catalog, publish
+from climeri_platform.catalog.refresh import refresh
 from climeri_platform.core.errors import NothingFound, SelectionChanged, UsageError
 
 PATH = (
@@ -163,3 +165,61 @@ def test_freezing_is_whole_or_nothing(paper, tmp_path, store, monkeypatch):
         open_catalog("CMIP6", store=store).freeze(paper)
     assert paper.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".paper")] == []
+
+
+def test_an_older_version_that_is_left_is_not_newer(tmp_path, root, store):
+    for version in ("v9", "v10"):
+        put(root, "r5i1p1f1", version)
+    rebuild(tmp_path, root)
+    paper = open_catalog("CMIP6", store=store).search(member="r5*").freeze(tmp_path / "five.json")
+    assert "v10" in paper.read_text()
+    shutil.rmtree(root / "CMIP/IPSL/IPSL-CM6A-LR/historical/r5i1p1f1/Amon/tas/gr/v10")
+    rebuild(tmp_path, root)
+    left = open_selection(paper, store=store, on_change="report")
+    assert len(left.changes.gone) == 1
+    assert left.changes.newer == ()
+
+
+def test_a_store_that_is_a_directory_cannot_be_checked(tmp_path, root):
+    for name, chunk in (("tas", b"chunk"), ("lat", b"x")):
+        span = "200001-200912"
+        place = root / PATH.format(member="r7i1p1f1", version="v1", span=span)
+        place = place.with_suffix(".zarr") / name
+        place.mkdir(parents=True)
+        (place.parent / ".zgroup").write_text('{"zarr_format": 2}')
+        (place / "0.0").write_bytes(chunk)
+    store = rebuild(tmp_path, root)
+    catalog = open_catalog("CMIP6", store=store).search(member="r7*")
+    assert catalog.datasets["size"].to_list() == [None]
+    paper = catalog.freeze(tmp_path / "zarr.json")
+    (place.parent / "tas" / "0.0").write_bytes(b"another chunk")
+    rebuild(tmp_path, root)
+    now = open_selection(paper, store=store)
+    assert len(now.paths()) == len(now.changes.unchecked) == 1
+    assert not now.changes
+    said = str(now.changes)
+    assert said.startswith("nothing that can be checked changed\ncannot be checked: 1 stores")
+    cost = now.cost()
+    assert (cost.bytes, cost.unknown, cost.chunks) == (0, 1, 1)
+    assert "at least 0 B on disk" in str(cost)
+    assert "1 files of unknown size" in str(cost)
+
+
+def test_what_was_taken_back_since_is_told(tmp_path, root):
+    def night(**more):
+        source = {"root": "r", "path": str(root), "family": "CMIP6", **more}
+        (tmp_path / "sources").mkdir(exist_ok=True)
+        (tmp_path / "sources/r.yaml").write_text(yaml.safe_dump({"sources": [source]}))
+        refresh("local", store=tmp_path / "nightly", sources=tmp_path / "sources")
+        return open_catalog("CMIP6", store=tmp_path / "nightly")
+
+    catalog = night()
+    paper = catalog.freeze(tmp_path / "paper.json")
+    (tmp_path / "retracted.txt").write_text("\n".join(catalog.search(member="r1*").keys))
+    catalog = night(retracted=str(tmp_path / "retracted.txt"))
+    now = open_selection(paper, store=tmp_path / "nightly")
+    assert (len(now.paths()), len(now.changes.retracted)) == (3, 2)
+    assert not now.changes.fatal
+    assert "retracted: r:CMIP/IPSL" in str(now.changes)
+    known = catalog.freeze(tmp_path / "known.json")
+    assert not open_selection(known, store=tmp_path / "nightly").changes
