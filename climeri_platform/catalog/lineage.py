@@ -62,7 +62,7 @@ def _same(view: CatalogView, *but: str) -> list[str]:
     if view.family.cards:
         # a native run has the names of its job and of its experiment in each of its levels
         behind = set(view.family.behind_cards.values())
-        differ |= {known.get("simulation"), "expid", "ensemble_name", "ensemble_date", *behind}
+        differ |= {known.get("simulation", "expid"), "expid", "ensemble_name", "ensemble_date", *behind}
         facets = [*facets, *({"model", "member"} - differ)]
     return [each for each in facets if each not in differ]
 
