@@ -61,7 +61,7 @@ def _same(view: CatalogView, *but: str) -> list[str]:
     facets = view.family.dataset
     if view.family.cards:
         # a native run has the names of its job and of its experiment in each of its levels
-        behind = set(view.family.behind_cards.values())
+        behind = {each for each in view.family.behind_cards.values() if each}
         differ |= {known.get("simulation", "expid"), "expid", "ensemble_name", "ensemble_date", *behind}
         facets = [*facets, *({"model", "member"} - differ)]
     return [each for each in facets if each not in differ]
