@@ -94,6 +94,7 @@ class Catalogs:
 
     def search(
         self,
+        /,
         *,
         period: str | None = None,
         covers: str | None = None,

@@ -19,7 +19,13 @@ from climeri_platform.catalog.carding import (
 )
 from climeri_platform.catalog.cards import SimulationCard
 from climeri_platform.catalog.tables import files_schema
-from climeri_platform.core.errors import StoreDamaged, UnknownFacet, UnknownFamily, UsageError
+from climeri_platform.core.errors import (
+    StoreDamaged,
+    UnknownFacet,
+    UnknownFamily,
+    UnknownValue,
+    UsageError,
+)
 
 FILE = "IPSLCM6/PROD/clim/{job}/ATM/Analyse/TS_MO/{job}_20000101_20091231_1M_t2m.nc"
 CARD = "title: {job}\nmodel: {model}\nconfiguration: {kind}\nparameters: {{tau: {tau}}}\n"
@@ -168,6 +174,12 @@ def test_a_card_by_name_is_refused_where_several_runs_have_that_name(plant, tmp_
         ("J1", "historical", "uncarded", None),
         ("J1", "piControl", "uncarded", None),
     ]
+
+
+def test_a_column_that_says_nothing_is_told_so(built):
+    with pytest.raises(UnknownValue) as refused:
+        open_catalog("libIGCM", store=built).search(version="v1")
+    assert refused.value.hint == "No dataset of it has a version."
 
 
 def test_roots_keep_their_cards_beside_one_another(built, plant, tmp_path):

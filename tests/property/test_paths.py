@@ -30,7 +30,7 @@ WORDS = {
     },
     "CORDEX": {
         "product": ["output", "output1"],
-        "domain": ["EUR-11", "AFR-44i", "WAS-22"],
+        "domain": ["EUR-11", "AFR-44i", "WAS-22", "ALP-3"],
         "ensemble": ["r1i1p1", "r0i0p0"],
         "frequency": ["mon", "day", "sem", "fx"],
         "version": ["v1", "v20140301", "latest", None],
