@@ -15,14 +15,30 @@ from fnmatch import translate
 from typing import TypeAlias
 
 from climeri_platform.core.errors import UsageError
-from climeri_platform.core.timespan import parse_time_range
+from climeri_platform.core.timespan import last_day_of_month, parse_time_range
 
-__all__ = ["Asked", "Item", "Period", "items_of", "pattern_of", "regex_of", "show", "values_of"]
+__all__ = [
+    "CALENDARS",
+    "Asked",
+    "Item",
+    "Period",
+    "items_of",
+    "pattern_of",
+    "regex_of",
+    "show",
+    "values_of",
+]
 
 Item: TypeAlias = "str | re.Pattern[str]"
 Asked: TypeAlias = "Item | Iterable[Item] | Mapping[str, object]"
 """What a search takes for a facet: a mapping only for ``parameter``."""
 _GLOB = frozenset("*?[")
+_LAST = 9999_12_31_2359
+CALENDARS = (
+    *("standard", "gregorian", "proleptic_gregorian", "julian", "noleap", "365_day"),
+    *("all_leap", "366_day", "360_day"),
+)
+"""Those of CF of which the last day of each month is known."""
 
 
 def items_of(facet: str, given: object) -> tuple[Item, ...]:
@@ -120,7 +136,7 @@ def regex_of(text: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A closed period that a search asks for.
+    """A period that a search asks for; a side that it leaves open bounds nothing.
 
     Attributes
     ----------
@@ -173,14 +189,36 @@ class Period:
         except UsageError as problem:
             raise UsageError(f"{wrong.message}: {problem.message}", hint=wrong.hint) from None
         start = begin.start if begin else 0
-        end = close.end if close else 9999_12_31_2359
+        end = close.end if close else _LAST
         if end < start:
             raise UsageError(f"{wrong.message}: it ends before it starts", hint=wrong.hint)
         return cls(text, start, end, close is not None and close.digits > 6)
 
     @property
-    def least_end(self) -> int:
-        """The least ``end`` that still reaches the end of the period, in any calendar."""
-        if self.precise:
-            return self.end // 10_000 * 10_000
-        return self.end // 1_000_000 * 1_000_000 + 28_0000
+    def latest_start(self) -> int:
+        """The last ``start`` that still holds the first day of the period; any, if it is open."""
+        return self.start // 10_000 * 10_000 + 2359 if self.start else _LAST
+
+    def least_end(self, calendar: str | None = None) -> int:
+        """Return the least ``end`` that still reaches the end of the period; any, if it is open.
+
+        Parameters
+        ----------
+        calendar
+            A CF calendar: its months end where they do. Without one, 30 December may be the last
+            day of its month, and 28 February of its.
+
+        Examples
+        --------
+        >>> period = Period.parse("1980-01-01/2014-12-31")
+        >>> period.least_end("360_day"), period.least_end("standard"), period.least_end()
+        (201412300000, 201412310000, 201412300000)
+        """
+        if self.end == _LAST:
+            return 0
+        month, day = divmod(self.end // 10_000, 100)
+        if calendar in CALENDARS:
+            last = last_day_of_month(month // 100, month % 100, calendar)
+        else:
+            last = 28 if month % 100 == 2 or not self.precise else 30
+        return (month * 100 + (min(day, last) if self.precise else last)) * 10_000

@@ -22,6 +22,7 @@ from climeri_platform.sites import load_site
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from climeri_platform.catalog.carding import GivenCards
     from climeri_platform.catalog.layout import Snapshot
     from climeri_platform.catalog.renewal import Renewal
     from climeri_platform.catalog.scan import Scan
@@ -116,7 +117,7 @@ def build_catalog(
     root_id: str | None = None,
     site: str | None = None,
     inventory: str | os.PathLike[str] | None = None,
-    cards: str | os.PathLike[str] | None = None,
+    cards: GivenCards = None,
     accept_loss: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> BuildReport:
@@ -142,7 +143,8 @@ def build_catalog(
         A list of the root's files, taken in place of a walk (see `catalog.inventory`); the root
         need not be mounted here then.
     cards
-        A folder of simulation cards, beside those in the runs' own folders.
+        A folder of simulation cards, beside those in the runs' own folders, each for the one run
+        that has its ``simulation``; or cards by the folders of their runs below the root.
     accept_loss
         Publish even if more than a tenth of the root's catalogued files is gone.
     progress

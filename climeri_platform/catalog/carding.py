@@ -1,16 +1,17 @@
 """Joining simulation cards to the rows of a catalog, while it is built.
 
 A card holds for every file below its folder, the nearest one above a file counts; a folder of cards
-(``--cards``) goes by the name of the simulation. Rows get the columns of `CARD_COLUMNS` and one
+(``--cards``) goes by the name of the simulation, where only one run has it. Rows get the columns of `CARD_COLUMNS` and one
 ``params.NAME`` for each parameter; the whole card stays beside the tables, in ``cards.json``.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -19,11 +20,12 @@ from climeri_platform.catalog.cardfacets import PARAMETERS
 from climeri_platform.catalog.cards import CARD_FILE, SimulationCard, check_card, os_text
 from climeri_platform.catalog.family import Family
 from climeri_platform.catalog.igcm import CONFIG_CARD, RunFacts, read_run
+from climeri_platform.catalog.runs import several_runs
 from climeri_platform.catalog.tables import aligned, files_schema
 from climeri_platform.core.errors import StoreDamaged, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from climeri_platform.catalog.layout import Snapshot
 
@@ -31,6 +33,7 @@ __all__ = [
     "CARDS_FILE",
     "FoundCard",
     "FoundCards",
+    "GivenCards",
     "Lookup",
     "apply_cards",
     "cards_of",
@@ -45,6 +48,8 @@ __all__ = [
 _Known = TypeVar("_Known")
 CARDS_FILE = "cards.json"
 """The whole cards, beside the tables of a family."""
+GivenCards: TypeAlias = "str | os.PathLike[str] | Mapping[str, SimulationCard] | None"
+_BESIDE = f"put each run's card into its folder, as {CARD_FILE}"
 CARDED, UNCARDED = "carded", "uncarded"
 
 
@@ -105,9 +110,9 @@ def find_cards(
     family: Family,
     place: Path,
     root: str,
-    paths: Iterable[str],
+    files: pl.DataFrame,
     *,
-    folder: str | os.PathLike[str] | None = None,
+    folder: GivenCards = None,
     look: bool = True,
 ) -> FoundCards:
     """Look for cards beside and above the files of a root.
@@ -118,10 +123,11 @@ def find_cards(
         Nothing is looked for unless it has cards.
     place, root
         The root, and its name in the store.
-    paths
-        Of its files, relative to it.
+    files
+        Its rows of the `files` table.
     folder
-        A folder of further cards, ``*.yaml``, each with its ``simulation``.
+        A folder of further cards, ``*.yaml``, each with its ``simulation``; or cards by the folder
+        of the run that each is of, relative to the root.
     look
         Whether the root is here to be looked at.
 
@@ -138,14 +144,22 @@ def find_cards(
     found = FoundCards()
     if not family.cards:
         return found
-    folders = {path.rpartition("/")[0] for path in paths}
+    folders = {path.rpartition("/")[0] for path in files["path"]}
     if look:
         for relative in _above(folders):
             _look(place / relative, root, relative, found)
         for above in place.parents[: _levels_above(family, folders)]:
             _look(above, root, "", found)
-    if folder is not None:
-        found.cards += _by_name(Path(folder).expanduser(), root, found.problems)
+    if isinstance(folder, Mapping):
+        found.cards += [FoundCard(root=root, folder=at, card=card) for at, card in folder.items()]
+    elif folder is not None:
+        named = list(_by_name(Path(folder).expanduser(), root, found.problems))
+        several = several_runs(family, files, {each.simulation for each in named})
+        found.cards += [each for each in named if each.simulation not in several]
+        found.problems += [
+            (name, f"simulation: several runs have that name: {', '.join(runs)}; {_BESIDE}")
+            for name, runs in several.items()
+        ]
     return found
 
 

@@ -132,7 +132,10 @@ def _elsewhere(family: Family, facet: str, value: str) -> str:
         if other.frequency is not None and facet == "frequency":
             frequency = other.frequency.of.get(value)
             if frequency is not None:
-                return f"{value} is a {other.frequency.facet} of {other.family}: frequency={frequency}."
+                its = (
+                    other.frequency.facet if isinstance(other.frequency.facet, str) else "frequency"
+                )
+                return f"{value} is a {its} of {other.family}: frequency={frequency}."
     return ""
 
 
@@ -167,7 +170,7 @@ def unknown_value(
     said = ", ".join(repr(show(each)) for each in missing)
     return UnknownValue(
         f"no dataset of {family.family} has {facet}={said}",
-        hint=hint or f"It has: {shown}{more}.",
+        hint=hint or (f"It has: {shown}{more}." if known else f"No dataset of it has a {facet}."),
     )
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from pydantic import ValidationError
 
 from climeri_platform.catalog.build import build_catalog, default_root_id
@@ -313,19 +312,14 @@ def _build(
     with tempfile.TemporaryDirectory(prefix="climeri-") as folder:
         inventory = Path(folder) / "files.txt"
         inventory.write_text("".join(lines), encoding="utf-8", errors="surrogateescape")
-        cards = Path(folder) / "cards"
-        cards.mkdir()
-        for number, (_, _, card) in enumerate(runs):
-            said_of = card.model_dump(mode="json", exclude_none=True)
-            text = yaml.safe_dump({name: v for name, v in said_of.items() if v not in ({}, [])})
-            (cards / f"{number}.yaml").write_text(text, encoding="utf-8")
         report = build_catalog(
             "libIGCM",
             top,
             store=store,
             root_id=default_root_id(top / of.name),
             inventory=inventory,
-            cards=cards,
+            # by their folders: several runs may have one JobName
+            cards={below: card for _, below, card in runs},
             accept_loss=True,  # the list says what belongs to it
         )
     report.unreadable.extend(skipped.unreadable)

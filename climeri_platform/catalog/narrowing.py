@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from climeri_platform.catalog.asking import CALENDARS
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -131,10 +133,10 @@ def covering(period: Period, datasets: pl.LazyFrame, files: pl.LazyFrame) -> Nar
     datasets, files
         The rows so far, of both tables.
     """
-    first_day_over = period.start // 10_000 * 10_000 + 2359
     series = ~climatology_expr(datasets.collect_schema().names())
+    # what no calendar says is the loosest: the files tell below
     where = pl.col("start").is_null() | (
-        (pl.col("start") <= first_day_over) & (pl.col("end") >= period.least_end) & series
+        (pl.col("start") <= period.latest_start) & (pl.col("end") >= period.least_end()) & series
     )
     inside = files.filter(~climatology_expr(files.collect_schema().names())).filter(
         (pl.col("start") <= period.end) & (pl.col("end") >= period.start)
@@ -146,11 +148,17 @@ def covering(period: Period, datasets: pl.LazyFrame, files: pl.LazyFrame) -> Nar
         .sort(*ROW, "start")
         .filter(~follows_expr(before, pl.col("start")))
     )
-    reaches = inside.group_by(ROW).agg(pl.col("start").min(), pl.col("end").max())
+    if "calendar" not in inside.collect_schema():
+        inside = inside.with_columns(calendar=pl.lit(None, pl.String))
+    ends = {each: period.least_end(each) for each in CALENDARS}
+    least = pl.col("calendar").replace_strict(
+        ends, default=period.least_end(), return_dtype=pl.Int64
+    )
+    reaches = inside.group_by(ROW).agg(
+        pl.col("start").min(), (pl.col("end") >= least).any().alias("whole")
+    )
     late = datasets.filter(where & pl.col("start").is_not_null()).select(ROW)
-    good = reaches.filter(
-        (pl.col("start") <= first_day_over) & (pl.col("end") >= period.least_end)
-    ).select(ROW)
+    good = reaches.filter((pl.col("start") <= period.latest_start) & pl.col("whole")).select(ROW)
     never = late.join(good, on=ROW, how="anti", nulls_equal=True)
     without = pl.concat([holes.select(ROW), never.select(ROW)]).unique().collect()
     return Narrowing(f"covers={period.text}", where, without=without if without.height else None)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from climeri_platform.catalog.carding import FoundCard
+    from climeri_platform.catalog.carding import FoundCard, GivenCards
     from climeri_platform.catalog.family import Family
 
 __all__ = ["Difference", "Scan", "Walking", "compare_root", "scan_root"]
@@ -69,11 +69,11 @@ class Scan:
         place: Path,
         root_id: str,
         *,
-        folder: str | os.PathLike[str] | None,
+        folder: GivenCards,
         look: bool,
     ) -> None:
         """Look for simulation cards, as `find_cards` does; those that are wrong are not readable."""
-        told = find_cards(rules, place, root_id, self.files["path"], folder=folder, look=look)
+        told = find_cards(rules, place, root_id, self.files, folder=folder, look=look)
         self.cards = told.cards
         self.skipped.unreadable += told.problems
 

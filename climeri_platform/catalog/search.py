@@ -182,6 +182,7 @@ class CatalogView:
 
     def search(
         self,
+        /,
         *,
         period: str | None = None,
         covers: str | None = None,

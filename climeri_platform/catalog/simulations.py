@@ -8,6 +8,7 @@ import polars as pl
 
 from climeri_platform.catalog.cardfacets import PARAMETERS
 from climeri_platform.catalog.carding import Lookup, stored_cards
+from climeri_platform.catalog.runs import run_expr, run_levels
 from climeri_platform.core.errors import UnknownFacet
 
 if TYPE_CHECKING:
@@ -34,8 +35,9 @@ def simulations_table(view: CatalogView) -> pl.DataFrame:
     -------
     polars.DataFrame
         ``simulation``, ``card`` (``carded`` or ``uncarded``), the facets of cards, ``datasets``,
-        the rest of the card, ``parent``, ``branch``, what ``config.card`` says, ``root``. Values
-        of parameters are numbers where all of a parameter are.
+        the rest of the card, ``parent``, ``branch``, what ``config.card`` says, ``root``, and
+        ``run``: the levels that tell it from others of that name. Values of parameters are numbers
+        where all of a parameter are.
 
     Raises
     ------
@@ -54,25 +56,32 @@ def simulations_table(view: CatalogView) -> pl.DataFrame:
         root: Lookup.of([each for each in cards if each.root == root])
         for root in {each.root for each in cards}
     }
-    files = view.files("root", "path", "dataset", simulation, *family.card_facets)
+    levels = run_levels(family)
+    files = view.files("root", "path", "dataset", *dict.fromkeys([*levels, *family.card_facets]))
     first = [pl.col(name).drop_nulls().first() for name in ("path", *family.card_facets)]
-    runs = files.group_by("root", simulation, maintain_order=True).agg(
-        pl.col("dataset").n_unique().cast(pl.Int64).alias("datasets"), *first
+    runs = (
+        files.with_columns(run_expr(family).alias("run"))
+        .group_by("root", "run", maintain_order=True)
+        .agg(
+            pl.col("dataset").n_unique().cast(pl.Int64).alias("datasets"),
+            pl.col(simulation).first().alias("simulation"),
+            *first,
+        )
     )
-    rows = [_row(each, simulation, lookups) for each in runs.to_dicts()]
+    rows = [_row(each, lookups) for each in runs.to_dicts()]
     schema: dict[str, Any] = {"simulation": pl.String, "card": pl.String}
     schema |= dict.fromkeys((each for each in family.card_facets if each != "card"), pl.String)
     schema |= {"datasets": pl.Int64} | dict.fromkeys(_CARD, pl.String)
-    schema |= dict.fromkeys(("parent", "branch", *_RUN, "root"), pl.String)
+    schema |= dict.fromkeys(("parent", "branch", *_RUN, "root", "run"), pl.String)
     schema["calendar_shift"] = pl.Int64
     return _with_numbers(pl.DataFrame(rows, schema=schema, orient="row"))
 
 
-def _row(found: dict[str, Any], simulation: str, lookups: dict[str, Lookup]) -> dict[str, Any]:
-    row = {**found, "simulation": found[simulation]}
+def _row(found: dict[str, Any], lookups: dict[str, Lookup]) -> dict[str, Any]:
+    row = dict(found)
     folder = found["path"].rpartition("/")[0]
     lookup = lookups.get(found["root"]) or Lookup.of([])
-    card, run = lookup.card(folder, found[simulation]), lookup.run(folder)
+    card, run = lookup.card(folder, found["simulation"]), lookup.run(folder)
     if run is not None:
         row |= {name: getattr(run, name) or None for name in _RUN} | {"title": run.title or None}
     if card is not None:

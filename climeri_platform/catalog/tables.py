@@ -21,6 +21,7 @@ __all__ = [
     "in_member_order",
     "mark_latest",
     "sort_files",
+    "standing",
     "version_number",
     "with_shared_columns",
 ]
@@ -121,12 +122,17 @@ def version_number(version: str = "version") -> pl.Expr:
     return (whole * 1000 + part).fill_null(-1)  # v23.0e < v23.1e
 
 
+def standing() -> pl.Expr:
+    """Return the expression that ranks the versions of a dataset: retracted ones below all others."""
+    return version_number() - pl.when(pl.col("retracted")).then(_RETRACTED).otherwise(0)
+
+
 def mark_latest(files: pl.DataFrame) -> pl.DataFrame:
     """Return the files with ``latest`` true for the newest version of each dataset.
 
     A retracted version is the newest only of datasets that have no other.
     """
-    number = version_number() - pl.when(pl.col("retracted")).then(_RETRACTED).otherwise(0)
+    number = standing()
     return files.with_columns(latest=number == number.max().over("dataset"))
 
 

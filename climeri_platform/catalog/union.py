@@ -2,7 +2,7 @@
 
 A catalog that lacks a facet or a value is emptied, and says so; only what none of them has is an
 error. A dataset that two stores hold (same family, key and version) counts once, in the store that
-comes first.
+comes first; of two versions in two stores only the newest does, unless versions were asked for.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from climeri_platform.catalog.asking import items_of, pattern_of, show, values_o
 from climeri_platform.catalog.explain import translate_value
 from climeri_platform.catalog.facets import facet_values, missing_values
 from climeri_platform.catalog.narrowing import Narrowing
+from climeri_platform.catalog.newest import newest_of_all
 from climeri_platform.catalog.vocabulary import COMMON, in_order
 from climeri_platform.core.errors import UnknownFacet, UnknownValue, nearest
 
@@ -70,10 +71,15 @@ class Located:
 
 
 def _holders(parts: Sequence[Located]) -> Iterator[list[Located]]:
-    """Yield the catalogs of each family, those of the first store first."""
+    """Yield the catalogs of each family, those of the first store first, with the newest of all."""
     ranked = sorted(parts, key=lambda each: each.family)  # stable: the order of stores stays
     for _, its in groupby(ranked, key=lambda each: each.family):
-        yield list(its)
+        found = list(its)
+        some = [n for n, each in enumerate(found) if not each.emptied]
+        newest = newest_of_all([found[n].view for n in some])
+        for n, view in zip(some, newest, strict=True):
+            found[n] = replace(found[n], view=view)
+        yield found
 
 
 def narrow_all(
@@ -294,7 +300,7 @@ def _table_of(part: Located) -> pl.DataFrame:
 
 
 def without_replicas(parts: Sequence[Located]) -> list[Located]:
-    """Return the catalogs, each without the datasets that an earlier store holds."""
+    """Return the catalogs, each without what an earlier store holds, or another has newer."""
     found = []
     for its in _holders(parts):
         for at, part in enumerate(its):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from climeri_platform.cli import history, night, own, refresh
+from climeri_platform.cli import history, lineage, night, own, refresh
 from climeri_platform.cli.questions import COMMANDS, JSON, STORE, parse_facets
 from climeri_platform.cli.reports import print_report
 from climeri_platform.cli.tables import size_of
@@ -27,6 +27,7 @@ def command() -> None:
 for _each in (
     *COMMANDS,
     *own.COMMANDS,
+    *lineage.COMMANDS,
     refresh.refresh,
     night.report,
     history.log,

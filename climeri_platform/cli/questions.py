@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from climeri_platform.selection import Catalogs, Selection
 
-__all__ = ["COMMANDS", "JSON", "STORE", "parse_facets"]
+__all__ = ["COMMANDS", "JSON", "STORE", "found_in", "narrowed", "parse_facets"]
 
 STORE = click.option(
     "--store", metavar="DIR", help="The folder of the catalogs [default: the setting `store`]."
@@ -60,15 +60,16 @@ def parse_facets(words: tuple[str, ...]) -> dict[str, list[Any]]:
 
 
 def _options(*first: Callable[..., Any]) -> Callable[..., Any]:
-    def narrowed(function: Callable[..., None]) -> Callable[..., None]:
+    def with_options(function: Callable[..., None]) -> Callable[..., None]:
         for option in reversed((*first, _FACETS, STORE, *_NARROWING, JSON)):
             function = option(function)
         return function
 
-    return narrowed
+    return with_options
 
 
-_narrowed = _options(_NAME)
+narrowed = _options(_NAME)
+"""Decorates a command that searches the catalog NAME, and prints JSON if asked."""
 _narrowed_anywhere = _options(_ANY_NAME)
 
 
@@ -88,10 +89,19 @@ def _asked(
     for name in ("period", "covers"):  # as a word beside the facets, too
         if name in what:
             how[name] = ",".join(map(str, what.pop(name)))
+    if "require_all_on" in what:
+        how["require_all_on"] = what.pop("require_all_on")
     return {"store": store, "snapshot": snapshot}, {**how, **what}
 
 
-def _found(name: str, facets: tuple[str, ...], **how: Any) -> Selection:
+def found_in(name: str, facets: tuple[str, ...], **how: Any) -> Selection:
+    """Return what a command's words and options ask of one catalog.
+
+    Raises
+    ------
+    NothingFound
+        If that is nothing.
+    """
     from climeri_platform.selection import open_catalog
 
     where, what = _asked(facets, **how)
@@ -124,8 +134,13 @@ def _print_json(value: object) -> None:
 
 
 @click.command("search")
+@click.option(
+    "--one-member-per-model", "one_member", is_flag=True, help="One model, one vote; wants NAME."
+)
 @_narrowed_anywhere
-def search(name: str | None, facets: tuple[str, ...], *, as_json: bool, **how: Any) -> None:
+def search(
+    name: str | None, facets: tuple[str, ...], *, one_member: bool, as_json: bool, **how: Any
+) -> None:
     """List the datasets of the catalog NAME that have these facets.
 
     Without NAME, those of every catalog that you have: the shared ones, your own, others that the
@@ -134,9 +149,12 @@ def search(name: str | None, facets: tuple[str, ...], *, as_json: bool, **how: A
     """
     if name is None or "=" in name:
         words = facets if name is None else (name, *facets)
+        if one_member:
+            raise UsageError("--one-member-per-model wants the NAME of one catalog")
         print_everywhere(_found_anywhere(words, **how), as_json=as_json)
         return
-    view = _found(name, facets, **how).view
+    found = found_in(name, facets, **how)
+    view = found.one_member_per_model().view if one_member else found.view
     if as_json:
         paths: dict[tuple[str, str | None, str], list[str]] = {}
         from climeri_platform.catalog.replicas import replicas_here
@@ -182,7 +200,7 @@ def facets_(name: str | None, facets: tuple[str, ...], *, as_json: bool, **how: 
         words = facets if name is None else (name, *facets)
         counts = _found_anywhere(words, **how).facets()
     else:
-        counts = _found(name, facets, **how).facets()
+        counts = found_in(name, facets, **how).facets()
     if as_json:
         _print_json(counts)
         return
@@ -193,12 +211,12 @@ def facets_(name: str | None, facets: tuple[str, ...], *, as_json: bool, **how: 
 
 @click.command("coverage")
 @click.option("--picture", metavar="FILE", help="Draw the matrix into a PNG, SVG or PDF.")
-@_narrowed
+@narrowed
 def coverage(
     name: str, facets: tuple[str, ...], *, picture: str | None, as_json: bool, **how: Any
 ) -> None:
     """Tell which model has which variable of which experiment: years, holes, members."""
-    found = _found(name, facets, **how).coverage()
+    found = found_in(name, facets, **how).coverage()
     if picture is not None:
         figure: Any = found.picture().figure
         try:
@@ -228,7 +246,7 @@ def coverage(
 @click.option("--variables", required=True, metavar="A,B", help="All of them are wanted.")
 @click.option("--members", default=1, show_default=True, help="The least number of members.")
 @click.option("--same-members", is_flag=True, help="The same members in every experiment.")
-@_narrowed
+@narrowed
 def complete(
     name: str,
     facets: tuple[str, ...],
@@ -241,7 +259,7 @@ def complete(
     **how: Any,
 ) -> None:
     """Tell which models have all of these variables in all of these experiments."""
-    told = _found(name, facets, **how).completeness(
+    told = found_in(name, facets, **how).completeness(
         experiments.split(","), variables.split(","), members, same_members=same_members
     )
     if as_json:
@@ -255,10 +273,10 @@ def complete(
 
 
 @click.command("cost")
-@_narrowed
+@narrowed
 def cost(name: str, facets: tuple[str, ...], *, as_json: bool, **how: Any) -> None:
     """Tell files and bytes of a search, and estimate chunks and memory."""
-    found = _found(name, facets, **how).cost()
+    found = found_in(name, facets, **how).cost()
     if as_json:
         _print_json(found.as_dict())
         return
@@ -268,10 +286,10 @@ def cost(name: str, facets: tuple[str, ...], *, as_json: bool, **how: Any) -> No
 
 @click.command("freeze")
 @click.option("--to", required=True, metavar="FILE", help="The JSON file to write.")
-@_narrowed
+@narrowed
 def freeze(name: str, facets: tuple[str, ...], *, to: str, as_json: bool, **how: Any) -> None:
     """Write exactly the files of a search into a small JSON file."""
-    found = _found(name, facets, **how)
+    found = found_in(name, facets, **how)
     path = found.freeze(to)
     price = found.cost()
     if as_json:

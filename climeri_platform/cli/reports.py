@@ -17,7 +17,7 @@ __all__ = ["print_report"]
 def print_report(report: BuildReport) -> None:
     """Print what a build did."""
     click.echo(
-        f"{report.family}: {report.found} NetCDF files found under {report.root}, "
+        f"{report.family}: {report.found} data files found under {report.root}, "
         f"{report.catalogued} catalogued ({report.datasets} datasets, {size_of(report.size)}), "
         f"{report.rejected} rejected, in {report.seconds:.1f} s"
     )

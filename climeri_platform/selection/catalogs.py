@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["Catalogs", "MissingCatalogWarning", "Trouble"]
 
 _Answer = TypeVar("_Answer")
+_OUTDONE = "another store has newer versions of what it has"
 _SHOWN = 8  # values of a facet in the HTML view
 
 
@@ -74,7 +75,8 @@ class Catalogs:
     """Datasets of all catalogs of all stores that the user has, chosen by the common facets.
 
     `search` narrows all of them alike, ``catalogs["CMIP6"]`` is the ordinary `Selection` of one.
-    Its length is the number of datasets; one that two stores hold counts once.
+    Its length is the number of datasets; one that two stores hold counts once, and of two versions
+    in two stores only the newest is there unless ``version`` is asked for.
 
     Attributes
     ----------
@@ -92,6 +94,7 @@ class Catalogs:
 
     def search(
         self,
+        /,
         *,
         period: str | None = None,
         covers: str | None = None,
@@ -243,7 +246,7 @@ class Catalogs:
         if len(self):
             return ""
         reasons = [
-            f"{name}: {part.emptied or part.view.why_empty()}"
+            f"{name}: {part.emptied or part.view.why_empty() or _OUTDONE}"
             for name, part in self._named().items()
         ]
         asked = ", ".join(self.asked)
@@ -277,8 +280,8 @@ class Catalogs:
         Returns
         -------
         Opened
-            Keys are ``catalog:key``; where two stores have another version of the same dataset,
-            the second is ``catalog:key@store``. The attributes ``climeri_catalog`` and
+            Keys are ``catalog:key``; where versions were asked for and two stores have another one
+            of the same dataset, the second is ``catalog:key@store``. The attributes ``climeri_catalog`` and
             ``climeri_store`` say where each is from.
 
         Raises

@@ -141,6 +141,7 @@ class Selection(Questions):
 
     def search(
         self,
+        /,
         *,
         period: str | None = None,
         covers: str | None = None,

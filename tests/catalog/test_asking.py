@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from climeri_platform.catalog import CatalogView, build_catalog
 from climeri_platform.catalog.asking import Period, items_of, pattern_of, show, values_of
+from climeri_platform.catalog.narrowing import covering, follows_expr, overlapping
 from climeri_platform.core.errors import StoreMissing, UnknownValue, UsageError
 from climeri_platform.core.timespan import follows
 
@@ -101,7 +103,9 @@ PERIODS = [
     ("1890/1955", 4, 3),
     ("1850/2014", 4, 3),
     ("2015/2100", 5, 5),
-    ("2101/", 2, 0),
+    ("2101/", 2, 2),  # piControl, to its own end
+    ("1900/", 7, 3),
+    ("/1900", 4, 3),
     ("/1849", 0, 0),
     ("2014-12/2015-01", 7, 2),
     ("20141215/20141220", 4, 4),
@@ -115,6 +119,47 @@ def test_periods(view, text, overlapping, covering):
     fixed = 1
     assert len(view.search(period=text)) == overlapping + fixed
     assert len(view.search(covers=text)) == covering + fixed
+
+
+@pytest.mark.parametrize(
+    ("end", "calendar", "text", "held"),
+    [
+        ("20141230", None, "1980-01-01/2014-12-31", True),  # of 360 days, for all that one knows
+        ("20141230", "360_day", "1980-01-01/2014-12-31", True),
+        ("20141230", "standard", "1980-01-01/2014-12-31", False),
+        ("20141230", "standard", "1980/2014", False),
+        ("20141230", "360_day", "1980/2014", True),
+        ("20141229", "360_day", "1980/2014", False),
+        ("20141229", None, "1980-01-01/2014-12-31", False),
+        ("20141229", None, "1980-01-01/2014-12-29", True),
+        ("20120228", None, "1980-01-01/2012-02-29", True),
+        ("20120228", "noleap", "1980-01-01/2012-02-29", True),
+        ("20120228", "standard", "1980-01-01/2012-02-29", False),
+        ("20120228", "noleap", "1980-01/2012-02", True),
+        ("20120229", "360_day", "1980-01/2012-02", False),
+        ("20120227", None, "1980-01/2012-02", False),
+        ("20120227", "standard", "1980/", True),
+        ("20120227", "standard", "/2012-02-27", True),
+        ("20120227", "standard", "/2012-02-28", False),
+    ],
+)
+def test_a_month_ends_where_its_calendar_says_and_nothing_bounds_an_open_side(
+    end, calendar, text, held
+):
+    files = pl.DataFrame(
+        {
+            "dataset": ["a"],
+            "version": ["v1"],
+            "root": ["r"],
+            "calendar": [calendar],
+            "start": [197501010000],
+            "end": [int(end) * 10_000 + 2359],
+        },
+        schema_overrides={"calendar": pl.String},
+    ).lazy()
+    datasets = files.drop("calendar")
+    kept = covering(Period.parse(text), datasets, files).apply(datasets).collect()
+    assert kept.height == held
 
 
 def test_a_dataset_is_never_cut(view):
@@ -137,11 +182,7 @@ def test_what_is_no_period(text):
 
 @given(st.data())
 @settings(max_examples=60, deadline=None)
-def test_periods_follow_the_files(tmp_path_factory, data):
-    import polars as pl
-
-    from climeri_platform.catalog.narrowing import covering, overlapping
-
+def test_periods_follow_the_files(data):
     years = st.integers(1900, 1930)
     spans = data.draw(
         st.lists(st.tuples(years, st.integers(0, 8)).map(lambda s: (s[0], s[0] + s[1])), min_size=1)
@@ -177,10 +218,6 @@ def test_periods_follow_the_files(tmp_path_factory, data):
     st.integers(0, 2359),
 )
 def test_the_rule_of_what_follows_is_one(moment, later, minute):
-    import polars as pl
-
-    from climeri_platform.catalog.narrowing import follows_expr
-
     year, month, day = moment
     end = (year * 10_000 + month * 100 + day) * 10_000 + minute
     start = ((year + later // 30) * 10_000 + (month + later % 2) * 100 + 1 + later % 28) * 10_000

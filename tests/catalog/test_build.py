@@ -7,9 +7,11 @@ import os
 import re
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from climeri_platform.catalog import CatalogView, build_catalog, open_snapshot
+from climeri_platform.catalog.tables import mark_latest
 from climeri_platform.core.errors import (
     RootUnusable,
     StoreMissing,
@@ -68,6 +70,33 @@ def test_paths_that_are_not_utf8_are_rejected_and_named(plant, tas, tmp_path):
     assert report.reasons == {"encoding": 1}
     rows = open_snapshot(tmp_path / "store").read("CMIP6", "rejected")
     assert rows["path"][0].endswith("caf\\xe9.nc")
+
+
+def test_minor_versions_are_in_order_and_one_is_the_newest(plant, tmp_path):
+    versions = ["v9.0", "v23.0e", "v23.1e"]
+    paths = [f"Grid_0.1deg_reg/tg_ens_mean_0.1deg_reg_{each}.nc" for each in versions]
+    build_catalog("E-OBS", plant(paths, root="E-OBS"), store=tmp_path / "store")
+    view = CatalogView.open("E-OBS", tmp_path / "store")
+    assert view.datasets["version"].to_list() == ["v23.1e"]
+    assert view.search(version="all").datasets["version"].to_list() == versions
+
+
+@pytest.mark.parametrize(
+    ("versions", "newest"),
+    [
+        ({"v23.0e": False, "v23.1e": False}, "v23.1e"),
+        ({"v23.0e": False, "v23.1e": True}, "v23.0e"),
+        ({"v1": False, "v20190101": False, "v20190102": False}, "v20190102"),
+        ({"v1": None, "v20190101": None, "v20190102": True}, "v20190101"),
+        ({"v1": False, "v20190101": True, "v20190102": True}, "v1"),
+        ({"v20190101": True, "v20190102": True}, "v20190102"),
+        ({"latest": False, "v20190102": True}, "latest"),
+    ],
+)
+def test_one_version_is_the_newest_and_retracted_ones_give_way(versions, newest):
+    rows = {"dataset": "a", "version": list(versions), "retracted": list(versions.values())}
+    marked = mark_latest(pl.DataFrame(rows, schema_overrides={"retracted": pl.Boolean}))
+    assert marked.filter("latest")["version"].to_list() == [newest]
 
 
 def test_versions_are_ordered_as_numbers(plant, tas, tmp_path):

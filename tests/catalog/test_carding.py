@@ -19,7 +19,13 @@ from climeri_platform.catalog.carding import (
 )
 from climeri_platform.catalog.cards import SimulationCard
 from climeri_platform.catalog.tables import files_schema
-from climeri_platform.core.errors import StoreDamaged, UnknownFacet, UnknownFamily, UsageError
+from climeri_platform.core.errors import (
+    StoreDamaged,
+    UnknownFacet,
+    UnknownFamily,
+    UnknownValue,
+    UsageError,
+)
 
 FILE = "IPSLCM6/PROD/clim/{job}/ATM/Analyse/TS_MO/{job}_20000101_20091231_1M_t2m.nc"
 CARD = "title: {job}\nmodel: {model}\nconfiguration: {kind}\nparameters: {{tau: {tau}}}\n"
@@ -153,6 +159,29 @@ def test_a_folder_of_cards_goes_by_the_name_of_the_simulation(runs, tmp_path):
         build_catalog("libIGCM", runs, store=tmp_path / "store", cards=tmp_path / "none")
 
 
+def test_a_card_by_name_is_refused_where_several_runs_have_that_name(plant, tmp_path):
+    name = "IPSLCM6/PROD/{}/J1/ATM/Output/MO/J1_20000101_20001231_1M_histmth.nc"
+    top = plant([name.format("historical"), name.format("piControl")], root="twice")
+    cards = tmp_path / "cards"
+    cards.mkdir()
+    (cards / "j.yaml").write_text("simulation: J1\ntitle: Whose?\n")
+    report = build_catalog("libIGCM", top, store=tmp_path / "store", cards=cards)
+    ((shown, reason),) = report.unreadable
+    assert shown == "J1"
+    assert "IPSLCM6/PROD/historical/J1, IPSLCM6/PROD/piControl/J1" in reason
+    table = open_catalog("libIGCM", store=tmp_path / "store").simulations()
+    assert table.select("simulation", "experiment", "card", "title").rows() == [
+        ("J1", "historical", "uncarded", None),
+        ("J1", "piControl", "uncarded", None),
+    ]
+
+
+def test_a_column_that_says_nothing_is_told_so(built):
+    with pytest.raises(UnknownValue) as refused:
+        open_catalog("libIGCM", store=built).search(version="v1")
+    assert refused.value.hint == "No dataset of it has a version."
+
+
 def test_roots_keep_their_cards_beside_one_another(built, plant, tmp_path):
     other = plant([FILE.format(job="Z9")], root="other")
     (other / "IPSLCM6/PROD/clim/Z9/simulation.yaml").write_text(
@@ -237,7 +266,7 @@ def test_the_pure_join_keeps_rows_and_order():
     assert completed(pl.DataFrame(schema=files_schema(cmip)), cmip).columns == list(
         files_schema(cmip)
     )
-    assert find_cards(cmip, None, "r", ["a/b.nc"]).cards == []
+    assert find_cards(cmip, None, "r", pl.DataFrame({"path": ["a/b.nc"]})).cards == []
 
 
 def test_cards_stay_where_nobody_could_look_this_time(built):

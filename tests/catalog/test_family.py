@@ -26,7 +26,7 @@ CMIP6 = "activity_id institution_id source_id experiment_id member_id table_id v
 CMIP5 = "product institute model experiment frequency realm table ensemble variable version"
 CORDEX = "product domain institute driving_model experiment ensemble rcm_model rcm_version frequency variable version"
 OBS = "institution_id source_id frequency variable_id variant_label grid_label version"
-IGCM = "institution realm tag_name space_name experiment_name job_name component product product_frequency frequency"
+IGCM = "institution realm tag_name space_name experiment_name job_name component product product_frequency file_frequency frequency"
 
 GOOD = [
     # CMIP6 DRS; the roots of ESPRI, TGCC and CERFACS above it
@@ -265,7 +265,7 @@ GOOD = [
         ),
         facets(
             IGCM + " stream",
-            "IPSL atmos IPSLCM6 PROD piControl CM6.0.1-LR-pi_02 ATM Output MO mon histmth",
+            "IPSL atmos IPSLCM6 PROD piControl CM6.0.1-LR-pi_02 ATM Output MO 1M mon histmth",
         ),
         "18500101_18500131",
     ),
@@ -277,7 +277,7 @@ GOOD = [
         ),
         facets(
             IGCM + " native_variable variable",
-            "IPSL ocean IPSLCM5A PROD piControl piControl2 OCE Analyse TS_MO mon zomsfatl zomsfatl",
+            "IPSL ocean IPSLCM5A PROD piControl piControl2 OCE Analyse TS_MO 1M mon zomsfatl zomsfatl",
         ),
         "18000101_27991231",
     ),
@@ -289,7 +289,7 @@ GOOD = [
         ),
         facets(
             IGCM + " stream",
-            "IPSL atmos IPSLCM5A PROD midHolocene MH.run-1_SE_x ATM Analyse SE_100Y monClim histmth",
+            "IPSL atmos IPSLCM5A PROD midHolocene MH.run-1_SE_x ATM Analyse SE_100Y 1M monClim histmth",
         ),
         "4750_4849",
     ),
@@ -298,7 +298,7 @@ GOOD = [
         "IPSLCM6/DEVT/historical/run/SRF/Output/DA/run_19000101_19001231_1D_sechiba_history.nc",
         facets(
             IGCM + " stream",
-            "IPSL land IPSLCM6 DEVT historical run SRF Output DA day sechiba_history",
+            "IPSL land IPSLCM6 DEVT historical run SRF Output DA 1D day sechiba_history",
         ),
         "19000101_19001231",
     ),
@@ -310,15 +310,59 @@ GOOD = [
         ),
         facets(
             IGCM + " ensemble_name ensemble_date native_variable variable",
-            "IPSL atmos IPSLCM5A PROD decadal DEC_19601231_r1 ATM Analyse TS_DA day DEC 19601231 t2m_max tasmax",
+            "IPSL atmos IPSLCM5A PROD decadal DEC_19601231_r1 ATM Analyse TS_DA 1D day DEC 19601231 t2m_max tasmax",
         ),
         "19610101_19701231",
     ),
     (
         "libIGCM",
         "LMDZOR/TEST/clim/job/ATM/Output/HF/job_70000101_70001231_HF_histhfNMC.nc",
-        facets(IGCM + " stream", "IPSL atmos LMDZOR TEST clim job ATM Output HF subday histhfNMC"),
+        facets(
+            IGCM + " stream", "IPSL atmos LMDZOR TEST clim job ATM Output HF HF subday histhfNMC"
+        ),
         "70000101_70001231",
+    ),
+    # the file's own frequency holds, a stream of any name stays one, means over any years are some
+    *(
+        (
+            "libIGCM",
+            f"IPSLCM6/PROD/pi/job/ATM/{place}/job_{name}",
+            facets(f"{IGCM} {what}", f"IPSL atmos IPSLCM6 PROD pi job ATM {values}"),
+            time,
+        )
+        for place, name, what, values, time in [
+            *(
+                (
+                    "Analyse/TS_HF",
+                    f"18500101_18591231_{own}_precip.nc",
+                    "native_variable variable",
+                    f"Analyse TS_HF {own} {frequency} precip pr",
+                    "18500101_18591231",
+                )
+                for own, frequency in (("3H", "3hr"), ("6H", "6hr"), ("HF", "subday"))
+            ),
+            (
+                "Output/MO",
+                "18500101_18500131_1D_histday.nc",
+                "stream",
+                "Output MO 1D day histday",
+                "18500101_18500131",
+            ),
+            (
+                "Output/MO",
+                "18500101_18500131_1M_mine_t2m.nc",
+                "stream",
+                "Output MO 1M mon mine_t2m",
+                "18500101_18500131",
+            ),
+            (
+                "Analyse/SE_30Y",
+                "SE_1850_1879_1M_other.nc",
+                "stream",
+                "Analyse SE_30Y 1M monClim other",
+                "1850_1879",
+            ),
+        ]
     ),
 ]
 

@@ -126,6 +126,35 @@ def test_each_run_is_catalogued_or_told(planted, tmp_path, root):
         assert path.startswith(str(tmp_path / "store"))
 
 
+def test_runs_of_one_job_name_get_each_its_own_card(plant, tmp_path):
+    runs = {}
+    for name, calendar in (("historical", "leap"), ("piControl", "360d")):
+        plant([FILE.format(tag="IPSLCM6", exp=name, job="J1")], root="store")
+        runs[name] = {
+            "JobName": "J1",
+            "TagName": "IPSLCM6",
+            "SpaceName": "PROD",
+            "ExperimentName": name,
+            "LongName": f"title of {name}",
+            "ModelName": f"M-{name}",
+            "CalendarType": calendar,
+        }
+    path = tmp_path / "runs.json"
+    path.write_text(json.dumps(runs))
+    told, _ = import_runs(path, [str(tmp_path / "store")], store=tmp_path / "own")
+    assert [each.problem for each in told] == ["", ""]
+    found = open_catalog("libIGCM", store=tmp_path / "own")
+    table = found.simulations()
+    assert table.select("simulation", "title", "model", "experiment", "datasets").rows() == [
+        ("J1", f"title of {each}", f"M-{each}", each, 1) for each in runs
+    ]
+    assert table["run"].to_list() == [f"IPSLCM6/PROD/{each}/J1" for each in runs]
+    assert dict(found.view.files("experiment", "calendar").rows()) == {
+        "historical": "standard",
+        "piControl": "360_day",
+    }
+
+
 def test_importing_again_replaces(planted, tmp_path):
     roots = [f"{tmp_path}/store/{{TGCC_User}}"]
     for _ in range(2):

@@ -93,7 +93,7 @@ def load_family_path(path):
 def test_the_command_line_takes_the_path(mine, plant, tmp_path, capsys):
     root = plant(["A1/day/sst_A1_200001-200012.nc"], root="runs")
     assert run(["catalog", "build", str(mine), str(root), "--store", str(tmp_path / "s")]) == 0
-    assert "Oasis: 1 NetCDF files found" in capsys.readouterr().out
+    assert "Oasis: 1 data files found" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def run(capsys):
 def test_build_and_list(run, root, tmp_path):
     code, out, err = run("build", "CMIP6", root, "--store", tmp_path / "s", "--root-id", "here")
     assert (code, err) == (0, "")
-    assert "3 NetCDF files found" in out
+    assert "3 data files found" in out
     assert "2 catalogued (2 datasets, 2 B), 1 rejected" in out
     assert "rejected, directory: 1" in out
     assert "caf\\xe9.nc: dangling link" in out

@@ -48,7 +48,7 @@ def test_add_says_what_it_guessed(run, own, tmp_path):
     code, out, err = run("catalog", "add", root)
     assert code == 0
     assert err.startswith("guessed: 1 of 1 sampled files follow CMIP6")
-    assert f"CMIP6: 1 NetCDF files found under {root}" in out
+    assert f"CMIP6: 1 data files found under {root}" in out
     assert str(own) in out
     code, out, err = run("catalog", "add", root, "--json")
     told = json.loads(out)

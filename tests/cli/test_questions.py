@@ -78,6 +78,10 @@ def test_search(run, words, count):
         (["variable=~("], 2, "~( is no regular expression"),
         (["--period", "yesterday"], 2, "no period"),
         (["--require-all-on", "modle"], 2, "Did you mean model"),
+        (["self=1"], 2, "no facet 'self'"),
+        (["require_all_on=modle"], 2, "Did you mean model"),
+        (["period=yesterday"], 2, "no period"),
+        (["covers=~x"], 2, "no period"),
         (["--snapshot", "20200101T000000Z"], 5, "keeps no snapshot"),
         (["experiment=ssp585", "--period", "1900"], 3, "without period=1900 there are 1 datasets"),
         (["experiment=ssp126,historical", "variable=tas,tasmax", "--require-all-on", "model"], 3, "source_id"),
@@ -127,6 +131,48 @@ def test_complete(run):
     assert [row["complete"] for row in json.loads(out)] == [False, False]
     assert run("complete", "CMIP6", *wanted, "--members", 0)[0] == 2
     assert run("complete", "CMIP6")[0] == 2
+
+
+def test_lineage(run):
+    asked = ("lineage", "CMIP6", "variable=tas", "--of", "history", "--experiment", "ssp585")
+    key = "CMIP.IPSL.IPSL-CM6A-LR.{}.r1i1p1f1.Amon.tas.gr"
+    code, out, err = run(*asked, "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == [
+        {"dataset": key.format("ssp585"), "partner": key.format("historical"), "reason": None}
+    ]
+    code, out, err = run(*asked)
+    assert out.split() == [key.format("ssp585"), key.format("historical")]
+    assert "1 pairs, 0 datasets without" in err
+    code, out, err = run("lineage", "CMIP6", "--of", "control", "--experiment", "ssp126", "--json")
+    assert code == 0
+    pairs = {row["dataset"]: row["partner"] for row in json.loads(out)}
+    assert pairs[key.format("ssp585")] == key.format("ssp126")
+    for words, code, said in (
+        (["--of", "history"], 2, "wants a scenario"),
+        (["--of", "driving-gcm", "--experiment", "ssp585"], 2, "takes no --experiment"),
+        (["--of", "driving-gcm"], 2, "no driving models"),
+        (["--of", "parent"], 2, "--of"),
+        (["--of", "control", "--experiment", "pi*"], 2, "'pi*'"),
+    ):
+        got, out, err = run("lineage", "CMIP6", *words)
+        assert (got, out) == (code, ""), err
+        assert said in err
+
+
+def test_one_member_per_model(run, root, tmp_path):
+    path = root / PATH.format(
+        model="IPSL-CM6A-LR", exp="historical", variable="tas", span="185001-201412"
+    ).replace("r1i1p1f1", "r2i1p1f1")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    build_catalog("CMIP6", root, store=tmp_path / "store", root_id="main")
+    words = ("variable=tas", "experiment=historical", "--json")
+    assert len(json.loads(run("search", "CMIP6", *words)[1])["datasets"]) == 3
+    code, out, _ = run("search", "CMIP6", *words, "--one-member-per-model")
+    members = [each["member_id"] for each in json.loads(out)["datasets"]]
+    assert (code, members) == (0, ["r1i1p1f1", "r1i1p1f1"])
+    assert run("search", "--one-member-per-model", *words)[0] == 2
 
 
 def test_cost(run):

@@ -30,7 +30,7 @@ WORDS = {
     },
     "CORDEX": {
         "product": ["output", "output1"],
-        "domain": ["EUR-11", "AFR-44i", "WAS-22"],
+        "domain": ["EUR-11", "AFR-44i", "WAS-22", "ALP-3"],
         "ensemble": ["r1i1p1", "r0i0p0"],
         "frequency": ["mon", "day", "sem", "fx"],
         "version": ["v1", "v20140301", "latest", None],
@@ -47,9 +47,8 @@ WORDS = {
         "experiment_name": ["piControl", "MH_6k"],
         "job_name": ["CM61-LR-pi_02", "run.1_SE", "piControl2"],
         "component": ["ATM", "OCE", "SRF"],
-        "product": ["Output", "Analyse"],
-        "product_frequency": ["MO", "TS_MO", "DA", "SE_50Y"],
-        "file_frequency": ["1M", "1D", "HF"],
+        "product_frequency": ["MO", "DA", "HF", "TS_MO", "TS_HF", "SE", "SE_30Y"],
+        "file_frequency": ["1M", "1D", "3H", "6H", "HF"],
     },
 }
 CMIP6_WORDS = WORDS["CMIP6"]
@@ -92,7 +91,7 @@ WORDS |= {
         "version": ["v20160830", "latest"],
     },
     "ReferenceDatasets": {
-        "period": ["mo", "day"],
+        "step": ["mo", "day"],
         "product": ["ERAI", "GPCP-1DD"],
         "obs_type": ["reanalysis", "observations", None],
     },
@@ -229,14 +228,13 @@ def test_a_path_that_was_written_is_parsed_back(family, data):
 def test_libigcm_paths_are_parsed_back(data):
     rules = load_family("libIGCM")
     facets = {name: data.draw(st.sampled_from(words)) for name, words in WORDS["libIGCM"].items()}
-    what = data.draw(st.sampled_from(["stream", "native_variable"]))
-    facets[what] = data.draw(
-        st.sampled_from(
-            ["histmth", "grid_T", "sechiba_history"]
-            if what == "stream"
-            else ["t2m", "t2m_max", "zomsfatl"]
-        )
-    )
+    # Output and means are of whole streams, time series of one variable
+    series = facets["product_frequency"].startswith("TS_")
+    facets["product"] = "Analyse" if facets["product_frequency"][:2] in ("TS", "SE") else "Output"
+    what = "native_variable" if series else "stream"
+    variables = ["t2m", "t2m_max", "zomsfatl"]
+    streams = ["histmth", "grid_T", "sechiba_history", "mine", "t2m"]
+    facets[what] = data.draw(st.sampled_from(variables if series else streams))
     if data.draw(st.booleans()):
         facets |= {"ensemble_name": "DEC.v2", "ensemble_date": "19601231"}
         assume("." not in facets["job_name"])
@@ -248,9 +246,10 @@ def test_libigcm_paths_are_parsed_back(data):
     parsed = rules.parse_name(name, rules.parse_directory(("IGCM_OUT", *parts)))
     long = name.removesuffix(written.rsplit("/", 1)[1]) + facets["job_name"]
     expected = {**facets, "job_name": long}
-    made = {*rules.derived, *rules.constants, "frequency"}
+    made = {*rules.derived, *rules.constants, "frequency", "seasonal"}
     assert {k: v for k, v in parsed.facets.items() if v and k not in made} == expected
-    assert parsed.facets.get("frequency") == rules.frequency.of.get(facets["product_frequency"])
+    its = "SE" if facets["product_frequency"].startswith("SE") else facets["file_frequency"]
+    assert parsed.facets["frequency"] == rules.frequency.of[its]
     assert parsed.facets["realm"] == rules.derived["realm"].of[facets["component"]]
     if what == "native_variable" and facets["component"] == "ATM":
         cmip = {"t2m": "tas", "t2m_max": "tasmax", "zomsfatl": "zomsfatl"}

@@ -371,12 +371,38 @@ def test_what_several_stores_hold_is_the_union_of_what_each_holds(tmp_path_facto
         patch.setenv("CLIMERI_STORES", places)
         found = open_catalog()
     table = found.datasets
-    assert len(found) == table.height == len(set().union(*newest))
-    first = {pair: n for n, pairs in reversed(list(enumerate(newest))) for pair in pairs}
+    best = {
+        (exp, max(v for e, v in set().union(*held) if e == exp)) for exp, _ in set().union(*held)
+    }
+    assert len(found) == table.height == len(best)
+    first = {pair: n for n, pairs in reversed(list(enumerate(newest))) for pair in pairs & best}
     assert {
         (row["experiment"], row["version"]): row["store"] for row in table.iter_rows(named=True)
     } == {pair: f"s{n}" for pair, n in first.items()}
-    replicas = sum(map(len, newest)) - len(first)
+    replicas = sum(len(pairs & best) for pairs in newest) - len(first)
     assert table["replicas"].list.len().sum() == replicas
     counts = found.facets("experiment")["experiment"]
     assert counts == dict(table["experiment"].value_counts().rows())
+    assert len(found.search(version="all")) == len(set().union(*held))
+
+
+def test_the_newest_version_is_that_of_all_stores_unless_one_is_asked_for(tmp_path, monkeypatch):
+    for name, version in (("shared", "v20180101"), ("own", "v20200101")):
+        path = tmp_path / name / "CMIP6" / FILE.format(exp="a", version=version)
+        path.parent.mkdir(parents=True)
+        # the newer one is shorter
+        years = {"own": "190001-201412"}.get(name, "185001-201412")
+        path.with_name(path.name.replace("185001-201412", years)).write_bytes(b"x")
+        build_catalog("CMIP6", tmp_path / name / "CMIP6", store=tmp_path / f"s-{name}")
+    monkeypatch.setenv("CLIMERI_STORE", str(tmp_path / "s-shared"))
+    monkeypatch.setenv("CLIMERI_OWN_STORE", str(tmp_path / "s-own"))
+    found = open_catalog()
+    assert found.datasets["version"].to_list() == ["v20200101"]
+    assert len(found) == 1
+    assert found.facets("version") == {"version": {"v20200101": 1}}
+    # as in one store: an older version does not stand in for what the newest lacks
+    assert len(found.search(covers="1850/1900")) == 0
+    assert "shared:CMIP6: another store has newer" in found.search(covers="1850/1900").why_empty()
+    assert found.search(version="all").datasets["version"].to_list() == ["v20180101", "v20200101"]
+    asked = found.search(version="v20180101", covers="1850/1900")
+    assert asked.datasets.select("store", "version").rows() == [("shared", "v20180101")]
