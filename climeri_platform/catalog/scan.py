@@ -112,18 +112,13 @@ class Difference:
         """How many files follow the rules."""
         return self.fresh.height + len(self.kept)
 
-    def paths(self) -> Iterator[str]:
-        """Yield the paths of all files, a piece at a time."""
-        yield from self.fresh["path"]
-        if self.known is not None:
-            for piece in rows_at(self.known.select("path"), self.kept):
-                yield from piece["path"]
-
     def look_for_cards(
         self, place: Path, *, folder: str | os.PathLike[str] | None, look: bool
     ) -> None:
         """Look for simulation cards, as `find_cards` does; those that are wrong are not readable."""
-        told = find_cards(self.rules, place, self.root_id, self.paths(), folder=folder, look=look)
+        # only models' own runs have cards, and their trees are not the large ones
+        files = self.whole().files if self.rules.cards else self.fresh
+        told = find_cards(self.rules, place, self.root_id, files, folder=folder, look=look)
         self.cards = told.cards
         self.skipped.unreadable += told.problems
 
