@@ -181,13 +181,18 @@ def search(
             }
         )
         return
+    from climeri_platform.catalog.embargo import embargoes
+
+    until = embargoes(view)
     rows = view.describe()
     width = max(len(row["dataset"]) for row in rows)
     for row in rows:
         version = row["version"] or "-"
+        day = until.get((row["dataset"], row["version"], row["root"]))
+        embargo = f"  embargo until {day}" if day is not None else ""
         click.echo(
             f"{row['dataset']:{width}}  {version:10} {span_text(row):13} "
-            f"{row['files']:4} files {size_of(row['size']):>9}{uncarded(row)}"
+            f"{row['files']:4} files {size_of(row['size']):>9}{uncarded(row)}{embargo}"
         )
     click.echo(f"{len(view)} datasets, snapshot {view.snapshot.name}", err=True)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from climeri_platform.access import DatasetFiles
 from climeri_platform.access.periods import HOLE, RETRACTED, not_covered
+from climeri_platform.catalog.embargo import embargoes
 from climeri_platform.catalog.replicas import choose, not_here, replicas_here
 from climeri_platform.core.errors import OnTape
 
@@ -44,6 +45,11 @@ def files_to_open(view: CatalogView, *, recall: bool) -> list[DatasetFiles]:
     columns += [name for name in ("online", "stale", "retracted", "contradiction") if name in known]
     files = view.files(*columns)
     marks = _marks(files)
+    for place, day in embargoes(view).items():
+        marks[place] = (
+            f"its card says that it is under embargo until {day}",
+            *marks.get(place, ()),
+        )
     groups = _grouped(files)
     chosen = choose(files, replicas)
     versions: dict[str, int] = {}

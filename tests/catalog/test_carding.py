@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import polars as pl
 import pytest
@@ -18,7 +19,9 @@ from climeri_platform.catalog.carding import (
     stored_cards,
 )
 from climeri_platform.catalog.cards import SimulationCard
+from climeri_platform.catalog.embargo import embargoes
 from climeri_platform.catalog.tables import files_schema
+from climeri_platform.cli import front
 from climeri_platform.core.errors import (
     StoreDamaged,
     UnknownFacet,
@@ -26,6 +29,7 @@ from climeri_platform.core.errors import (
     UnknownValue,
     UsageError,
 )
+from climeri_platform.selection.reading import files_to_open
 
 FILE = "IPSLCM6/PROD/clim/{job}/ATM/Analyse/TS_MO/{job}_20000101_20091231_1M_t2m.nc"
 CARD = "title: {job}\nmodel: {model}\nconfiguration: {kind}\nparameters: {{tau: {tau}}}\n"
@@ -174,6 +178,28 @@ def test_a_card_by_name_is_refused_where_several_runs_have_that_name(plant, tmp_
         ("J1", "historical", "uncarded", None),
         ("J1", "piControl", "uncarded", None),
     ]
+
+
+def test_an_embargo_is_told_until_its_day(runs, tmp_path, capsys):
+    card = next(runs.rglob("T0/simulation.yaml"))
+    card.write_text(card.read_text() + "embargo: 2999-01-31\n")
+    over = next(runs.rglob("T1/simulation.yaml"))
+    over.write_text(over.read_text() + "embargo: 2001-01-31\n")
+    store = tmp_path / "store"
+    build_catalog("libIGCM", runs, store=store)
+    view = CatalogView.open("libIGCM", store)
+    ((key, _, _),) = embargoes(view)
+    assert ".T0." in key
+    assert len(embargoes(view, date(2000, 1, 1))) == 2
+    assert embargoes(view, date(2999, 1, 31)) == {}
+    assert front.run(["catalog", "search", "libIGCM", "--store", str(store)]) == 0
+    told = [each for each in capsys.readouterr().out.splitlines() if "embargo" in each]
+    assert len(told) == 1
+    assert told[0].startswith(key)
+    assert told[0].endswith("embargo until 2999-01-31")
+    notes = {each.key: each.notes for each in files_to_open(view, recall=False)}
+    assert notes[key] == ("its card says that it is under embargo until 2999-01-31",)
+    assert sum(map(len, notes.values())) == 1
 
 
 def test_a_column_that_says_nothing_is_told_so(built):

@@ -29,9 +29,9 @@ def test_native_runs_by_frequency_and_simulation(opened):
     assert found.coverage().table.select(columns).rows() == [
         ("day", False, 1, 1, 5, ""),
         ("mon", False, 3, 1, 50, ""),
-        (None, True, 1, 1, None, ""),
+        ("monClim", True, 1, 1, None, ""),
     ]
-    assert [key.split(".")[-2] for key in found.search(covers="1851/1853").keys] == [
+    assert [key.split(".")[-3] for key in found.search(covers="1851/1853").keys] == [
         "TS_DA",
         *["TS_MO"] * 3,
     ]

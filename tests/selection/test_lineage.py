@@ -132,10 +132,10 @@ def test_native_runs_have_controls_and_histories(opened, family):
     if family == "libIGCM":
         found = opened(family, [igcm("h1"), igcm("p1", "piControl"), igcm("s1", "ssp585")])
         assert [pair[1] for pair in found.search(simulation="h1").control().keys] == [
-            "IPSLCM6.PROD.piControl.p1.ATM.Analyse.TS_MO.t2m"
+            "IPSLCM6.PROD.piControl.p1.ATM.Analyse.TS_MO.1M.t2m"
         ]
         assert [pair[1] for pair in found.search(simulation="s1").history_with("ssp585").keys] == [
-            "IPSLCM6.PROD.historical.h1.ATM.Analyse.TS_MO.t2m"
+            "IPSLCM6.PROD.historical.h1.ATM.Analyse.TS_MO.1M.t2m"
         ]
     else:
         found = opened(family, [f"{e}/A/{e}PL200001-200012.nc" for e in ("AAD50", "AAD51")])
