@@ -28,7 +28,6 @@ INTAKE = {
 OPTIONS = [
     "--universal",  # numpy, scipy and zarr differ from Python 3.12 on
     "--generate-hashes",
-    "--no-emit-index-url",
     "--no-header",
     "--quiet",
     "--python-version=3.11",
