@@ -8,20 +8,17 @@ docs/reference/speed.md.
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import json
 import os
-import platform
-import re
 import subprocess
 import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+from page import measured_on, show
+
 CHECKOUT = Path(__file__).resolve().parent.parent
-PAGE = CHECKOUT / "docs" / "reference" / "speed.md"
-BLOCK = re.compile(r"(<!-- measured: headers -->\n).*?(<!-- end measured -->)", re.DOTALL)
 START = """
 import json, os, resource, sys, time
 from climeri_platform.catalog.header_names import ATTRIBUTES
@@ -133,11 +130,9 @@ def main() -> None:
     best = {name: min(each, key=lambda run: run["seconds"]) for name, each in runs.items()}
     assert len({run["read"] for run in best.values()}) == 1, "they do not read the same"
     bare = next(iter(best.values()))
-    today, load = dt.datetime.now(dt.UTC).date().isoformat(), os.getloadavg()[0]
-    machine = f"{os.cpu_count()} cores shared with other work (load {load:.1f})"
-    versions = f"Python {platform.python_version()}, netCDF4 {version('netCDF4')}"
+    versions = f"netCDF4 {version('netCDF4')}"
     lines = [
-        f"{today}, {machine}, {versions}; {len(found)} files,",
+        f"{measured_on()}, {versions}; {len(found)} files,",
         f"each read {arguments.times} times; measured again by `python benchmarks/headers.py`.",
         "",
         "| what | files/s | of the bare loop | CPU a file | memory of a process |",
@@ -147,11 +142,7 @@ def main() -> None:
         rate, ratio = run["files"] / run["seconds"], bare["seconds"] / run["seconds"]
         cpu = run["cpu"] / run["files"] * 1000
         lines.append(f"| {name} | {rate:.0f} | {ratio:.2f} | {cpu:.2f} ms | {run['rss']:.0f} MB |")
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if not arguments.print_only:
-        page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(BLOCK.sub(lambda m: m[1] + text + m[2], page), encoding="utf-8")
+    show("headers", lines, print_only=arguments.print_only)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ import argparse
 import datetime as dt
 import json
 import os
-import platform
-import re
 import shutil
 import subprocess
 import sys
@@ -20,9 +18,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
+from page import measured_on, show
 
-PAGE = Path(__file__).parents[1] / "docs" / "reference" / "speed.md"
-BLOCK = re.compile(r"(<!-- measured: scan -->\n).*?(<!-- end measured -->)", re.DOTALL)
 MODELS, FILES_OF_A_DATASET = 50, 4
 DELAY = 0.002  # seconds, of each metadata call of a network file system
 
@@ -272,10 +269,8 @@ def main() -> None:
             table += far(folder, arguments.far)
         if arguments.rows:
             table += lists(folder, int(arguments.rows * 1e6))
-    today, load = dt.datetime.now(dt.UTC).date().isoformat(), os.getloadavg()[0]
-    machine = f"{os.cpu_count()} cores shared with other work (load {load:.1f})"
     lines = [
-        f"{today}, {machine}, Python {platform.python_version()}, polars {version('polars')}; measured",
+        f"{measured_on()}, polars {version('polars')}; measured",
         "again by `python benchmarks/scan.py`. The ratio is to the line it is compared with: the rate of",
         "`find`, the time of ecgtools, one walker.",
         "",
@@ -283,11 +278,7 @@ def main() -> None:
         "|---|---|---|---|---|",
         *(f"| {' | '.join(each)} |" for each in table),
     ]
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if not arguments.print_only:
-        page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(BLOCK.sub(lambda m: m[1] + text + m[2], page), encoding="utf-8")
+    show("scan", lines, print_only=arguments.print_only)
 
 
 if __name__ == "__main__":

@@ -7,24 +7,20 @@ docs/reference/speed.md.
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import json
-import os
-import platform
-import re
 import subprocess
 import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+from page import measured_on, show
+
 from climeri_platform.catalog import open_snapshot
 from climeri_platform.catalog.facets import FACETS_TABLE
 from climeri_platform.testing.scale import scale_store
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-PAGE = CHECKOUT / "docs" / "reference" / "speed.md"
-BLOCK = re.compile(r"(<!-- measured: search -->\n).*?(<!-- end measured -->)", re.DOTALL)
 QUESTION = (
     'dict(source_id="MODEL-07", experiment_id=["historical", "ssp585"], variable_id=["tas", "pr"])'
 )
@@ -170,21 +166,15 @@ def main() -> None:
                 scale_store(store, int(millions * 1_000_000))
             table += rows_of(int(millions * 1_000_000), store, arguments.repeat)
     versions = ", ".join(f"{each} {version(each)}" for each in ("polars", "intake-esm"))
-    today, load = dt.datetime.now(dt.UTC).date().isoformat(), os.getloadavg()[0]
-    machine = f"{os.cpu_count()} cores shared with other work (load {load:.1f})"
     lines = [
-        f"{today}, {machine}, Python {platform.python_version()}, {versions}; measured again by",
+        f"{measured_on()}, {versions}; measured again by",
         "`python benchmarks/search.py`.",
         "",
         "| rows | what | ours | intake-esm | ratio |",
         "|---|---|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in table),
     ]
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if not arguments.print_only:
-        page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(BLOCK.sub(lambda m: m[1] + text + m[2], page), encoding="utf-8")
+    show("search", lines, print_only=arguments.print_only)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from climeri_platform.cli import history, lineage, night, own, refresh
+from climeri_platform.cli.progress import counting
 from climeri_platform.cli.questions import COMMANDS, JSON, STORE, parse_facets
 from climeri_platform.cli.reports import print_report
 from climeri_platform.cli.tables import size_of
@@ -64,15 +65,9 @@ def build(
 
     FAMILY is an archive family, or the path of a YAML file of one's own.
     """
-    from tqdm import tqdm
-
     from climeri_platform.catalog import build_catalog
 
-    with tqdm(desc=f"{family}: files", unit="", delay=2, leave=False) as bar:
-
-        def follow(seen: int) -> None:
-            bar.update(seen - bar.n)
-
+    with counting(f"{family}: files") as follow:
         report = build_catalog(
             family,
             root,

@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from climeri_platform.cli.hub import make_settings, show, tell, waiting_bar, warn_root
+from climeri_platform.cli.progress import counting
 from climeri_platform.core.errors import HubFailed
 from climeri_platform.core.settings import setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from climeri_platform.hub import Rehearsal, RunningHub
     from climeri_platform.testing import ArchiveSummary
 
 __all__ = ["command"]
-
-BAR_AFTER = 2.0  # seconds; a shorter step needs no bar
-
-
-@contextmanager
-def _bar(title: str, unit: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a progress bar on a terminal once a step takes long; nothing in a log file."""
-    from tqdm import tqdm
-
-    with tqdm(desc=title, unit=unit, delay=BAR_AFTER, disable=None, leave=False) as bar:
-
-        def follow(done: int, total: int | None) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield follow
 
 
 def _look_ahead(port: int) -> None:
@@ -52,7 +34,7 @@ def _archive(folder: Path, size: str, *, replace: bool) -> ArchiveSummary:
     from climeri_platform.testing import build_archive
 
     tell(f"demonstration archive, size {size}, in {folder}")
-    with _bar("archive", " parts") as follow:
+    with counting("archive", " parts") as follow:
 
         def progress(step: str, done: int, total: int) -> None:  # noqa: ARG001 - the interface of build_archive
             follow(done, total)
@@ -75,7 +57,7 @@ def _catalogs(archive: Path, store: Path) -> str:
     tell(f"catalogs in {store}")
     counts = []
     for family, root in ARCHIVE_ROOTS.items():
-        with _bar(family, " files") as follow:
+        with counting(family, " files") as follow:
             report = build_catalog(
                 family,
                 archive / root,
@@ -102,7 +84,7 @@ def _rehearse(hub: RunningHub) -> Rehearsal:
 
     if not hub.first_notebook:
         raise HubFailed("there is no curated notebook to run")
-    with _bar("cells", " cells") as follow:
+    with counting("cells", " cells") as follow:
         return rehearse(
             hub.address,
             hub.run.users[0],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from climeri_platform.cli.progress import BAR_AFTER
 from climeri_platform.core.errors import StoreMissing, UsageError
 from climeri_platform.core.settings import setting
 
@@ -33,7 +34,7 @@ def waiting_bar() -> Bar[NoReturn]:
     from tqdm import tqdm
 
     return tqdm(
-        desc="waiting for the hub", delay=2, disable=None, leave=False,
+        desc="waiting for the hub", delay=BAR_AFTER, disable=None, leave=False,
         bar_format="{desc}: {elapsed}",
     )  # fmt: skip
 

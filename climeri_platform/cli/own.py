@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from climeri_platform.cli.progress import counting
 from climeri_platform.cli.questions import JSON
 from climeri_platform.cli.reports import print_report
 
@@ -40,15 +41,9 @@ def add(
 
     Searches without a name find it beside the shared catalogs. Run it again to renew it.
     """
-    from tqdm import tqdm
-
     from climeri_platform.catalog.own import add_catalog
 
-    with tqdm(desc=f"{root}: files", unit="", delay=2, leave=False) as bar:
-
-        def follow(seen: int) -> None:
-            bar.update(seen - bar.n)
-
+    with counting(f"{root}: files") as follow:
         report, guess = add_catalog(
             root,
             family=family,

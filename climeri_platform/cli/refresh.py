@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from climeri_platform.cli.night import watched
+from climeri_platform.cli.progress import counting
 from climeri_platform.core.errors import RootsStale
 
 if TYPE_CHECKING:
@@ -47,16 +48,14 @@ def refresh(
 
     What cannot be had is carried forward as it was, marked stale; the exit code is 12 then.
     """
-    from tqdm import tqdm
-
     from climeri_platform.catalog.refresh import refresh as refresh_site
 
     seen: dict[str, int] = {}
-    with tqdm(desc="files", unit="", delay=2, leave=False, disable=None) as bar:
+    with counting("files") as show:
 
         def follow(root: str, count: int) -> None:
             seen[root] = count
-            bar.update(sum(seen.values()) - bar.n)
+            show(sum(seen.values()))
 
         report = refresh_site(
             site,
