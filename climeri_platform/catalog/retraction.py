@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from climeri_platform.core.errors import RootUnusable
 
-if TYPE_CHECKING:
-    from climeri_platform.catalog.scan import Scan
-
 __all__ = [
     "RetractionList",
     "also_retracted",
     "apply_retractions",
-    "mark_retracted",
     "read_retractions",
 ]
 
@@ -134,16 +129,3 @@ def also_retracted(files: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame:
     marked = apply_retractions(files.select("dataset", "version"), listed)["retracted"]
     known = pl.when(marked).then(statement=True).otherwise(pl.col("retracted"))
     return files.with_columns(retracted=known)
-
-
-def mark_retracted(scan: Scan, path: str | None) -> Scan:
-    """Return a scan with ``retracted`` set from a list; without a list nobody knows, and it is null.
-
-    Raises
-    ------
-    RootUnusable
-        If the list cannot be read.
-    """
-    if path is None:
-        return scan
-    return replace(scan, files=apply_retractions(scan.files, read_retractions(path).table))

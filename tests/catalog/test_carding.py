@@ -10,17 +10,20 @@ import pytest
 
 from climeri_platform import open_catalog
 from climeri_platform.catalog import CatalogView, build_catalog, load_family, open_snapshot
+from climeri_platform.catalog.assembly import assemble
 from climeri_platform.catalog.carding import (
     FoundCard,
     apply_cards,
+    cards_for,
+    cards_of,
     completed,
     find_cards,
-    join_cards,
     stored_cards,
 )
 from climeri_platform.catalog.cards import SimulationCard
 from climeri_platform.catalog.embargo import embargoes
-from climeri_platform.catalog.tables import files_schema
+from climeri_platform.catalog.renewal import Renewal
+from climeri_platform.catalog.tables import REJECTED, files_schema
 from climeri_platform.cli import front
 from climeri_platform.core.errors import (
     StoreDamaged,
@@ -297,21 +300,33 @@ def test_the_pure_join_keeps_rows_and_order():
 
 def test_cards_stay_where_nobody_could_look_this_time(built):
     snapshot = open_snapshot(built)
-    files = snapshot.read("libIGCM", "files")
-    late = pl.col("job_name").is_in(["T1", "T3"])
-    files = files.with_columns(
-        stale=pl.when(late).then(pl.lit("2026-01-01")),
-        calendar=pl.lit(None, pl.String),
+    table = snapshot.scan("libIGCM", "files")
+    jobs = table.select("job_name").collect()["job_name"]
+    late = jobs.is_in(["T1", "T3"])
+    card = next(each for each in snapshot.card.roots if each.family == "libIGCM")
+    family = load_family("libIGCM")
+    renewal = Renewal(
+        family,
+        card,
+        pl.DataFrame(schema=files_schema(family)),
+        pl.DataFrame(schema=REJECTED),
+        table=table,
+        kept=(~late).arg_true(),
+        carried=late.arg_true(),
+        since="2026-01-01",
+        cards=[e for e in stored_cards(snapshot, "libIGCM") if e.folder.endswith("/T0")],
     )
-    seen = [each for each in stored_cards(snapshot, "libIGCM") if each.folder.endswith("/T0")]
-    family, (rows,), beside = join_cards(load_family("libIGCM"), {"mine": (files, seen)}, snapshot)
-    told = {row["job_name"]: row for row in rows.to_dicts()}
-    assert family.parameters == ["tau"]
+    (tables,), _ = assemble(snapshot, [renewal])
+    told = {row["job_name"]: row for rows in tables.parts for row in rows.to_dicts()}
+    assert tables.family.parameters == ["tau"]
+    assert not tables.same
     # T1 and T3 were not looked at; T2 was, and its card is gone
     assert [told[f"T{n}"]["card"] for n in range(5)] == [
         *("carded", "carded", "uncarded", "uncarded", "uncarded")
     ]
+    assert [told[f"T{n}"]["stale"] for n in range(4)] == [None, "2026-01-01", None, "2026-01-01"]
     assert told["T1"]["params.tau"] == "0.2"
     assert told["T3"]["calendar"] == "noleap"
-    folders = [each["folder"].rpartition("/")[2] for each in json.loads(beside["cards.json"])]
+    folders = [each.folder.rpartition("/")[2] for each in cards_for([renewal], snapshot)[1]["mine"]]
     assert folders == ["T0", "T1", "T3"]
+    assert cards_of(tables.beside["cards.json"]) == cards_for([renewal], snapshot)[1]["mine"]
