@@ -215,10 +215,10 @@ def far(folder: Path, files: int) -> list[tuple[str, ...]]:
 def lists(folder: Path, rows: int) -> list[tuple[str, ...]]:
     """Measure a long list of which a thousand files changed: the comparison, and a whole night."""
     from climeri_platform import __version__
+    from climeri_platform.catalog.assembly import FamilyTables
     from climeri_platform.catalog.family import load_family
     from climeri_platform.catalog.layout import Root
     from climeri_platform.catalog.publish import prepare_store, publish, writing
-    from climeri_platform.catalog.assembly import FamilyTables
     from climeri_platform.catalog.tables import REJECTED
     from climeri_platform.testing.scale import scale_rows
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -21,6 +22,8 @@ from climeri_platform.core.errors import StoreError, UnknownValue, nearest
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from climeri_platform.catalog.layout import Snapshot, Table
 
@@ -171,7 +174,7 @@ def changes(
     for family in sorted({*old.families, *new.families}):
         if _shared(old, new, family):
             continue
-        change = _of_family(_Files(old, family), _Files(new, family), family)
+        change = _of_family(_Tables.of(old, family), _Tables.of(new, family), family)
         if change:
             found.append(change)
     return found
@@ -186,49 +189,55 @@ def _shared(old: Snapshot, new: Snapshot, family: str) -> bool:
         return False
 
 
-class _Files:
-    """The files of a family in a snapshot, as numbers; names are read of those that differ."""
+@dataclass(frozen=True)
+class _Tables:
+    """A family's tables in a snapshot, as numbers; names are read of what differs."""
 
-    def __init__(self, snapshot: Snapshot, family: str) -> None:
-        self._snapshot, self._family = snapshot, family
-        self._there = family in snapshot.families
+    files: pl.LazyFrame
+    datasets: pl.LazyFrame
+    reading: Callable[[Table], AbstractContextManager[None]] = lambda _: nullcontext()
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, family: str) -> _Tables:
+        """Return those of a snapshot; without rows if it has no such family."""
+        if family not in snapshot.families:
+            none = pl.LazyFrame(schema={"version": pl.String, **ROW_COLUMNS})
+            return cls(none, none)
+        return cls(
+            snapshot.scan(family, "files"),
+            snapshot.scan(family, "datasets"),
+            partial(snapshot.reading, family),
+        )
 
     def numbers(self) -> pl.DataFrame:
         """Return two hashes of root and path, size, time and place of each file."""
-        return self._hashed("files", _KEY, "size", "mtime")
+        hashes = [_hash(_KEY, seed).alias(name) for seed, name in enumerate(_HASHES, 1)]
+        with self.reading("files"):
+            return _numbered(self.files.select(*hashes, "size", "mtime"))
 
     def newest(self) -> pl.DataFrame:
         """Return two hashes of each dataset, its newest version, and a place where its name is."""
-        found = self._hashed("datasets", ["dataset"], "version", "latest")
+        hashes = [_hash(["dataset"], seed).alias(name) for seed, name in enumerate(_HASHES, 1)]
+        with self.reading("datasets"):
+            found = _numbered(self.datasets.select(*hashes, "version", "latest"))
         return found.filter("latest").unique(_HASHES, keep="first", maintain_order=True)
 
-    def files(self, at: pl.Series) -> pl.DataFrame:
+    def files_at(self, at: pl.Series) -> pl.DataFrame:
         """Return root, path, size and time of the files at some places."""
-        return self._rows("files", at, *_KEY, "size", "mtime")
+        frame = self.files.select(*_KEY, "size", "mtime")
+        with self.reading("files"):
+            return pl.concat([frame.head(0).collect(), *rows_at(frame, at)])
 
-    def datasets(self, at: pl.Series) -> pl.Series:
+    def datasets_at(self, at: pl.Series) -> pl.Series:
         """Return the names of the datasets at some places."""
-        return self._rows("datasets", at, "dataset")["dataset"]
+        frame = self.datasets.select("dataset")
+        with self.reading("datasets"):
+            return pl.concat([frame.head(0).collect(), *rows_at(frame, at)])["dataset"]
 
-    def _rows(self, table: Table, at: pl.Series, *columns: str) -> pl.DataFrame:
-        schema = {each: ROW_COLUMNS[each] for each in columns}
-        found = [pl.DataFrame(schema=schema)]
-        if self._there:
-            with self._snapshot.reading(self._family, table):
-                frame = self._snapshot.scan(self._family, table).select(columns)
-                found += rows_at(frame, at)
-        return pl.concat(found)
 
-    def _hashed(self, table: Table, names: list[str], *columns: str) -> pl.DataFrame:
-        kinds = {"version": pl.String, **ROW_COLUMNS}
-        schema = {"at": pl.UInt32, **dict.fromkeys(_HASHES, pl.UInt64)}
-        found = [pl.DataFrame(schema=schema | {each: kinds[each] for each in columns})]
-        if self._there:
-            hashes = [_hash(names, seed).alias(name) for seed, name in enumerate(_HASHES, 1)]
-            with self._snapshot.reading(self._family, table):
-                frame = self._snapshot.scan(self._family, table).select(*hashes, *columns)
-                found += [piece.with_row_index("at", first) for first, piece in pieces(frame)]
-        return pl.concat(found)
+def _numbered(frame: pl.LazyFrame) -> pl.DataFrame:
+    found = [piece.with_row_index("at", first) for first, piece in pieces(frame)]
+    return pl.concat([frame.head(0).collect().with_row_index("at"), *found])
 
 
 def _hash(names: list[str], seed: int) -> pl.Expr:
@@ -236,11 +245,11 @@ def _hash(names: list[str], seed: int) -> pl.Expr:
     return reduce(pl.Expr.xor, rest, first)
 
 
-def _of_family(old: _Files, new: _Files, family: str) -> Change:
+def _of_family(old: _Tables, new: _Tables, family: str) -> Change:
     change = Change(family)
     places = _that_differ(old.numbers(), new.numbers())
-    gone, added = old.files(places["gone"]), new.files(places["added"])
-    change.changed = _names(old.files(places["changed"]))
+    gone, added = old.files_at(places["gone"]), new.files_at(places["added"])
+    change.changed = _names(old.files_at(places["changed"]))
     moved = _moved(gone, added)
     change.moved = [
         (f"{row['root']}:{row['path']}", f"{row['root_after']}:{row['path_after']}")
@@ -251,7 +260,7 @@ def _of_family(old: _Files, new: _Files, family: str) -> Change:
     change.added = _names(added.join(moved, left_on=_KEY, right_on=after, how="anti"))
     versions = _joined(old.newest(), new.newest())
     changed = versions.filter(pl.col("version") != pl.col("version_after")).sort("at")
-    named = changed.with_columns(dataset=old.datasets(changed["at"])).sort("dataset")
+    named = changed.with_columns(dataset=old.datasets_at(changed["at"])).sort("dataset")
     change.re_versioned = list(named.select("dataset", "version", "version_after").iter_rows())
     return change
 

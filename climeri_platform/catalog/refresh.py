@@ -30,7 +30,7 @@ from climeri_platform.catalog.night import NAMED, NightReport, RootNight, compar
 from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing_soon
 from climeri_platform.catalog.renewal import SAME, carry_root, renew
 from climeri_platform.catalog.reporting import write_report
-from climeri_platform.catalog.retraction import read_retractions
+from climeri_platform.catalog.retraction import listed_together, read_retractions
 from climeri_platform.catalog.scan import Walking
 from climeri_platform.catalog.sources import load_sources
 from climeri_platform.core.errors import (
@@ -179,7 +179,8 @@ def _publish(
             if each.family == family:
                 each.state, each.reason = "carried forward", problem.message
 
-    tables, cards = assemble(previous, renewals, _retracted(roots), lost)
+    lists = [(each.rules.family, each.listed) for each in roots if each.rules and each.listed]
+    tables, cards = assemble(previous, renewals, listed_together(lists), lost)
     tables = [each for each in tables if not each.same]
     return publish(folder, tables, cards, site=site, previous=previous), previous
 
@@ -423,20 +424,6 @@ def _read_list(root: _Root) -> None:
     else:
         unread = root.listed.unread
         root.told.notes += [f"the list of retracted datasets: {line}" for line in unread]
-
-
-def _retracted(roots: Sequence[_Root]) -> dict[str, pl.DataFrame]:
-    """Return what the lists of each family name together: a replica elsewhere is retracted too."""
-    lists: dict[str, list[pl.DataFrame]] = {}
-    for each in roots:
-        if each.listed is None or each.rules is None:
-            continue
-        table = each.listed.table
-        # publishers write the name of the family before the key
-        key = pl.col("dataset").str.strip_prefix(f"{each.rules.family}.")
-        both = pl.concat([table, table.with_columns(key)]).unique()
-        lists.setdefault(each.rules.family, []).append(both)
-    return {family: pl.concat(tables) for family, tables in lists.items()}
 
 
 def _without_rules(source: Source, previous: Snapshot | None) -> Renewal | None:

@@ -215,13 +215,7 @@ def renew(
     """
     if not moved:
         _refuse_another_mount(previous, root_id, mount, here)
-    last = _card(previous, family.family, root_id)
-    if last is not None and _moment(last.walked) > _moment(found.walked):
-        raise StoreBusy(
-            f"a walk of the root {root_id} that began later, at {last.walked}, was published "
-            f"while this one, begun at {found.walked}, ran",
-            hint="The newer one stays. Run this again if you want another.",
-        )
+    _refuse_older(_card(previous, family.family, root_id), found.walked)
     found = found.in_table(_file_of(previous, family))
     skipped = found.skipped
     try:
@@ -234,36 +228,20 @@ def renew(
     lost = rest.select("path").join(found.fresh.select("path"), on="path", how="anti").height
     gone = lost - unseen.height
     if before and gone > loss * before:
+        what = f"{gone} of the {before} {family.family} files of the root {root_id}"
         raise RootShrunk(
-            f"{gone} of the {before} {family.family} files of the root {root_id} are gone, "
-            f"more than {loss:.0%}",
+            f"{what} are gone, more than {loss:.0%}",
             hint="Nothing was published, the last catalog stays. Is the mount whole? "
             "If they were meant to go: --accept-loss.",
         )
     same = same_files(found.fresh, rest)
     other = found.fresh.select("path").join(same, on="path", how="anti")
     changed = other.join(rest.select("path"), on="path", how="semi").height
-    rejected = pl.concat(
-        [found.rejected, _unseen(refused, found.rejected, skipped.unseen)], how="vertical"
-    )
-    catalogued = found.files + unseen.height
-    root = Root(
-        root_id=root_id,
-        mount=mount,
-        family=family.family,
-        walked=found.walked,
-        found=catalogued + rejected.height,
-        catalogued=catalogued,
-        rejected=rejected.height,
-        carried=unseen.height,
-        # a name that is not UTF-8 cannot stand in a card: its turn comes without this
-        site=here.site if here is not None and walked else "",
-        pending=[each for each in skipped.pending if readable(each) == each],
-        read_by=__version__,
-    )
+    rejected = pl.concat([found.rejected, _unseen(refused, found.rejected, skipped.unseen)])
+    site = here.site if here is not None and walked else ""
     return Renewal(
         family,
-        root,
+        _card_of(found, mount, rejected.height, unseen.height, site),
         _remember(found.fresh, rest),
         rejected,
         table=table,
@@ -276,6 +254,33 @@ def renew(
         gone=gone,
         cards=found.cards,
     )
+
+
+def _card_of(found: Difference, mount: str, rejected: int, carried: int, site: str) -> Root:
+    catalogued = found.files + carried
+    return Root(
+        root_id=found.root_id,
+        mount=mount,
+        family=found.rules.family,
+        walked=found.walked,
+        found=catalogued + rejected,
+        catalogued=catalogued,
+        rejected=rejected,
+        carried=carried,
+        # a name that is not UTF-8 cannot stand in a card: its turn comes without this
+        pending=[each for each in found.skipped.pending if readable(each) == each],
+        site=site,
+        read_by=__version__,
+    )
+
+
+def _refuse_older(last: Root | None, walked: str) -> None:
+    if last is not None and _moment(last.walked) > _moment(walked):
+        raise StoreBusy(
+            f"a walk of the root {last.root_id} that began later, at {last.walked}, was published "
+            f"while this one, begun at {walked}, ran",
+            hint="The newer one stays. Run this again if you want another.",
+        )
 
 
 def _refuse_another_mount(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -14,8 +15,12 @@ __all__ = [
     "RetractionList",
     "also_retracted",
     "apply_retractions",
+    "listed_together",
     "read_retractions",
 ]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _NUMBER = r"(?:\d{4}-\d\d-\d\d|\d+)"
 _LINE = re.compile(
@@ -129,3 +134,20 @@ def also_retracted(files: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame:
     marked = apply_retractions(files.select("dataset", "version"), listed)["retracted"]
     known = pl.when(marked).then(statement=True).otherwise(pl.col("retracted"))
     return files.with_columns(retracted=known)
+
+
+def listed_together(lists: Iterable[tuple[str, RetractionList]]) -> dict[str, pl.DataFrame]:
+    """Return family by family what several lists name together: a replica elsewhere is retracted too.
+
+    Parameters
+    ----------
+    lists
+        Family and list of each root that has one.
+    """
+    found: dict[str, list[pl.DataFrame]] = {}
+    for family, each in lists:
+        # publishers write the name of the family before the key
+        key = pl.col("dataset").str.strip_prefix(f"{family}.")
+        both = pl.concat([each.table, each.table.with_columns(key)]).unique()
+        found.setdefault(family, []).append(both)
+    return {family: pl.concat(tables) for family, tables in found.items()}
