@@ -29,6 +29,8 @@ __all__ = [
 
 ROW = ("dataset", "version", "root")
 """What names a row of the `datasets` table."""
+# the publishers of CMIP5 split one series between output1 and output2, by what was asked of them
+_PRODUCT = pl.col("product").str.replace(r"^output\d*$", "output")
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,10 +123,16 @@ def overlapping(period: Period, datasets: pl.LazyFrame, files: pl.LazyFrame) -> 
     return Narrowing(f"period={period.text}", where, without=without if without.height else None)
 
 
-def covering(period: Period, datasets: pl.LazyFrame, files: pl.LazyFrame) -> Narrowing:
+def covering(
+    period: Period,
+    datasets: pl.LazyFrame,
+    files: pl.LazyFrame,
+    series: Collection[str] = (),
+) -> Narrowing:
     """Return what keeps the datasets whose files hold the whole of a period, without a hole.
 
-    Climatologies hold no period: theirs is what they are the mean of.
+    Climatologies hold no period: theirs is what they are the mean of. Where CMIP5's ``output1`` and
+    ``output2`` hold a period only together, each that has a part of it is kept.
 
     Parameters
     ----------
@@ -132,36 +140,56 @@ def covering(period: Period, datasets: pl.LazyFrame, files: pl.LazyFrame) -> Nar
         What was asked.
     datasets, files
         The rows so far, of both tables.
+    series
+        The facets that name a series whose parts are in several products of a root; none where
+        each dataset is a series of its own.
     """
-    series = ~climatology_expr(datasets.collect_schema().names())
+    of_series = ~climatology_expr(datasets.collect_schema().names())
+    first, last = period.latest_start, period.least_end()
+    if series:  # a part of it may do
+        first, last = period.end, period.start
     # what no calendar says is the loosest: the files tell below
     where = pl.col("start").is_null() | (
-        (pl.col("start") <= period.latest_start) & (pl.col("end") >= period.least_end()) & series
+        (pl.col("start") <= first) & (pl.col("end") >= last) & of_series
     )
-    inside = files.filter(~climatology_expr(files.collect_schema().names())).filter(
-        (pl.col("start") <= period.end) & (pl.col("end") >= period.start)
+    asked = datasets.filter(where & pl.col("start").is_not_null())
+    inside = (
+        files.filter(~climatology_expr(files.collect_schema().names()))
+        .filter((pl.col("start") <= period.end) & (pl.col("end") >= period.start))
+        .join(asked.select(ROW), on=ROW, how="semi", nulls_equal=True)
     )
-    before = pl.col("end").cum_max().shift(1).over(ROW)
-    holes = (
-        inside.join(datasets.filter(where).select(ROW), on=ROW, how="semi", nulls_equal=True)
-        .select(*ROW, "start", "end")
-        .sort(*ROW, "start")
-        .filter(~follows_expr(before, pl.col("start")))
-    )
+    good = _holding(period, inside, ROW)
+    if series:
+        inside = inside.with_columns(product=_PRODUCT)
+        parts = inside.select(*dict.fromkeys([*ROW, *series])).unique()
+        key = [*series, "root"]
+        # where one product holds all of it, what others have besides is not wanted
+        enough = parts.join(good, on=ROW, how="semi", nulls_equal=True).select(key)
+        together = _holding(period, inside, key).join(enough, on=key, how="anti", nulls_equal=True)
+        joined = parts.join(together, on=key, how="semi", nulls_equal=True).select(ROW)
+        good = pl.concat([good, joined])
+    without = asked.select(ROW).join(good, on=ROW, how="anti", nulls_equal=True).unique().collect()
+    return Narrowing(f"covers={period.text}", where, without=without if without.height else None)
+
+
+def _holding(period: Period, inside: pl.LazyFrame, key: Collection[str]) -> pl.LazyFrame:
+    """Return the keys of which the files within a period hold all of it, without a hole."""
     if "calendar" not in inside.collect_schema():
         inside = inside.with_columns(calendar=pl.lit(None, pl.String))
     ends = {each: period.least_end(each) for each in CALENDARS}
     least = pl.col("calendar").replace_strict(
         ends, default=period.least_end(), return_dtype=pl.Int64
     )
-    reaches = inside.group_by(ROW).agg(
-        pl.col("start").min(), (pl.col("end") >= least).any().alias("whole")
+    before = pl.col("end").cum_max().shift(1).over(key)
+    return (
+        inside.select(*key, "start", "end", _reaches=pl.col("end") >= least)
+        .sort(*key, "start")
+        .with_columns(_hole=~follows_expr(before, pl.col("start")))
+        .group_by(key)
+        .agg(pl.col("start").min(), pl.col("_reaches").any(), pl.col("_hole").any())
+        .filter((pl.col("start") <= period.latest_start) & pl.col("_reaches") & ~pl.col("_hole"))
+        .select(key)
     )
-    late = datasets.filter(where & pl.col("start").is_not_null()).select(ROW)
-    good = reaches.filter((pl.col("start") <= period.latest_start) & pl.col("whole")).select(ROW)
-    never = late.join(good, on=ROW, how="anti", nulls_equal=True)
-    without = pl.concat([holes.select(ROW), never.select(ROW)]).unique().collect()
-    return Narrowing(f"covers={period.text}", where, without=without if without.height else None)
 
 
 def groups_with_all(

@@ -197,7 +197,8 @@ class CatalogView:
             Such as ``"1980/2014"``: datasets of which at least one file overlaps it.
         covers
             The same form: datasets whose files hold all of it, without a hole. Fixed fields, and
-            files whose names say no time, are kept by both.
+            files whose names say no time, are kept by both. ``output1`` and ``output2`` of CMIP5
+            count as one series, as far as both are at one root.
         require_all_on
             A facet or several: only their groups that have every combination of the values asked
             for in this search.
@@ -236,10 +237,14 @@ class CatalogView:
                 typed[facet] = ",".join(map(show, items))
             asked[facet] = values
         narrower = replace(self, asked=asked, typed=typed)
-        for text, rule in ((period, overlapping), (covers, covering)):
-            if text is not None:
-                time = rule(Period.parse(text), narrower.rows, narrower.file_rows)
-                narrower = narrower.narrow(time)
+        if period is not None:
+            time = overlapping(Period.parse(period), narrower.rows, narrower.file_rows)
+            narrower = narrower.narrow(time)
+        if covers is not None:
+            time = covering(
+                Period.parse(covers), narrower.rows, narrower.file_rows, narrower.split_series
+            )
+            narrower = narrower.narrow(time)
         if require_all_on is None:
             return narrower
         groups = [require_all_on] if isinstance(require_all_on, str) else list(require_all_on)
@@ -247,6 +252,16 @@ class CatalogView:
             raise UsageError("require_all_on names no facet")
         groups = [self.facet(each) for each in groups]
         return narrower.narrow(groups_with_all(groups, meant, narrower.rows))
+
+    @property
+    def split_series(self) -> tuple[str, ...]:
+        """The facets of one series, where products of CMIP5 may split it; of others none.
+
+        Versions belong to it only where they were asked for: each product has a newest of its own.
+        """
+        if "product" not in self.family.dataset:
+            return ()
+        return (*self.family.dataset, *(("version",) if "version" in self.asked else ()))
 
     def narrow(self, how: Narrowing) -> CatalogView:
         """Return the view, narrowed in one more way."""

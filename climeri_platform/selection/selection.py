@@ -157,7 +157,8 @@ class Selection(Questions):
             least one file overlaps it. A dataset is never cut: its other files stay.
         covers
             The same form: datasets whose files hold all of it, without a hole. Both keep fixed
-            fields, which hold at any time.
+            fields, which hold at any time. Where CMIP5's ``output1`` and ``output2`` (the same
+            dataset but for the product) hold it only together, both are kept.
         require_all_on
             A facet or several: only their groups that have every combination of the values asked
             for in this search, as in intake-esm.
