@@ -206,7 +206,8 @@ class CatalogView:
             A facet, by its own or by its common name, and a value, a glob (``ssp*``), a compiled
             regular expression (it matches anywhere in a value), or several. Asking for ``version``
             (a version, or ``"all"``) turns off the choice of the newest one. Parameters of
-            simulation cards are ``parameter={"tau": 0.1}``, or the facet ``params.tau``.
+            simulation cards are ``parameter={"tau": 0.1}``, or the facet ``params.tau``; a range of
+            numbers is ``"0.1/0.3"``, both included, or open: ``"0.1/"``.
 
         Returns
         -------

@@ -145,7 +145,8 @@ def search(
 
     Without NAME, those of every catalog that you have: the shared ones, your own, others that the
     settings name. A value may be a glob (experiment='ssp*') or, after ~, a regular expression
-    (variable='~^ua|^va') that matches anywhere in a value.
+    (variable='~^ua|^va') that matches anywhere in a value. A parameter of simulation cards may be a
+    range of numbers (params.tau=0.1/0.3, params.tau=0.1/).
     """
     if name is None or "=" in name:
         words = facets if name is None else (name, *facets)

@@ -167,7 +167,8 @@ class Selection(Questions):
             glob (``"ssp*"``), a compiled regular expression (``re.compile("^ua")``, which matches
             anywhere in a value), or a list of them. A string is never a regular expression:
             names hold dots and parentheses. ``version="all"`` or a version turns off the choice
-            of the newest. ``parameter={"tau": 0.1}`` asks for values of simulation cards.
+            of the newest. ``parameter={"tau": 0.1}`` asks for values of simulation cards,
+            ``parameter={"tau": "0.1/0.3"}`` for a range of them, ``"0.1/"`` for an open one.
 
         Returns
         -------
