@@ -349,5 +349,18 @@ class CatalogView:
         return "" if len(self) else why_empty(self)
 
     def describe(self) -> list[dict[str, Any]]:
-        """Return the datasets as plain values, for JSON."""
-        return self.datasets.to_dicts()
+        """Return the datasets as plain values, for JSON.
+
+        In a family with cards each has ``embargo``: the day until which its run's card says that
+        it is not public, YYYY-MM-DD; None where there is no such day, or where it has come.
+        """
+        rows = self.datasets.to_dicts()
+        if not self.family.cards:
+            return rows
+        from climeri_platform.catalog.embargo import embargoes
+
+        until = embargoes(self)
+        days = [until.get((row["dataset"], row["version"], row["root"])) for row in rows]
+        return [
+            {**row, "embargo": day and day.isoformat()} for row, day in zip(rows, days, strict=True)
+        ]

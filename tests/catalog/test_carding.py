@@ -250,6 +250,16 @@ def test_an_embargo_is_told_until_its_day(runs, tmp_path, capsys):
     assert len(told) == 1
     assert told[0].startswith(key)
     assert told[0].endswith("embargo until 2999-01-31")
+    assert front.run(["catalog", "search", "variable=tas", "--store", str(store)]) == 0
+    everywhere = [each for each in capsys.readouterr().out.splitlines() if "embargo" in each]
+    assert [each.split()[0] for each in everywhere] == [key]
+    for what in ("libIGCM", "variable=tas"):
+        assert front.run(["catalog", "search", what, "--store", str(store), "--json"]) == 0
+        rows = json.loads(capsys.readouterr().out)["datasets"]
+        until = {row["dataset"]: row["embargo"] for row in rows}
+        assert len(until) == 5
+        assert until.pop(key) == "2999-01-31"
+        assert set(until.values()) == {None}
     notes = {each.key: each.notes for each in files_to_open(view, recall=False)}
     assert notes[key] == ("its card says that it is under embargo until 2999-01-31",)
     assert sum(map(len, notes.values())) == 1
