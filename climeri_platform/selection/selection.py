@@ -106,7 +106,8 @@ def open_selection(
     path
         The JSON file.
     store
-        The folder of the catalogs; by default the setting ``store``.
+        The folder of the catalogs; by default the settings' store that it was frozen from, shared
+        or one's own, or another of them that has more of its files.
     on_change
         ``"raise"`` refuses if files are gone or changed; ``"report"`` leaves them out.
 
@@ -119,6 +120,8 @@ def open_selection(
     ------
     SelectionChanged
         If files are gone, or have another size or tracking id.
+    UnknownFamily
+        If no store here has its catalog; it says from which catalog, store and roots it is.
     UsageError
         If the file is no frozen selection.
 
