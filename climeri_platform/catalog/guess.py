@@ -121,5 +121,6 @@ def _fitting(family: Family, files: list[tuple[tuple[str, ...], str]]) -> tuple[
             continue
         count += 1
         levels_said += max(len(each.facets) for each in places)
-        levels_said += family.family in levels  # the level above, which templates do not hold
+        # the level above, which templates do not hold, and which centres spell in either case
+        levels_said += family.family.lower() in map(str.lower, levels)
     return count, levels_said / max(count, 1)
