@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from operator import and_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -25,6 +25,7 @@ from climeri_platform.catalog.narrowing import (
     groups_with_all,
     overlapping,
 )
+from climeri_platform.catalog.newest import overlaid
 from climeri_platform.catalog.vocabulary import in_order
 from climeri_platform.core.errors import UnknownFamily, UsageError, nearest
 
@@ -59,6 +60,9 @@ class CatalogView:
         What else narrows it.
     typed
         Facet to what was typed, where that differs from ``asked``.
+    elsewhere
+        What stores that are asked together with this one know of its versions: ``dataset``,
+        ``version``, and ``latest`` and ``retracted`` in their light.
     """
 
     snapshot: Snapshot
@@ -66,6 +70,7 @@ class CatalogView:
     asked: dict[str, tuple[str, ...]]
     also: tuple[Narrowing, ...] = ()
     typed: dict[str, str] = field(default_factory=dict)
+    elsewhere: pl.DataFrame | None = None
 
     @classmethod
     def open(
@@ -93,21 +98,26 @@ class CatalogView:
         state.scan(view.family.family, "files")  # a damaged table is told here, not later
         return view
 
-    def _condition(self) -> pl.Expr:
+    def _chosen(self, table: Literal["datasets", "files"]) -> pl.LazyFrame:
+        """Return the rows of a table that have the facets asked for, not yet read."""
         parts = [
             pl.col(facet).is_in(list(values)) if len(values) != 1 else pl.col(facet) == values[0]
             for facet, values in self.asked.items()
             if (facet, values) != ("version", _ALL)
         ]
+        rows = self.snapshot.scan(self.family.family, table)
+        if self.elsewhere is not None:
+            rows = overlaid(rows.filter(reduce(and_, parts, pl.lit(value=True))), self.elsewhere)
+            parts = []
         if "version" not in self.asked:
             parts.append(pl.col("latest"))
         # joined by &: polars skips groups of rows by their statistics only for what it can split
-        return reduce(and_, parts) if parts else pl.lit(value=True)
+        return rows.filter(reduce(and_, parts) if parts else pl.lit(value=True))
 
     @cached_property
     def rows(self) -> pl.LazyFrame:
         """The rows of `datasets`, not yet read."""
-        rows = self.snapshot.scan(self.family.family, "datasets").filter(self._condition())
+        rows = self._chosen("datasets")
         for each in self.also:
             rows = each.apply(rows)
         return rows
@@ -149,7 +159,7 @@ class CatalogView:
     @cached_property
     def file_rows(self) -> pl.LazyFrame:
         """The rows of the `files` table that have the facets asked for, not yet read."""
-        return self.snapshot.scan(self.family.family, "files").filter(self._condition())
+        return self._chosen("files")
 
     @cached_property
     def _count(self) -> int:
@@ -326,7 +336,7 @@ class CatalogView:
             Which facets, by default all.
         """
         wanted = [self.facet(each) for each in names] or self.family.facets
-        narrowed = bool(self.asked or self.also)
+        narrowed = bool(self.asked or self.also or self.elsewhere is not None)
         counts = count_facets(
             self.snapshot,
             self.family.family,

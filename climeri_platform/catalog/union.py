@@ -17,7 +17,7 @@ from climeri_platform.catalog.asking import items_of, pattern_of, show, values_o
 from climeri_platform.catalog.explain import translate_value
 from climeri_platform.catalog.facets import facet_values, missing_values
 from climeri_platform.catalog.narrowing import ROW, Narrowing
-from climeri_platform.catalog.newest import newest_of_all
+from climeri_platform.catalog.newest import newest_of_all, retracted_in_any
 from climeri_platform.catalog.vocabulary import COMMON, in_order
 from climeri_platform.core.errors import UnknownFacet, UnknownValue, nearest
 
@@ -34,6 +34,7 @@ __all__ = [
     "count_values",
     "datasets_table",
     "narrow_all",
+    "told_of_each_other",
     "without_replicas",
 ]
 
@@ -68,6 +69,17 @@ class Located:
         """Return it without any dataset."""
         nothing = Narrowing(reason, where=pl.lit(value=False))
         return replace(self, view=self.view.narrow(nothing), emptied=self.emptied or reason)
+
+
+def told_of_each_other(parts: Sequence[Located]) -> list[Located]:
+    """Return whole catalogs, each with what the same catalog of another store knows of versions."""
+    found = list(parts)
+    for family in dict.fromkeys(part.family for part in parts):
+        places = [n for n, part in enumerate(found) if part.family == family]
+        views = retracted_in_any([found[n].view for n in places])
+        for n, view in zip(places, views, strict=True):
+            found[n] = replace(found[n], view=view)
+    return found
 
 
 def _holders(parts: Sequence[Located]) -> Iterator[list[Located]]:
