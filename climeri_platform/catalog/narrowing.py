@@ -31,6 +31,8 @@ ROW = ("dataset", "version", "root")
 """What names a row of the `datasets` table."""
 # the publishers of CMIP5 split one series between output1 and output2, by what was asked of them
 _PRODUCT = pl.col("product").str.replace(r"^output\d*$", "output")
+_NUMBER = "_number"
+_DAYS = 100_000_000  # more than any YYYYMMDD
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,44 +154,56 @@ def covering(
     where = pl.col("start").is_null() | (
         (pl.col("start") <= first) & (pl.col("end") >= last) & of_series
     )
-    asked = datasets.filter(where & pl.col("start").is_not_null())
+    # a number in place of the words that name a row, by which files are sorted
+    asked = datasets.filter(where & pl.col("start").is_not_null()).with_row_index(_NUMBER)
+    rows = asked.select(_NUMBER, *dict.fromkeys([*ROW, *series])).collect()
     inside = (
         files.filter(~climatology_expr(files.collect_schema().names()))
         .filter((pl.col("start") <= period.end) & (pl.col("end") >= period.start))
-        .join(asked.select(ROW), on=ROW, how="semi", nulls_equal=True)
+        .join(rows.lazy().select(_NUMBER, *ROW), on=ROW, nulls_equal=True)
     )
-    good = _holding(period, inside, ROW)
+    if "calendar" not in inside.collect_schema():
+        inside = inside.with_columns(calendar=pl.lit(None, pl.String))
+    times = inside.select(_NUMBER, "start", "end", "calendar").collect()
+    good = _holding(period, times, _NUMBER)
     if series:
-        inside = inside.with_columns(product=_PRODUCT)
-        parts = inside.select(*dict.fromkeys([*ROW, *series])).unique()
-        key = [*series, "root"]
-        # where one product holds all of it, what others have besides is not wanted
-        enough = parts.join(good, on=ROW, how="semi", nulls_equal=True).select(key)
-        together = _holding(period, inside, key).join(enough, on=key, how="anti", nulls_equal=True)
-        joined = parts.join(together, on=key, how="semi", nulls_equal=True).select(ROW)
-        good = pl.concat([good, joined])
-    without = asked.select(ROW).join(good, on=ROW, how="anti", nulls_equal=True).unique().collect()
+        good = good.append(_held_together(period, rows, times, good, [*series, "root"]))
+    without = rows.filter(~pl.col(_NUMBER).is_in(good.implode())).select(ROW)
     return Narrowing(f"covers={period.text}", where, without=without if without.height else None)
 
 
-def _holding(period: Period, inside: pl.LazyFrame, key: Collection[str]) -> pl.LazyFrame:
+def _held_together(
+    period: Period, rows: pl.DataFrame, times: pl.DataFrame, good: pl.Series, key: list[str]
+) -> pl.Series:
+    """Return the rows that hold a period with others of their series, and none by itself."""
+    parts = rows.filter(pl.col(_NUMBER).is_in(times[_NUMBER].unique().implode()))
+    parts = parts.with_columns(_PRODUCT, _good=pl.col(_NUMBER).is_in(good.implode()))
+    # where one product holds all of it, what others have besides is not wanted
+    split = (pl.len() > 1) & ~pl.col("_good").any()
+    names = parts.group_by(key).agg(split).filter("len").drop("len").with_row_index("_series")
+    parts = parts.join(names, on=key, nulls_equal=True).select(_NUMBER, "_series")
+    together = _holding(period, times.join(parts, on=_NUMBER), "_series")
+    return parts.filter(pl.col("_series").is_in(together.implode()))[_NUMBER]
+
+
+def _holding(period: Period, times: pl.DataFrame, key: str) -> pl.Series:
     """Return the keys of which the files within a period hold all of it, without a hole."""
-    if "calendar" not in inside.collect_schema():
-        inside = inside.with_columns(calendar=pl.lit(None, pl.String))
     ends = {each: period.least_end(each) for each in CALENDARS}
     least = pl.col("calendar").replace_strict(
         ends, default=period.least_end(), return_dtype=pl.Int64
     )
-    before = pl.col("end").cum_max().shift(1).over(key)
+    # days up to which the files before hold it; one running maximum for all keys, for speed
+    first = pl.col(key).cast(pl.Int64) * _DAYS
+    before = (first + pl.col("end") // 10_000).cum_max().shift(1) - first
+    before = pl.when(before >= 0).then(before * 10_000)
     return (
-        inside.select(*key, "start", "end", _reaches=pl.col("end") >= least)
-        .sort(*key, "start")
+        times.select(key, "start", "end", _reaches=pl.col("end") >= least)
+        .sort(key, "start")
         .with_columns(_hole=~follows_expr(before, pl.col("start")))
         .group_by(key)
         .agg(pl.col("start").min(), pl.col("_reaches").any(), pl.col("_hole").any())
         .filter((pl.col("start") <= period.latest_start) & pl.col("_reaches") & ~pl.col("_hole"))
-        .select(key)
-    )
+    )[key]
 
 
 def groups_with_all(
