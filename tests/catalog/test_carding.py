@@ -83,6 +83,56 @@ def test_runs_are_found_by_what_their_cards_say(built):
         view.search(parameter="tau")
 
 
+def test_parameters_by_ranges(built, runs, tmp_path, capsys):
+    for n, value in ((0, "6.5e-4"), (1, "0.0008"), (2, "Tiedtke")):
+        card = next(runs.rglob(f"T{n}/simulation.yaml"))
+        card.write_text(card.read_text().replace("{tau: ", f"{{cld_lc_lsc: {value}, tau: "))
+    build_catalog("libIGCM", runs, store=built, root_id="mine")
+    view = CatalogView.open("libIGCM", built)
+
+    def found(**asked):
+        return view.search(parameter=asked).values("job_name")
+
+    assert found(cld_lc_lsc="6e-4/8e-4") == ["T0", "T1"]  # as numbers; no number is in no range
+    assert found(cld_lc_lsc="6e-4/7e-4") == ["T0"]
+    assert found(cld_lc_lsc="7e-4/") == ["T1"]
+    assert found(cld_lc_lsc=["/7e-4", "Tiedtke"]) == ["T0", "T2"]
+    assert found(tau="0.3/10") == ["T2"]  # 0.1 * 3 is 0.3, and 10 is more than 9
+    assert found(tau="0.2/0.2", cld_lc_lsc="0/1") == ["T1"]
+    assert view.search(**{"params.tau": "0.15/"}).values("job_name") == ["T1", "T2"]
+    everything = open_catalog(store=built)
+    assert len(everything.search(parameter={"tau": "0.15/0.25"})) == 1
+    assert "params.tau=0.15/0.25" in repr(everything.search(parameter={"tau": "0.15/0.25"}))
+    with pytest.raises(UnknownValue, match=r"params\.tau='5/9'") as refused:
+        found(tau="5/9")
+    assert "0.1, 0.2, 0.3" in refused.value.hint
+    with pytest.raises(UnknownValue, match=r"params\.tau='5/9'"):
+        everything.search(parameter={"tau": "5/9"})
+    for wrong, why in (("0.1/x", "'x' is no number"), ("0.3/0.1", "ends before"), ("nan/1", "nan")):
+        with pytest.raises(UsageError, match=why):
+            found(tau=wrong)
+        with pytest.raises(UsageError, match=why):
+            everything.search(parameter={"tau": wrong})
+    words = ["catalog", "search", "libIGCM", "--store", str(built), "params.cld_lc_lsc=6e-4/7e-4"]
+    assert front.run(words) == 0
+    keys = [each.split()[0] for each in capsys.readouterr().out.splitlines()]
+    assert keys == view.search(job_name="T0").keys
+    assert front.run([*words[:-1], "params.tau=0.1/x"]) == 2
+    assert "'x' is no number" in capsys.readouterr().err
+
+
+def test_a_range_of_what_is_no_number(runs, tmp_path):
+    card = next(runs.rglob("T0/simulation.yaml"))
+    card.write_text(card.read_text().replace("{tau: ", "{convection: Tiedtke/Emanuel, tau: "))
+    build_catalog("libIGCM", runs, store=tmp_path / "store")
+    view = CatalogView.open("libIGCM", tmp_path / "store")
+    with pytest.raises(UnknownValue) as refused:
+        view.search(parameter={"convection": "1/2"})
+    assert refused.value.hint == "None of its values is a number: Tiedtke/Emanuel."
+    asked = view.search(parameter={"convection": "Tiedtke/Emanuel"})  # a word that has a slash
+    assert asked.values("job_name") == ["T0"]
+
+
 def test_config_card_fills_the_calendar_and_nothing_else_does(built):
     files = open_snapshot(built).read("libIGCM", "files")
     calendars = dict(files.select("job_name", "calendar").iter_rows())
@@ -200,6 +250,16 @@ def test_an_embargo_is_told_until_its_day(runs, tmp_path, capsys):
     assert len(told) == 1
     assert told[0].startswith(key)
     assert told[0].endswith("embargo until 2999-01-31")
+    assert front.run(["catalog", "search", "variable=tas", "--store", str(store)]) == 0
+    everywhere = [each for each in capsys.readouterr().out.splitlines() if "embargo" in each]
+    assert [each.split()[0] for each in everywhere] == [key]
+    for what in ("libIGCM", "variable=tas"):
+        assert front.run(["catalog", "search", what, "--store", str(store), "--json"]) == 0
+        rows = json.loads(capsys.readouterr().out)["datasets"]
+        until = {row["dataset"]: row["embargo"] for row in rows}
+        assert len(until) == 5
+        assert until.pop(key) == "2999-01-31"
+        assert set(until.values()) == {None}
     notes = {each.key: each.notes for each in files_to_open(view, recall=False)}
     assert notes[key] == ("its card says that it is under embargo until 2999-01-31",)
     assert sum(map(len, notes.values())) == 1
