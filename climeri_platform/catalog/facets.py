@@ -139,7 +139,8 @@ def count_facets(
     chosen = _once(datasets) if replicas else datasets
     size = snapshot.collect(datasets.select(pl.len()), family, "datasets").item()
     if size > _FEW:
-        counts = _count_each(chosen, facets)
+        with snapshot.reading(family, "datasets"):
+            counts = _count_each(chosen, facets)
     else:
         rows = snapshot.collect(chosen.select(facets), family, "datasets")
         counts = {facet: found for facet in facets if (found := _counts(rows[facet]))}

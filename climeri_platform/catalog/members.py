@@ -100,7 +100,9 @@ def one_member_per_model(view: CatalogView) -> CatalogView:
     what = [view.facet("experiment"), variable_of(view)]
     has = view.rows.select(*of, member, *what, _fixed=is_fixed(view)).unique()
     fixed = pl.col("_fixed")
-    counts = has.group_by(*of, member).agg((~fixed).sum(), fixed.sum().alias("_own")).collect()
+    own = fixed.sum().alias("_own")
+    with view.reading("datasets"):
+        counts = has.group_by(*of, member).agg((~fixed).sum(), own).collect()
     best: dict[tuple[str, ...], Any] = {}
     kept: set[tuple[str | None, ...]] = set()
     for *place, its_member, count, own in counts.iter_rows():
@@ -113,7 +115,8 @@ def one_member_per_model(view: CatalogView) -> CatalogView:
     chosen = {its: rank[-1][1] for its, rank in best.items()}
     for its, name in chosen.items():
         kept |= {(*its, name), (*its, _FIXED)}
-    lent, other = _lent(has, of, member, what, chosen)
+    with view.reading("datasets"):
+        lent, other = _lent(has, of, member, what, chosen)
     kept |= {row[: len(of) + 1] for row in lent}
     schema = dict.fromkeys((*of, member), pl.String)
     table = pl.DataFrame(list(kept), schema=schema, orient="row")
@@ -205,7 +208,9 @@ def complete(
     label = pl.col(member) if same_members else member_of(view)
     simulation = view.family.names.get("simulation") if view.family.cards else None
     columns = list(dict.fromkeys([*names, variable, *filter(None, [simulation])]))
-    rows = wanted.rows.select(*columns, _label=label, _fixed=is_fixed(view)).unique().collect()
+    wide = wanted.rows.select(*columns, _label=label, _fixed=is_fixed(view)).unique()
+    with view.reading("datasets"):
+        rows = wide.collect()
     of_model: dict[str | None, _Places] = {each: _Places() for each in view.values(model)}
     for row in rows.iter_rows(named=True):
         places = of_model.setdefault(row[model], _Places())

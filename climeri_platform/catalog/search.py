@@ -32,10 +32,11 @@ from climeri_platform.core.errors import UnknownFamily, UsageError, nearest
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from climeri_platform.catalog.asking import Asked, Item
     from climeri_platform.catalog.family import Family
-    from climeri_platform.catalog.layout import Snapshot
+    from climeri_platform.catalog.layout import Snapshot, Table
 
 __all__ = ["CatalogView"]
 
@@ -121,6 +122,10 @@ class CatalogView:
         for each in self.also:
             rows = each.apply(rows)
         return rows
+
+    def reading(self, table: Table) -> AbstractContextManager[None]:
+        """Tell what goes wrong while a table is read as damage of that table: `StoreDamaged`."""
+        return self.snapshot.reading(self.family.family, table)
 
     def _collect(self, rows: pl.LazyFrame) -> pl.DataFrame:
         return self.snapshot.collect(rows, self.family.family, "datasets")
@@ -249,12 +254,14 @@ class CatalogView:
             asked[facet] = values
         narrower = replace(self, asked=asked, typed=typed)
         if period is not None:
-            time = overlapping(Period.parse(period), narrower.rows, narrower.file_rows)
+            when = Period.parse(period)
+            with self.reading("files"):
+                time = overlapping(when, narrower.rows, narrower.file_rows)
             narrower = narrower.narrow(time)
         if covers is not None:
-            time = covering(
-                Period.parse(covers), narrower.rows, narrower.file_rows, narrower.split_series
-            )
+            when, series = Period.parse(covers), narrower.split_series
+            with self.reading("files"):
+                time = covering(when, narrower.rows, narrower.file_rows, series)
             narrower = narrower.narrow(time)
         if require_all_on is None:
             return narrower
@@ -262,7 +269,8 @@ class CatalogView:
         if not groups:
             raise UsageError("require_all_on names no facet")
         groups = [self.facet(each) for each in groups]
-        return narrower.narrow(groups_with_all(groups, meant, narrower.rows))
+        with self.reading("datasets"):
+            return narrower.narrow(groups_with_all(groups, meant, narrower.rows))
 
     @property
     def split_series(self) -> tuple[str, ...]:

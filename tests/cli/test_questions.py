@@ -204,3 +204,25 @@ def test_words_may_be_expressions():
     assert parse_facets(("a=~x{1,2}", "a=y,z")) == {"a": [re.compile("x{1,2}"), "y", "z"]}
     with pytest.raises(UsageError):
         parse_facets(("a=~[",))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--period", "1900/1940"],
+        ["--covers", "1850/2014"],
+        ["experiment=historical,ssp585", "--require-all-on", "model"],
+        ["--one-member-per-model"],
+    ],
+)
+def test_a_damaged_table_is_told_by_every_question(run, tmp_path, words):
+    folder = open_snapshot(tmp_path / "store").folder / "CMIP6"
+    for table in ("files", "datasets"):
+        path = folder / f"{table}.parquet"
+        whole = path.read_bytes()
+        # the footer is there, and what it leads to is not
+        path.write_bytes(b"PAR1" + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :])
+    code, out, err = run("search", "CMIP6", *words)
+    assert (code, out) == (5, "")
+    assert "cannot be read" in err
+    assert "climeri catalog build CMIP6" in err
