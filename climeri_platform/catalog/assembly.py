@@ -280,7 +280,13 @@ def assemble(
             lost(name, problem)
         else:
             renewed += [each.root for each in these]
-    roots = {(each.family, each.root_id): each for each in _roots(previous)}
+    made = {each.family.family for each in tables}
+    roots = {
+        (each.family, each.root_id): _used(each, listed.get(each.family))
+        if each.family in made
+        else each
+        for each in _roots(previous)
+    }
     roots |= {(each.family, each.root_id): each for each in renewed}
     return tables, [roots[key] for key in sorted(roots)]
 
@@ -290,14 +296,21 @@ def _roots(previous: Snapshot | None) -> list[Root]:
 
 
 def _marked(renewal: Renewal, listed: pl.DataFrame | None) -> Renewal:
-    """Return it with a mark of the lists of retracted datasets that are used for it."""
-    texts = [
-        each.unique().sort(each.columns).write_csv()
-        for each in (renewal.listed, listed)
-        if each is not None
-    ]
-    mark = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16] if texts else ""
-    return replace(renewal, root=renewal.root.model_copy(update={"retractions": mark}))
+    """Return it with marks of the lists of retracted datasets that are used for it."""
+    marks = {"retractions": _mark(renewal.listed, listed), "also_retracted": _mark(listed)}
+    return replace(renewal, root=renewal.root.model_copy(update=marks))
+
+
+def _used(root: Root, listed: pl.DataFrame | None) -> Root:
+    """Return a root that was not renewed, with a mark of what is retracted at every root."""
+    if listed is None:
+        return root
+    return root.model_copy(update={"also_retracted": _mark(listed)})
+
+
+def _mark(*lists: pl.DataFrame | None) -> str:
+    texts = [each.unique().sort(each.columns).write_csv() for each in lists if each is not None]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16] if texts else ""
 
 
 def _tables(
@@ -315,7 +328,7 @@ def _tables(
         stay = pl.col("root").is_in(list(others))
         rejected.insert(0, aligned(last.read(rules.family, "rejected", stay), REJECTED))
     refused = pl.concat(rejected).sort("root", "path")
-    settled = _settled(last, rules, renewals, beside)
+    settled = _settled(last, rules, renewals, beside, retracted)
     parts = Parts(
         rules,
         last,
@@ -336,16 +349,18 @@ def _settled(
     rules: Family,
     renewals: Sequence[Renewal],
     beside: Mapping[str, str],
+    retracted: pl.DataFrame | None,
 ) -> bool:
     """Tell whether a row of the last table that nobody changed would be made as it is there."""
     if previous is None:
         return False
     name = rules.family
     roots = {each.root_id: each for each in previous.card.roots if each.family == name}
-    known = [roots.get(each.root.root_id) for each in renewals]
-    alike = all(
-        last is not None and last.retractions == each.root.retractions
-        for last, each in zip(known, renewals, strict=True)
+    now = {key: _used(each, retracted) for key, each in roots.items()}
+    now |= {each.root.root_id: each.root for each in renewals}
+    alike = roots.keys() == now.keys() and all(
+        (last.retractions, last.also_retracted) == (now[key].retractions, now[key].also_retracted)
+        for key, last in roots.items()
     )
     # the release that last read a root made the whole table
     if not alike or {each.read_by for each in roots.values()} != {__version__}:

@@ -98,6 +98,8 @@ class Root(BaseModel):
         The release that read its names; "" of older stores.
     retractions
         A mark of the lists of retracted datasets that were used for it; "" if there was none.
+    also_retracted
+        A mark of the lists that were last used for all roots of its family, this one included.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -115,6 +117,7 @@ class Root(BaseModel):
     declared_by: str = ""
     read_by: str = ""
     retractions: str = ""
+    also_retracted: str = ""
 
 
 class SnapshotCard(BaseModel):

@@ -181,12 +181,12 @@ def two_roots(tmp_path, in_parts):
     return tmp_path
 
 
-def kept_as_it_was(snapshot, **more):
+def kept_as_it_was(snapshot, root="a", **more):
     table = snapshot.scan("CMIP6", "files")
-    at = (table.select("root").collect()["root"] == "a").arg_true()
+    at = (table.select("root").collect()["root"] == root).arg_true()
     nothing = pl.DataFrame(schema=SCHEMA)
     refused = pl.DataFrame(schema=REJECTED)
-    return Renewal(CMIP6, card("a"), nothing, refused, table=table, kept=at, **more)
+    return Renewal(CMIP6, card(root), nothing, refused, table=table, kept=at, **more)
 
 
 def test_nothing_changed_is_told_without_making_the_table(two_roots):
@@ -224,6 +224,26 @@ def test_what_makes_rows_otherwise_is_a_change(two_roots, monkeypatch, change):
         renewal = kept_as_it_was(snapshot, listed=table if "root" in change else None)
         (again,), _ = assemble(snapshot, [renewal], {"CMIP6": table} if "all" in change else None)
         assert again.same
+
+
+def test_a_root_that_was_read_without_the_list_is_retracted_with_the_same_list_again(two_roots):
+    lists = {"CMIP6": listed([("CMIP", "M", "r2i1p1f1", "v1", None)])}
+
+    def publish_with(root, lists):
+        snapshot = open_snapshot(two_roots)
+        (made,), roots = assemble(snapshot, [kept_as_it_was(snapshot, root)], lists)
+        with writing(two_roots):
+            tables = [] if made.same else [made]
+            publish.publish(two_roots, tables, roots, site="local", previous=snapshot)
+        rows = open_snapshot(two_roots).read("CMIP6", "files")
+        return sorted(rows.filter("retracted")["root"]), made.same
+
+    assert publish_with("a", lists) == (["a", "b"], False)
+    assert publish_with("a", lists) == (["a", "b"], True)
+    assert publish_with("b", None) == (["a"], False)  # as one builds it by hand
+    assert publish_with("a", lists) == (["a", "b"], False)
+    assert publish_with("a", lists) == (["a", "b"], True)
+    assert publish_with("a", None) == (["b"], False)  # what nobody read anew stays as it was
 
 
 def test_a_root_is_taken_out_part_by_part(two_roots):
