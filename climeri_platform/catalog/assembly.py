@@ -323,7 +323,8 @@ def _tables(
     others = {each.root_id for each in _roots(previous) if each.family == rules.family}
     others -= {each.root.root_id for each in renewals}
     # only if it is needed: a damaged table is mended by building its one root again
-    last = previous if others or any(each.table is not None for each in renewals) else None
+    needed = others or any(len(each.kept) or len(each.carried) for each in renewals)
+    last = previous if needed else None
     if last is not None and others:
         stay = pl.col("root").is_in(list(others))
         rejected.insert(0, aligned(last.read(rules.family, "rejected", stay), REJECTED))

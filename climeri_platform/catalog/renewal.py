@@ -148,6 +148,13 @@ def _known(
     return table, _rejected(previous, family, root_id), rest, len(here)
 
 
+def _check(previous: Snapshot, family: Family, table: pl.LazyFrame, at: pl.Series) -> None:
+    # what cannot be read is told now, not while the catalog is written
+    with previous.reading(family.family, "files"):
+        for _ in rows_at(table, at):
+            pass
+
+
 def _rejected(previous: Snapshot, family: Family, root_id: str) -> pl.DataFrame:
     here = pl.col("root") == root_id
     return aligned(previous.read(family.family, "rejected", here), REJECTED)
@@ -220,11 +227,13 @@ def renew(
     skipped = found.skipped
     try:
         table, refused, rest, before = _known(previous, family, root_id, found.kept)
+        unseen = _unseen(rest, found.fresh, skipped.unseen)
+        if previous is not None and table is not None:
+            _check(previous, family, table, unseen["at"].sort())
     except StoreDamaged:
-        if len(found.kept):
-            raise
+        found = found.in_table(None)
         table, refused, rest, before = _known(None, family, root_id, found.kept)
-    unseen = _unseen(rest, found.fresh, skipped.unseen)
+        unseen = rest
     lost = rest.select("path").join(found.fresh.select("path"), on="path", how="anti").height
     gone = lost - unseen.height
     if before and gone > loss * before:
@@ -310,8 +319,7 @@ def carry_root(previous: Snapshot, family: Family, root_id: str) -> Renewal | No
     table = previous.scan(family.family, "files")
     with previous.reading(family.family, "files"):
         at = _places(table, root_id)
-        for _ in rows_at(table, at):
-            pass  # what cannot be read is told now, not while the catalog is written
+    _check(previous, family, table, at)
     since = card.stale or datetime.now(UTC).date().isoformat()
     return Renewal(
         family,

@@ -596,6 +596,48 @@ def test_a_damaged_table_is_mended_by_the_night_and_the_report_says_so(night, ob
     assert night.run().not_compared == ""
 
 
+def damage(path: Path, column: str) -> None:
+    """Damage one column of a table: all others can be read."""
+    rows, alone = pl.read_parquet(path), path.with_name("alone")
+    rows.write_parquet(path)
+    rows.select(column).write_parquet(alone)
+    chunk = alone.read_bytes()[4:40]
+    alone.unlink()
+    whole = path.read_bytes()
+    assert whole.count(chunk) == 1
+    path.write_bytes(whole.replace(chunk, b"\xff" * len(chunk)))
+    with pytest.raises(pl.exceptions.PolarsError):
+        pl.read_parquet(path, columns=[column])
+    pl.read_parquet(path, columns=[each for each in rows.columns if each != column])
+
+
+# the first is looked at to tell parts apart, the second only where whole rows are read
+@pytest.mark.parametrize("column", ["activity_id", "member_id"])
+def test_a_table_of_which_a_column_is_damaged_is_mended(night, tmp_path, faults, column):
+    night.run()
+    rows = night.files()
+    damage(open_snapshot(night.store).folder / "CMIP6/files.parquet", column)
+    assert night.run().problems == []
+    assert night.files().equals(rows)
+    # nobody can look at some of the rows: they are lost with the table, and the night is not
+    damage(open_snapshot(night.store).folder / "CMIP6/files.parquet", column)
+    faults(places={str(tmp_path / "a/CMIP6/CMIP/IPSL/A-3"): 5})
+    assert night.run().problems == []
+    assert night.files().equals(rows.filter(~pl.col("path").str.contains("A-3")))
+
+
+@pytest.mark.parametrize("column", ["activity_id", "member_id"])
+def test_a_build_mends_a_table_of_which_a_column_is_damaged(tmp_path, column):
+    for number in range(3):
+        model(tmp_path / "a", f"A-{number}")
+    store = tmp_path / "store"
+    build_catalog("CMIP6", tmp_path / "a", store=store, root_id="a")
+    damage(open_snapshot(store).folder / "CMIP6/files.parquet", column)
+    build_catalog("CMIP6", tmp_path / "a", store=store, root_id="a")
+    assert check_store(store) == []
+    assert open_snapshot(store).read("CMIP6", "files").height == 3
+
+
 def test_a_table_that_is_damaged_costs_its_family_while_another_root_of_it_is_away(
     night, obs, tmp_path
 ):
