@@ -23,6 +23,7 @@ from climeri_platform.catalog.tables import (
     REJECTED,
     aligned,
     datasets_of,
+    facet_order,
     files_schema,
     mark_latest,
     sort_files,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["FamilyTables", "assemble", "without_root"]
 
 _PART = 200_000  # rows; one combination of the leading facets may have more
-_LEADING = 5  # facets: enough to tell parts apart, and few to compare
+_LEADING = 6  # facets: enough to tell parts apart, and few to compare
 # what becomes of a row of the last table
 _GOES, _STAYS, _KEPT, _CARRIED = range(4)
 
@@ -108,7 +109,7 @@ class Parts:
         self._renewals, self._cards, self._retracted = renewals, cards or {}, retracted
         self._fresh = [aligned(each.fresh, self._schema) for each in renewals]
         self._settled = settled
-        self._by = _leading(family)
+        self._by = family.dataset[:_LEADING]
         self._table = pl.LazyFrame(schema=self._schema)
         if previous is not None:
             self._table = aligned(previous.scan(family.family, "files"), self._schema)
@@ -186,8 +187,8 @@ class Parts:
             pl.concat([empty.clear(), *counts])
             .group_by(self._by)
             .agg(pl.col("rows").sum(), pl.col("touched").any())
-            .sort(self._by, nulls_last=True)
         )
+        keys = keys.sort(facet_order(keys, self._family, self._by), nulls_last=True)
         begun = pl.col("rows").cum_sum() - pl.col("rows")
         return keys.with_columns(part=(begun // _PART).cast(pl.UInt32))
 
@@ -224,21 +225,6 @@ class Parts:
         if self._retracted is not None:
             made = also_retracted(made, self._retracted)
         return sort_files(mark_latest(made), family)
-
-
-def _leading(family: Family) -> list[str]:
-    """Return the facets that tell the parts of a family apart: the first ones that sort as text."""
-    other: set[str | None] = {
-        family.shared["member"],
-        family.behind_cards["member"],
-        *family.card_facets,
-    }
-    found = []
-    for facet in family.dataset[:_LEADING]:
-        if facet in other:
-            break
-        found.append(facet)
-    return found
 
 
 def assemble(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from climeri_platform.catalog import assembly, open_snapshot, pieces, publish
+from climeri_platform.catalog import assembly, build_catalog, open_snapshot, pieces, publish
 from climeri_platform.catalog.assembly import FamilyTables, assemble, without_root
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.layout import Root
@@ -253,6 +254,29 @@ def test_a_root_is_taken_out_part_by_part(two_roots):
     assert (set(rows["root"]), rows.height) == ({"b"}, 3)
     assert rows["member_id"].to_list() == ["r1i1p1f1", "r2i1p1f1", "r10i1p1f1"]
     assert ([each.root_id for each in roots], ends) == (["b"], set())
+
+
+def test_a_family_may_begin_with_the_member(tmp_path, plant, in_parts):
+    rules = {
+        "family": "own",
+        "title": "Own runs",
+        "variable": "variable",
+        "directories": ["<member>/<table>"],
+        "files": ["<variable>.nc"],
+        "dataset": ["member", "table", "variable"],
+        "optional": ["version"],
+        "patterns": {"member": r"r\d+", "table": "[a-z]+", "variable": "[a-z]+"},
+    }
+    own = tmp_path / "own.yaml"
+    own.write_text(yaml.safe_dump(rules))
+    members = ["r1", "r2", "r10", "r11"]
+    for count in (3, 4):
+        root = plant(
+            [f"{each}/mon/{name}.nc" for each in members[:count] for name in ("pr", "tas")]
+        )
+        build_catalog(own, root, store=tmp_path / "store", root_id="r")
+        rows = open_snapshot(tmp_path / "store").read("own", "files")
+        assert rows["member"].to_list() == [each for each in members[:count] for _ in "ab"]
 
 
 def test_rows_that_have_to_stay_and_cannot_be_read_are_told_before_anything_is_written(two_roots):
