@@ -106,7 +106,9 @@ def scan_apart(
         if job["known"] is None:
             raise
     # the table is damaged where the child had no need to look, or was pruned
-    return scan_apart(folder, {**job, "known": None}, patience=patience, progress=progress)
+    return scan_apart(
+        folder, {**job, "known": None}, patience=patience, progress=progress, stop=stop
+    )
 
 
 def _follow(

@@ -402,5 +402,6 @@ def without_root(
         refused = aligned(previous.read(name, "rejected", pl.col("root") != root_id), REJECTED)
         beside = cards_without(previous, family, root_id)
         parts = Parts(family, previous, others=others)
+        parts.check()
         tables.append(FamilyTables(family, parts, refused.sort("root", "path"), beside))
     return tables, roots, ends

@@ -227,6 +227,10 @@ def publish(
         shutil.rmtree(building, ignore_errors=True)
         shutil.rmtree(finished, ignore_errors=True)
         raise _refused(store, name, problem) from problem
+    except BaseException:  # a damaged table that it goes on from, or somebody who ends it
+        shutil.rmtree(building, ignore_errors=True)
+        shutil.rmtree(finished, ignore_errors=True)
+        raise
     try:
         _replace(store / "CURRENT", name + "\n", locked=store)
     except (OSError, StoreError) as problem:

@@ -178,6 +178,7 @@ def _publish(
         for each in report.roots:
             if each.family == family:
                 each.state, each.reason = "carried forward", problem.message
+                each.new = each.changed = each.gone = 0
 
     lists = [(each.rules.family, each.listed) for each in roots if each.rules and each.listed]
     tables, cards = assemble(previous, renewals, listed_together(lists), lost)

@@ -127,6 +127,25 @@ def test_every_write_may_fail(archive, tmp_path, monkeypatch, plant, tas):
     assert outcomes == {1, 2}
 
 
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("at", [3, 8, 15])
+def test_what_somebody_ends_leaves_nothing(archive, tmp_path, monkeypatch, at):
+    root, make, grow = archive
+    store = tmp_path / "store"
+    make(store)
+    grow()
+    was = sorted((store / "snapshots").iterdir())
+    with monkeypatch.context() as patch:
+        Fault(patch, at, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            build_catalog("CMIP6", root, store=store, root_id="r")
+    assert sorted((store / "snapshots").iterdir()) == was
+    assert state(store) == 1
+
+
 def test_what_cannot_be_linked_is_copied(archive, tmp_path, monkeypatch):
     root, make, _ = archive
     make(tmp_path / "store")

@@ -23,6 +23,7 @@ from climeri_platform.cli.front import run
 from climeri_platform.core.errors import (
     RootUnusable,
     StoreBusy,
+    StoreDamaged,
     UnknownFamily,
     UnknownValue,
     UsageError,
@@ -612,7 +613,7 @@ def damage(path: Path, column: str) -> None:
 
 
 # the first is looked at to tell parts apart, the second only where whole rows are read
-@pytest.mark.parametrize("column", ["activity_id", "member_id"])
+@pytest.mark.parametrize("column", ["activity_id", "grid_label"])
 def test_a_table_of_which_a_column_is_damaged_is_mended(night, tmp_path, faults, column):
     night.run()
     rows = night.files()
@@ -626,7 +627,7 @@ def test_a_table_of_which_a_column_is_damaged_is_mended(night, tmp_path, faults,
     assert night.files().equals(rows.filter(~pl.col("path").str.contains("A-3")))
 
 
-@pytest.mark.parametrize("column", ["activity_id", "member_id"])
+@pytest.mark.parametrize("column", ["activity_id", "grid_label"])
 def test_a_build_mends_a_table_of_which_a_column_is_damaged(tmp_path, column):
     for number in range(3):
         model(tmp_path / "a", f"A-{number}")
@@ -636,6 +637,15 @@ def test_a_build_mends_a_table_of_which_a_column_is_damaged(tmp_path, column):
     build_catalog("CMIP6", tmp_path / "a", store=store, root_id="a")
     assert check_store(store) == []
     assert open_snapshot(store).read("CMIP6", "files").height == 3
+
+
+def test_a_root_is_not_forgotten_where_the_rows_of_another_cannot_be_read(night):
+    night.run()
+    damage(open_snapshot(night.store).folder / "CMIP6/files.parquet", "grid_label")
+    was = sorted(each.name for each in (night.store / "snapshots").iterdir())
+    with pytest.raises(StoreDamaged):
+        forget_root("a", store=night.store)
+    assert sorted(each.name for each in (night.store / "snapshots").iterdir()) == was
 
 
 def test_a_table_that_is_damaged_costs_its_family_while_another_root_of_it_is_away(
@@ -651,7 +661,7 @@ def test_a_table_that_is_damaged_costs_its_family_while_another_root_of_it_is_aw
     report = night.run()
     told = by_root(report)
     assert (told["a"].new, told["a"].catalogued) == (1, 11)
-    assert told["obs"].state == "carried forward"
+    assert (told["obs"].state, told["obs"].new) == ("carried forward", 0)
     assert "obs4MIPs/files.parquet cannot be read" in told["obs"].reason
     assert night.files().height == 21
     # what is damaged stays, and says so, until its roots are built again
