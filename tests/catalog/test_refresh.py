@@ -597,6 +597,20 @@ def test_a_damaged_table_is_mended_by_the_night_and_the_report_says_so(night, ob
     assert night.run().not_compared == ""
 
 
+def test_rules_that_changed_are_published_though_a_root_is_no_longer_declared(night, tmp_path):
+    own = tmp_path / "own.yaml"
+    rules = {**load_family("CMIP6").model_dump(exclude_defaults=True), "family": "own"}
+    own.write_text(yaml.safe_dump(rules))
+    sources = [{"root": root, "path": str(tmp_path / root), "family": str(own)} for root in "ab"]
+    (night.folder / "all.yaml").write_text(yaml.safe_dump({"sources": sources}))
+    night.run()
+    own.write_text(yaml.safe_dump({**rules, "constants": {"era": "sixth"}}))
+    (night.folder / "all.yaml").write_text(yaml.safe_dump({"sources": sources[:1]}))
+    assert by_root(night.run())["b"].state == "no longer declared"
+    eras = night.files("own").group_by("root").agg(pl.col("era").first()).sort("root")
+    assert eras.rows() == [("a", "sixth"), ("b", None)]
+
+
 def damage(path: Path, column: str) -> None:
     """Damage one column of a table: all others can be read."""
     rows, alone = pl.read_parquet(path), path.with_name("alone")
