@@ -223,13 +223,11 @@ def publish(
         building.replace(finished)
         _sync(finished.parent)
         _sync(store)  # CURRENT must not outlive a power cut that the folder of snapshots did not
-    except (OSError, pl.exceptions.PolarsError) as problem:
-        shutil.rmtree(building, ignore_errors=True)
-        shutil.rmtree(finished, ignore_errors=True)
-        raise _refused(store, name, problem) from problem
-    except BaseException:  # a damaged table that it goes on from, or somebody who ends it
-        shutil.rmtree(building, ignore_errors=True)
-        shutil.rmtree(finished, ignore_errors=True)
+    except BaseException as problem:  # also a damaged table, and somebody who ends it
+        for left in (building, finished):
+            shutil.rmtree(left, ignore_errors=True)
+        if isinstance(problem, OSError | pl.exceptions.PolarsError):
+            raise _refused(store, name, problem) from problem
         raise
     try:
         _replace(store / "CURRENT", name + "\n", locked=store)
