@@ -78,6 +78,7 @@ def scan_apart(
     folder.mkdir(mode=0o700, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
+    job = {**job, "known": _held(job["known"], folder)}
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     with (folder / "stderr").open("w", encoding="utf-8") as told:
         child = subprocess.Popen(  # noqa: S603 - our own code; it ends when its input does
@@ -109,6 +110,18 @@ def scan_apart(
     return scan_apart(
         folder, {**job, "known": None}, patience=patience, progress=progress, stop=stop
     )
+
+
+def _held(table: str | None, folder: Path) -> str | None:
+    """Return a name of a table that stays when its snapshot is pruned while the night runs."""
+    if table is None:
+        return None
+    name = folder / "known.parquet"
+    try:
+        name.hardlink_to(table)
+    except OSError:
+        return table  # a file system without such links, or it is gone already
+    return str(name)
 
 
 def _follow(

@@ -597,6 +597,27 @@ def test_a_damaged_table_is_mended_by_the_night_and_the_report_says_so(night, ob
     assert night.run().not_compared == ""
 
 
+@pytest.mark.parametrize(("family", "path"), [("obs4MIPs", "obs"), ("CMIP6", "b")])
+@pytest.mark.usefixtures("obs")
+def test_a_snapshot_that_is_pruned_while_the_night_runs_is_not_missed(
+    night, tmp_path, monkeypatch, family, path
+):
+    night.run()
+    first, real = open_snapshot(night.store), sys.modules[refresh.__module__]._read_headers
+
+    def later(*given):
+        while first.folder.exists():
+            build_catalog(family, tmp_path / path, store=night.store, root_id="d")
+        return real(*given)
+
+    monkeypatch.setattr(sys.modules[refresh.__module__], "_read_headers", later)
+    model(tmp_path / "a", "A-10")
+    report = night.run()
+    assert report.problems == []
+    assert (by_root(report)["a"].new, by_root(report)["a"].catalogued) == (1, 11)
+    assert check_store(night.store) == []
+
+
 def test_rules_that_changed_are_published_though_a_root_is_no_longer_declared(night, tmp_path):
     own = tmp_path / "own.yaml"
     rules = {**load_family("CMIP6").model_dump(exclude_defaults=True), "family": "own"}
