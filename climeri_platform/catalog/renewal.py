@@ -365,14 +365,20 @@ def _remember(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     if not known.height:
         return now
     known = known.join(same_files(now, known), on="path", how="semi")
-    joined = now.drop(FROM_HEADERS).join(
+    joined = now.join(
         known.select("path", *FROM_HEADERS, "start", "end"),
         on="path",
         how="left",
         suffix="_known",
         maintain_order="left",
     )
+    # rows of another table than the last one bring what that one knew
+    read = pl.col("header_read_known").is_not_null()
     return joined.with_columns(
+        *(
+            pl.when(read).then(pl.col(f"{each}_known")).otherwise(pl.col(each)).alias(each)
+            for each in FROM_HEADERS
+        ),
         start=pl.col("start").fill_null(pl.col("start_known")),
         end=pl.col("end").fill_null(pl.col("end_known")),
     ).select(now.columns)
