@@ -332,8 +332,12 @@ def bytes_by_model(snapshot: Snapshot, family: Family) -> list[dict[str, Any]]:
         [pl.col(facet).alias(name) for name, facet in names.items() if facet is not None]
         or [pl.lit(family.family).alias("family")]
     )
-    sums = rows.agg(pl.col("size").sum(), pl.col("files").sum()).sort("size", descending=True)
-    found = snapshot.collect(sums, family.family, "datasets").to_dicts()
+    sums = snapshot.collect(
+        rows.agg(pl.col("size").sum(), pl.col("files").sum()), family.family, "datasets"
+    )
+    # names too: what is as it was is told in the same order every night
+    by = ["size", *sums.columns[:-2]]
+    found = sums.sort(by, descending=[True, *[False] * (len(by) - 1)]).to_dicts()
     return [{"family": family.family, "institution": None, "model": None, **each} for each in found]
 
 
