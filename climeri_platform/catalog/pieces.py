@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -83,6 +85,8 @@ def write_pieces(
     try:
         rows.sink_parquet(path, compression="zstd", row_group_size=_GROUP, statistics=True)
     except BaseException:
+        with suppress(KeyboardInterrupt):
+            time.sleep(0)  # polars tells a Ctrl-C once more: it would end the cleaning up
         if wrong:
             raise wrong[0] from None
         raise
