@@ -95,9 +95,11 @@ class Spread(Generic[Task, Result]):
         return self._until is not None and time.monotonic() >= self._until
 
     def _alone(self) -> Iterator[Result]:
-        while self.waiting and not self._over():
-            result, more = self._work(self.waiting.pop())
-            self.waiting.extend(more)
+        waiting, work, endless = self.waiting, self._work, self._until is None
+        while waiting and (endless or not self._over()):
+            result, more = work(waiting.pop())
+            if more:
+                waiting.extend(more)
             yield result
 
     def _together(self) -> Iterator[Result]:
