@@ -44,24 +44,38 @@ CALL(int, fstatat, (int at, const char *restrict path, struct stat *restrict to,
 CALL(int, fstatat64, (int at, const char *restrict path, struct stat64 *restrict to, int how), (at, path, to, how))
 """
 
-BUILD = """
+# ru_maxrss would be the parent's, kept over exec
+PEAK = """
+def peak():
+    with open("/proc/self/status") as status:
+        return int(status.read().split("VmHWM:")[1].split()[0]) / 1024
+"""
+BUILD = (
+    PEAK
+    + """
 import json, resource, sys, time
 began = time.perf_counter()
 from climeri_platform.catalog import build_catalog
 report = build_catalog("CMIP6", sys.argv[1], store=sys.argv[2], inventory=sys.argv[3] or None, accept_loss=True)
 used = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps({"wall": time.perf_counter() - began, "cpu": used.ru_utime + used.ru_stime, "rss": used.ru_maxrss / 1024, "files": report.catalogued}))
+print(json.dumps({"wall": time.perf_counter() - began, "cpu": used.ru_utime + used.ru_stime, "rss": peak(), "files": report.catalogued}))
 """
-WALK = """
+)
+WALK = (
+    PEAK
+    + """
 import json, resource, sys, time
 from pathlib import Path
 from climeri_platform.catalog.walk import Skipped, Walking, walk
 began = time.perf_counter()
 found = sum(len(files) for _, files in walk(Path(sys.argv[1]), Skipped(), Walking(walkers=int(sys.argv[2]))))
 used = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps({"wall": time.perf_counter() - began, "cpu": used.ru_utime + used.ru_stime, "rss": used.ru_maxrss / 1024, "files": found}))
+print(json.dumps({"wall": time.perf_counter() - began, "cpu": used.ru_utime + used.ru_stime, "rss": peak(), "files": found}))
 """
-READ = """
+)
+READ = (
+    PEAK
+    + """
 import json, resource, sys, time
 from pathlib import Path
 from climeri_platform.catalog.family import load_family
@@ -73,20 +87,29 @@ known = open_snapshot(Path(sys.argv[2])).scan("CMIP6", "files")
 found = compare_root(rules, Path(sys.argv[1]), "scale", inventory=sys.argv[3], known=known)
 wall = time.perf_counter() - began
 used = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps({"wall": wall, "cpu": used.ru_utime + used.ru_stime, "rss": used.ru_maxrss / 1024, "files": found.files, "changed": found.fresh.height}))
+print(json.dumps({"wall": wall, "cpu": used.ru_utime + used.ru_stime, "rss": peak(), "files": found.files, "changed": found.fresh.height}))
 """
-NIGHT = """
-import json, resource, sys, time
+)
+NIGHT = (
+    PEAK
+    + """
+import contextlib, io, json, resource, sys, time
 began = time.perf_counter()
-from climeri_platform.catalog.refresh import refresh
-report = refresh("local", store=sys.argv[1], sources=sys.argv[2])
+from climeri_platform.cli.front import run
+words = ["catalog", "refresh", "--site", "local", "--store", sys.argv[1], "--sources", sys.argv[2], "--json"]
+said = io.StringIO()
+with contextlib.redirect_stdout(said):
+    code = run(words)
 wall = time.perf_counter() - began
+assert not code, said.getvalue()
 own, apart = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-(root,) = report.roots
-assert root.state == "walked", root.reason
-print(json.dumps({"wall": wall, "cpu": sum(each.ru_utime + each.ru_stime for each in (own, apart)), "rss": max(own.ru_maxrss, apart.ru_maxrss) / 1024, "files": root.catalogued, "changed": root.changed}))
+(root,) = json.loads(said.getvalue())["roots"]
+print(json.dumps({"wall": wall, "cpu": sum(each.ru_utime + each.ru_stime for each in (own, apart)), "rss": peak(), "files": root["catalogued"], "changed": root["changed"]}))
 """
-THEIRS = """
+)
+THEIRS = (
+    PEAK
+    + """
 import json, resource, sys, time
 began = time.perf_counter()
 from ecgtools import Builder
@@ -94,8 +117,9 @@ from ecgtools.parsers.cmip import parse_cmip6_using_directories
 builder = Builder(paths=[sys.argv[1]], depth=20, include_patterns=["*.nc"], joblib_parallel_kwargs={"n_jobs": 1})
 builder.build(parsing_func=parse_cmip6_using_directories)
 used = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps({"wall": time.perf_counter() - began, "cpu": used.ru_utime + used.ru_stime, "rss": used.ru_maxrss / 1024, "files": len(builder.df)}))
+print(json.dumps({"wall": time.perf_counter() - began, "cpu": used.ru_utime + used.ru_stime, "rss": peak(), "files": len(builder.df)}))
 """
+)
 
 
 def plant(root: Path, files: int) -> Path:
@@ -208,10 +232,10 @@ def far(folder: Path, files: int) -> list[tuple[str, ...]]:
 def lists(folder: Path, rows: int) -> list[tuple[str, ...]]:
     """Measure a long list of which a thousand files changed: the comparison, and a whole night."""
     from climeri_platform import __version__
+    from climeri_platform.catalog.assembly import FamilyTables
     from climeri_platform.catalog.family import load_family
     from climeri_platform.catalog.layout import Root
     from climeri_platform.catalog.publish import prepare_store, publish, writing
-    from climeri_platform.catalog.renewal import FamilyTables
     from climeri_platform.catalog.tables import REJECTED
     from climeri_platform.testing.scale import scale_rows
 
@@ -228,7 +252,7 @@ def lists(folder: Path, rows: int) -> list[tuple[str, ...]]:
     )
     prepare_store(store)
     rules = load_family("CMIP6")
-    tables = FamilyTables(rules, table, pl.DataFrame(schema=REJECTED))
+    tables = FamilyTables(rules, [table], pl.DataFrame(schema=REJECTED))
     root = Root(
         root_id="scale",
         mount="/nowhere",

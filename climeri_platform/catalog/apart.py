@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
 
-    from climeri_platform.catalog.scan import Scan
 
 __all__ = ["child", "load_scan", "scan_apart"]
 
@@ -45,7 +44,7 @@ def scan_apart(
     patience: float,
     progress: Callable[[int], None] | None = None,
     stop: threading.Event | None = None,
-) -> Scan:
+) -> Difference:
     """Scan a root in a child process.
 
     Parameters
@@ -53,7 +52,7 @@ def scan_apart(
     folder
         Where the child writes; emptied first.
     job
-        ``family``, ``place``, ``root_id``, ``inventory`` and ``how``, as `scan_root` takes them,
+        ``family``, ``place``, ``root_id``, ``inventory`` and ``how``, as `compare_root` takes them,
         ``cards``, a folder of simulation cards or None, and ``known``, a `files` table of which the
         child takes what did not change, or None.
     patience
@@ -65,7 +64,7 @@ def scan_apart(
 
     Returns
     -------
-    Scan
+    Difference
 
     Raises
     ------
@@ -181,17 +180,19 @@ def _told(error: dict[str, str]) -> ClimeriError:
     return raised
 
 
-def load_scan(folder: Path) -> Scan:
+def load_scan(folder: Path) -> Difference:
     """Return what a child has written.
 
     Raises
     ------
     FileNotFoundError
         If it did not come to its end.
+    OSError, polars.exceptions.PolarsError
+        If what is known of the root, which it relies on, cannot be read.
     """
     told = json.loads((folder / "scan.json").read_text(encoding="utf-8"))
     known, cards = told.pop("known"), told.pop("cards")
-    return Difference(
+    found = Difference(
         rules=load_family(told.pop("family")),
         fresh=pl.read_parquet(folder / "files.parquet"),
         known=pl.scan_parquet(known, glob=False) if known is not None else None,
@@ -199,8 +200,11 @@ def load_scan(folder: Path) -> Scan:
         rejected=pl.read_parquet(folder / "rejected.parquet"),
         skipped=Skipped(**told.pop("skipped")),
         cards=cards_of(cards) if cards is not None else None,
+        known_at=Path(known) if known is not None else None,
         **told,
-    ).whole()
+    )
+    found.check()
+    return found
 
 
 def _save(found: Difference, job: dict[str, Any], folder: Path) -> None:

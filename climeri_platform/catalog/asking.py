@@ -3,17 +3,20 @@
 A string is a word, or a glob where it holds ``*``, ``?`` or ``[`` and is no value itself. It is
 never a regular expression, because names hold dots, parentheses and plus signs (``FGOALS-g2.1``,
 ``CESM1(CAM5)``): those are given as `re.Pattern`, ``~`` before the text on the command line, and
-match anywhere in a value, as `re.search` does; ``^`` and ``$`` tie them to its ends.
+match anywhere in a value, as `re.search` does; ``^`` and ``$`` tie them to its ends. Of a parameter of
+simulation cards, two numbers with ``/`` between them are a range, as two dates are a period.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import translate
 from typing import TypeAlias
 
+from climeri_platform.catalog.cardfacets import PARAMETERS, number_text
 from climeri_platform.core.errors import UsageError
 from climeri_platform.core.timespan import last_day_of_month, parse_time_range
 
@@ -21,6 +24,7 @@ __all__ = [
     "CALENDARS",
     "Asked",
     "Item",
+    "NumberRange",
     "Period",
     "items_of",
     "pattern_of",
@@ -29,7 +33,76 @@ __all__ = [
     "values_of",
 ]
 
-Item: TypeAlias = "str | re.Pattern[str]"
+
+@dataclass(frozen=True, slots=True)
+class NumberRange:
+    """Numbers from one to another, both included; a side that is left open bounds nothing.
+
+    Attributes
+    ----------
+    text
+        As typed.
+    low, high
+        The bounds.
+    """
+
+    text: str
+    low: float
+    high: float
+
+    @classmethod
+    def parse(cls, facet: str, text: str) -> NumberRange | None:
+        """Return the range that a text names, or None for a word.
+
+        Parameters
+        ----------
+        facet
+            Of what, for the message.
+        text
+            ``"6e-4/8e-4"``, and open ones: ``"6e-4/"``, ``"/8e-4"``.
+
+        Raises
+        ------
+        UsageError
+            If one side is a number and the other is none, or the range ends before it starts.
+
+        Examples
+        --------
+        >>> NumberRange.parse("params.tau", "6e-4/").low
+        0.0006
+        >>> NumberRange.parse("params.scheme", "Tiedtke/Emanuel") is None
+        True
+        """
+        first, slash, last = (part.strip() for part in text.partition("/"))
+        if not slash:
+            return None
+        low, high = _number(first), _number(last)
+        if low is None and high is None:
+            return None
+        wrong = [part for part, it in ((first, low), (last, high)) if part and it is None]
+        hint = "Such as 6e-4/8e-4, 6e-4/ or /8e-4."
+        if wrong:
+            raise UsageError(f"{facet}={text!r} is no range: {wrong[0]!r} is no number", hint=hint)
+        found = cls(text, -math.inf if low is None else low, math.inf if high is None else high)
+        if found.high < found.low:
+            raise UsageError(f"{facet}={text!r} is no range: it ends before it starts", hint=hint)
+        return found
+
+    def search(self, value: str) -> bool:
+        """Return whether a value is a number in the range."""
+        number = _number(value)
+        return number is not None and self.low <= number <= self.high
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(number_text(text))  # as values are stored: 0.1 * 3 is 0.3
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+Item: TypeAlias = "str | re.Pattern[str] | NumberRange"
 Asked: TypeAlias = "Item | Iterable[Item] | Mapping[str, object]"
 """What a search takes for a facet: a mapping only for ``parameter``."""
 _GLOB = frozenset("*?[")
@@ -42,7 +115,7 @@ CALENDARS = (
 
 
 def items_of(facet: str, given: object) -> tuple[Item, ...]:
-    """Return what was asked of a facet as a tuple, each item once.
+    """Return what was asked of a facet as a tuple, each item once; ranges only of parameters.
 
     Raises
     ------
@@ -54,15 +127,17 @@ def items_of(facet: str, given: object) -> tuple[Item, ...]:
     >>> items_of("variable", ["tas", "pr", "tas"])
     ('tas', 'pr')
     """
-    if isinstance(given, str | re.Pattern):
+    if isinstance(given, str | re.Pattern | NumberRange):
         given = (given,)
     if isinstance(given, Iterable) and not isinstance(given, Mapping):
         items = tuple(given)
         if items and all(
-            isinstance(each, str)
+            isinstance(each, str | NumberRange)
             or (isinstance(each, re.Pattern) and isinstance(each.pattern, str))
             for each in items
         ):
+            if facet.startswith(PARAMETERS):
+                items = tuple(_range_or(facet, each) for each in items)
             return tuple(dict.fromkeys(items))
     raise UsageError(
         f"{facet}={given!r}: a facet takes a word, a glob such as 'ssp*', a compiled regular "
@@ -70,15 +145,19 @@ def items_of(facet: str, given: object) -> tuple[Item, ...]:
     )
 
 
-def pattern_of(item: Item) -> re.Pattern[str] | None:
-    """Return what an item matches if it is a glob or a regular expression, or None for a word.
+def _range_or(facet: str, item: Item) -> Item:
+    return (NumberRange.parse(facet, item) or item) if isinstance(item, str) else item
+
+
+def pattern_of(item: Item) -> re.Pattern[str] | NumberRange | None:
+    """Return what tells values that a glob, a regular expression or a range means, None for a word.
 
     Examples
     --------
     >>> bool(pattern_of("ssp*").search("ssp585")), pattern_of("ssp585")
     (True, None)
     """
-    if isinstance(item, re.Pattern):
+    if isinstance(item, re.Pattern | NumberRange):
         return item
     # translate() ends in \Z; a match from the start makes it the whole value
     return re.compile(r"\A" + translate(item)) if _GLOB & set(item) else None
@@ -90,7 +169,7 @@ def values_of(item: Item, known: Iterable[str]) -> list[str]:
     Parameters
     ----------
     item
-        A word, a glob or a regular expression.
+        A word, a glob, a regular expression or a range.
     known
         The values that exist.
 
@@ -117,6 +196,8 @@ def show(item: Item) -> str:
     >>> show("tas"), show(re.compile("^ua"))
     ('tas', '~^ua')
     """
+    if isinstance(item, NumberRange):
+        return item.text
     return f"~{item.pattern}" if isinstance(item, re.Pattern) else item
 
 

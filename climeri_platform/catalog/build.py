@@ -10,11 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
+from climeri_platform.catalog.assembly import assemble
 from climeri_platform.catalog.family import Family, load_family
 from climeri_platform.catalog.layout import store_path
 from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing
-from climeri_platform.catalog.renewal import LOSS_LIMIT, assemble, renew
-from climeri_platform.catalog.scan import scan_root
+from climeri_platform.catalog.renewal import LOSS_LIMIT, renew
+from climeri_platform.catalog.scan import compare_root
 from climeri_platform.catalog.walk import check_root
 from climeri_platform.core.errors import RootUnusable, UsageError
 from climeri_platform.sites import load_site
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.carding import GivenCards
     from climeri_platform.catalog.layout import Snapshot
     from climeri_platform.catalog.renewal import Renewal
-    from climeri_platform.catalog.scan import Scan
+    from climeri_platform.catalog.scan import Difference
     from climeri_platform.sites import Site
 
 __all__ = ["BuildReport", "build_catalog", "check_root_id", "default_root_id", "nothing_found"]
@@ -177,10 +180,10 @@ def build_catalog(
     check_root_id(name)
     folder = store_path(store)
     prepare_store(folder)
-    scan = scan_root(rules, place, name, inventory=inventory, progress=progress)
-    if not scan.files.height:
+    scan = compare_root(rules, place, name, inventory=inventory, progress=progress)
+    if not scan.files:
         raise nothing_found(rules, place, scan)
-    scan.look_for_cards(rules, place, name, folder=cards, look=inventory is None)
+    scan.look_for_cards(place, folder=cards, look=inventory is None)
     with writing(folder):
         previous = current_or_none(folder)
         renewal = renew(
@@ -198,19 +201,22 @@ def build_catalog(
     return _report(renewal, scan, snapshot, began)
 
 
-def _report(renewal: Renewal, scan: Scan, snapshot: Snapshot, began: float) -> BuildReport:
+def _report(renewal: Renewal, scan: Difference, snapshot: Snapshot, began: float) -> BuildReport:
     codes = scan.rejected["code"].value_counts().sort("code")
+    family, root = renewal.root.family, renewal.root.root_id
+    here = snapshot.scan(family, "datasets").filter(pl.col("root") == root)
+    datasets = snapshot.collect(here.select(pl.col("dataset").n_unique()), family, "datasets")
     return BuildReport(
         family=renewal.root.family,
         root_id=renewal.root.root_id,
         root=renewal.root.mount,
         store=str(snapshot.store),
         snapshot=snapshot.name,
-        found=scan.files.height + scan.rejected.height,
-        catalogued=scan.files.height,
+        found=scan.files + scan.rejected.height,
+        catalogued=scan.files,
         rejected=scan.rejected.height,
         reasons=dict(codes.iter_rows()),
-        datasets=renewal.files["dataset"].n_unique(),
+        datasets=datasets.item(),
         other=scan.skipped.other,
         links=len(scan.skipped.links),
         unreadable=scan.skipped.unreadable,
@@ -219,7 +225,7 @@ def _report(renewal: Renewal, scan: Scan, snapshot: Snapshot, began: float) -> B
         notes=scan.skipped.notes,
         unknown=scan.skipped.unknown,
         carried=renewal.root.carried,
-        size=int(scan.files["size"].sum()) - scan.skipped.shared,
+        size=int(scan.fresh["size"].sum()) - scan.skipped.shared,
         seconds=round(time.perf_counter() - began, 3),
     )
 
@@ -235,7 +241,7 @@ def check_root_id(name: str) -> None:
         raise UsageError(f"{name!r} is no root id: letters, digits, '.', '_' and '-' only")
 
 
-def nothing_found(rules: Family, place: Path, scan: Scan) -> RootUnusable:
+def nothing_found(rules: Family, place: Path, scan: Difference) -> RootUnusable:
     """Return the error for a root without any file of the family."""
     skipped, rejected = scan.skipped, scan.rejected
     if not rejected.height:

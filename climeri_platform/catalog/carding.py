@@ -21,13 +21,13 @@ from climeri_platform.catalog.cards import CARD_FILE, SimulationCard, check_card
 from climeri_platform.catalog.family import Family
 from climeri_platform.catalog.igcm import CONFIG_CARD, RunFacts, read_run
 from climeri_platform.catalog.runs import several_runs
-from climeri_platform.catalog.tables import aligned, files_schema
 from climeri_platform.core.errors import StoreDamaged, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from climeri_platform.catalog.layout import Snapshot
+    from climeri_platform.catalog.renewal import Renewal
 
 __all__ = [
     "CARDS_FILE",
@@ -36,12 +36,12 @@ __all__ = [
     "GivenCards",
     "Lookup",
     "apply_cards",
+    "cards_for",
     "cards_of",
     "cards_text",
     "cards_without",
     "completed",
     "find_cards",
-    "join_cards",
     "stored_cards",
 ]
 
@@ -336,67 +336,63 @@ def stored_cards(snapshot: Snapshot | None, family: str) -> list[FoundCard]:
         ) from problem
 
 
-def _with_unseen(
-    files: pl.DataFrame, cards: list[FoundCard] | None, stored: list[FoundCard]
-) -> list[FoundCard]:
-    """Return the cards of a root, with those that it had where nobody could look this time."""
-    if cards is None:
-        return stored
+def cards_for(
+    renewals: Sequence[Renewal], previous: Snapshot | None
+) -> tuple[Family, dict[str, list[FoundCard]], dict[str, str]]:
+    """Return the cards of the renewed roots of a family, and what follows for the family.
 
-    def folders(rows: pl.DataFrame) -> set[str]:
-        return set(_above(path.rpartition("/")[0] for path in rows["path"]))
-
-    carried = pl.col("stale").is_not_null()
-    unseen = folders(files.filter(carried)) - folders(files.filter(~carried))
-    kept = [each for each in stored if each.folder in unseen and not each.simulation]
-    return [*cards, *kept]
-
-
-def join_cards(
-    family: Family,
-    roots: Mapping[str, tuple[pl.DataFrame, list[FoundCard] | None]],
-    previous: Snapshot | None,
-) -> tuple[Family, list[pl.DataFrame], dict[str, str]]:
-    """Return the rows of some roots of a family with what their cards say of them.
+    Where nobody could look, the cards that a root had hold.
 
     Parameters
     ----------
-    family
-        The rules.
-    roots
-        Root id to its rows, and to the cards that were found in it; None where nobody looked.
+    renewals
+        Of one family.
     previous
-        The snapshot to go on from: its cards hold for those roots, and for all others.
+        The snapshot to go on from: its cards hold for all other roots.
 
     Returns
     -------
     Family
         The rules to publish, with a column for each parameter.
-    list of polars.DataFrame
-        The rows of each root, with their cards.
+    dict
+        Root id to its cards.
     dict
         What to write beside the family's tables: name to text.
     """
+    family = renewals[-1].family
     if not family.cards:
-        schema = files_schema(family)
-        return family, [aligned(files, schema) for files, _ in roots.values()], {}
+        return family, {}, {}
     try:
         stored = stored_cards(previous, family.family)
     except StoreDamaged:
         stored = []  # this build mends it
     found = {
-        root: _with_unseen(files, cards, [each for each in stored if each.root == root])
-        for root, (files, cards) in roots.items()
+        each.root.root_id: _with_unseen(
+            each, [card for card in stored if card.root == each.root.root_id]
+        )
+        for each in renewals
     }
-    everything = [each for each in stored if each.root not in roots]
+    everything = [each for each in stored if each.root not in found]
     everything += [each for cards in found.values() for each in cards]
     names = {name for each in everything if each.card for name in each.card.parameters}
     rules = Family.model_validate({**family.model_dump(), "parameters": sorted(names)})
-    rows = [
-        apply_cards(aligned(files, files_schema(rules)), rules, found[root])
-        for root, (files, _) in roots.items()
-    ]
-    return rules, rows, {CARDS_FILE: cards_text(everything)}
+    return rules, found, {CARDS_FILE: cards_text(everything)}
+
+
+def _with_unseen(renewal: Renewal, stored: list[FoundCard]) -> list[FoundCard]:
+    """Return the cards of a root, with those that it had where nobody could look this time."""
+    if renewal.cards is None:
+        return stored
+
+    def folders(*rows: pl.DataFrame) -> set[str]:
+        return set(_above(path.rpartition("/")[0] for each in rows for path in each["path"]))
+
+    if not stored or not len(renewal.carried):
+        return renewal.cards
+    unseen = folders(renewal.rows(renewal.carried, "path"))
+    unseen -= folders(renewal.fresh, renewal.rows(renewal.kept, "path"))
+    kept = [each for each in stored if each.folder in unseen and not each.simulation]
+    return [*renewal.cards, *kept]
 
 
 def cards_without(previous: Snapshot, family: Family, root: str) -> dict[str, str]:

@@ -6,9 +6,10 @@ Names of other archive families are translated: ``member_id`` is ``ensemble`` in
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from climeri_platform.catalog.asking import pattern_of, show
+from climeri_platform.catalog.asking import NumberRange, pattern_of, show
 from climeri_platform.catalog.facets import facet_values
 from climeri_platform.catalog.family import family_names, load_family
 from climeri_platform.core.errors import (
@@ -167,6 +168,10 @@ def unknown_value(
         hint = f"Did you mean {' or '.join(dict.fromkeys(like))}?"
     shown = ", ".join(known[:SHOWN])
     more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+    everything = NumberRange("", -math.inf, math.inf)
+    if any(isinstance(each, NumberRange) for each in missing) and known:
+        numbers = any(map(everything.search, known))
+        hint = hint if numbers else f"None of its values is a number: {shown}{more}."
     said = ", ".join(repr(show(each)) for each in missing)
     return UnknownValue(
         f"no dataset of {family.family} has {facet}={said}",

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import yaml
 
+from climeri_platform.catalog.pieces import whole_datasets, write_pieces
 from climeri_platform.catalog.replicas import one_replica
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from climeri_platform.catalog.family import Family
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["MASTER", "export_description", "export_frame", "export_master", "export_tables"]
 
 MASTER = "master_latest.yml"  # as ESPRI calls the list of its catalogs
+
+
+_ROWS = 20_000  # whose text is in memory at the same time
 
 
 def _columns(family: Family) -> list[str]:
@@ -70,7 +74,7 @@ def export_frame(
 
 
 def export_tables(
-    files: pl.DataFrame, family: Family, replicas: Mapping[str, Replica], folder: Path
+    files: pl.LazyFrame, family: Family, replicas: Mapping[str, Replica], folder: Path
 ) -> None:
     """Write a family's rows as Parquet and as csv.gz.
 
@@ -86,10 +90,23 @@ def export_tables(
         Where to write ``<family>.parquet`` and ``<family>.csv.gz``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    table = export_frame(files, family, replicas)
-    table.write_parquet(folder / f"{family.family}.parquet", compression="zstd")
-    text = table.write_csv().encode()
-    (folder / f"{family.family}.csv.gz").write_bytes(gzip.compress(text, 3, mtime=0))
+    columns = list(dict.fromkeys([*_columns(family), "dataset", "version", "root"]))
+    table = files.select(columns)
+    schema = export_frame(table.head(0).collect(), family, replicas).schema
+    with (
+        (folder / f"{family.family}.csv.gz").open("wb") as to,
+        gzip.GzipFile("", "wb", 3, to, mtime=0) as text,
+    ):
+        text.write(pl.DataFrame(schema=schema).write_csv().encode())
+
+        def exported() -> Iterator[pl.DataFrame]:
+            for piece in whole_datasets(table):
+                rows = export_frame(piece, family, replicas)
+                for part in rows.iter_slices(_ROWS):
+                    text.write(part.write_csv(include_header=False).encode())
+                yield rows
+
+        write_pieces(exported(), schema, folder / f"{family.family}.parquet")
 
 
 def export_description(snapshot: Snapshot, name: str, site: str) -> dict[str, dict[str, Any]]:

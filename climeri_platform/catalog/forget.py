@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from climeri_platform.catalog.assembly import without_root
 from climeri_platform.catalog.layout import open_snapshot
 from climeri_platform.catalog.publish import publish, writing
-from climeri_platform.catalog.renewal import without_root
 from climeri_platform.core.errors import UnknownValue, UsageError, nearest
 
 if TYPE_CHECKING:

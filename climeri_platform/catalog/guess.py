@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from climeri_platform.catalog.family import Family, Rejected, family_names, load_family
+from climeri_platform.catalog.parsing import places_of
 from climeri_platform.catalog.walk import Skipped, check_root, walk
 from climeri_platform.core.errors import RootUnusable, UnknownFamily
 
@@ -114,11 +115,12 @@ def _fitting(family: Family, files: list[tuple[tuple[str, ...], str]]) -> tuple[
     count, levels_said = 0, 0
     for levels, name in files:
         try:
-            places = family.parse_directory(levels)
+            places = places_of(family, levels)
             family.parse_name(name, places)
         except Rejected:
             continue
         count += 1
         levels_said += max(len(each.facets) for each in places)
-        levels_said += family.family in levels  # the level above, which templates do not hold
+        # the level above, which templates do not hold, and which centres spell in either case
+        levels_said += family.family.lower() in map(str.lower, levels)
     return count, levels_said / max(count, 1)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from climeri_platform.catalog.headers import read_headers
+from climeri_platform.catalog.known import as_known
 from climeri_platform.catalog.renewal import SAME
 from climeri_platform.catalog.tables import FROM_HEADERS
 
@@ -49,18 +51,45 @@ def files_to_read(renewal: Renewal, *, nights: int, today: date | None = None) -
         & (pl.col("format") == "netcdf")
         & pl.col("online").fill_null(value=True)
     )
-    files = renewal.files.filter(can)
-    fresh = renewal.fresh.filter(can)
-    rest = files.join(fresh.select("path"), on="path", how="anti", maintain_order="left")
-    never = rest.filter(pl.col("header_read").is_null())
+    fresh = renewal.fresh.with_row_index("row").filter(can)
+    again = pl.col("path").is_in(renewal.same.implode())
+    rest = [fresh.filter(again).select("row", "header_read", at=pl.lit(None, pl.UInt32))]
+    first = 0
+    for piece in renewal.pieces("stale", "format", "online", "header_read"):
+        at = renewal.kept.slice(first, piece.height).alias("at")
+        first += piece.height
+        rows = piece.with_columns(at, row=pl.lit(None, pl.UInt32)).filter(can)
+        rest.append(rows.select("row", "header_read", "at"))
+    seen = pl.concat(rest)
+    never = seen.filter(pl.col("header_read").is_null())
     day = today or datetime.now(UTC).date()
     due = (day - timedelta(days=nights)).isoformat()
-    read = rest.filter(pl.col("header_read").is_not_null())
+    read = seen.filter(pl.col("header_read").is_not_null())
     # a share each night, even if they were all read in one
-    old = read.sort("header_read", "path").head(math.ceil(read.height / nights))
-    again = old.filter(pl.col("header_read") < day.isoformat())
+    old = read.sort("header_read", "at", "row").head(math.ceil(read.height / nights))
+    old = old.filter(pl.col("header_read") < day.isoformat())
     overdue = read.filter(pl.col("header_read") < due)
-    return pl.concat([fresh, never, again, overdue]).unique("path", maintain_order=True)
+    order = pl.concat([never, old, overdue]).unique(maintain_order=True)
+    new = fresh.filter(~again).select("row", "header_read", at=pl.lit(None, pl.UInt32))
+    return _rows(renewal, pl.concat([new, order]))
+
+
+def _rows(renewal: Renewal, order: pl.DataFrame) -> pl.DataFrame:
+    """Return the fresh rows at ``row``, and the known ones at ``at``, in this order."""
+    columns = [*SAME, "format", *renewal.family.facets, "time_range", "header_read"]
+    columns = list(dict.fromkeys(each for each in columns if each in renewal.fresh.columns))
+    at = order["at"].drop_nulls().sort()
+    row = order["row"].drop_nulls()
+    nothing = pl.lit(None, pl.UInt32)
+    rows = pl.concat(
+        [
+            renewal.fresh.select(columns)[row].with_columns(row=row, at=nothing),
+            renewal.rows(at, *columns).with_columns(row=nothing, at=at),
+        ]
+    )
+    keys = order.select("row", "at")
+    found = keys.join(rows, on=["row", "at"], how="left", nulls_equal=True, maintain_order="left")
+    return found.select(columns)
 
 
 def read_some(
@@ -151,11 +180,36 @@ def _read(
     return batch.select(SAME).join(said, on="path", how="inner").select(*SAME, *FROM_HEADERS)
 
 
-def with_headers(files: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows with what headers say of them; only files that are still the same.
+def with_headers(renewal: Renewal, said: pl.DataFrame) -> Renewal:
+    """Return the rows of a root with what headers say of them; only files that are still the same.
 
     Where a name does not tell the period, the file's own stands for it.
+
+    Parameters
+    ----------
+    renewal
+        The rows.
+    said
+        What `read_some` gave.
     """
+    if not said.height:
+        return renewal
+    fresh = replace(renewal, fresh=_told(renewal.fresh, said))
+    first, found = 0, []
+    for piece in renewal.pieces(*SAME):
+        at = renewal.kept.slice(first, piece.height)
+        first += piece.height
+        row = piece.with_row_index("row").join(said, on=SAME, how="semi", nulls_equal=True)["row"]
+        found.append(at.gather(row.sort()))
+    if not found:
+        return fresh
+    at = pl.concat(found)
+    rows = as_known(renewal.rows(at), renewal.family)
+    return fresh.with_fresh(at, _told(rows, said))
+
+
+def _told(files: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
+    """Return rows with what headers say of them."""
     joined = files.join(
         said.select(*SAME, *FROM_HEADERS),
         on=SAME,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial, reduce
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -13,16 +16,22 @@ from climeri_platform.catalog.layout import (
     snapshot_names,
     store_path,
 )
+from climeri_platform.catalog.pieces import pieces, rows_at
+from climeri_platform.catalog.tables import ROW_COLUMNS
 from climeri_platform.core.errors import StoreError, UnknownValue, nearest
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
-    from climeri_platform.catalog.layout import Snapshot
+    from climeri_platform.catalog.layout import Snapshot, Table
 
 __all__ = ["Change", "LogEntry", "changes", "check_store", "snapshot_log"]
 
 _KEY = ["root", "path"]
+_SHARES = 16  # of the files are compared one after the other
+_HASHES = ["one", "two"]  # 128 bits together: see `catalog.known`
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,28 +172,84 @@ def changes(
     old, new = named_snapshot(store, before), named_snapshot(store, after)
     found = []
     for family in sorted({*old.families, *new.families}):
-        change = _of_family(_files(old, family), _files(new, family), family)
+        if _shared(old, new, family):
+            continue
+        change = _of_family(_Tables.of(old, family), _Tables.of(new, family), family)
         if change:
             found.append(change)
     return found
 
 
-def _files(snapshot: Snapshot, family: str) -> pl.DataFrame:
-    columns = [*_KEY, "size", "mtime", "dataset", "version", "latest"]
-    if family not in snapshot.families:
-        return pl.DataFrame(schema=dict.fromkeys(columns, pl.String)).with_columns(
-            pl.col("size", "mtime").cast(pl.Int64), pl.col("latest").cast(pl.Boolean)
+def _shared(old: Snapshot, new: Snapshot, family: str) -> bool:
+    """Tell whether two snapshots have one file for a table: nothing in it changed."""
+    one, two = (each.folder / family / "files.parquet" for each in (old, new))
+    try:
+        return one.samefile(two)
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """A family's tables in a snapshot, as numbers; names are read of what differs."""
+
+    files: pl.LazyFrame
+    datasets: pl.LazyFrame
+    reading: Callable[[Table], AbstractContextManager[None]] = lambda _: nullcontext()
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, family: str) -> _Tables:
+        """Return those of a snapshot; without rows if it has no such family."""
+        if family not in snapshot.families:
+            none = pl.LazyFrame(schema={"version": pl.String, **ROW_COLUMNS})
+            return cls(none, none)
+        return cls(
+            snapshot.scan(family, "files"),
+            snapshot.scan(family, "datasets"),
+            partial(snapshot.reading, family),
         )
-    return snapshot.read(family, "files").select(columns)
+
+    def numbers(self) -> pl.DataFrame:
+        """Return two hashes of root and path, size, time and place of each file."""
+        hashes = [_hash(_KEY, seed).alias(name) for seed, name in enumerate(_HASHES, 1)]
+        with self.reading("files"):
+            return _numbered(self.files.select(*hashes, "size", "mtime"))
+
+    def newest(self) -> pl.DataFrame:
+        """Return two hashes of each dataset, its newest version, and a place where its name is."""
+        hashes = [_hash(["dataset"], seed).alias(name) for seed, name in enumerate(_HASHES, 1)]
+        with self.reading("datasets"):
+            found = _numbered(self.datasets.select(*hashes, "version", "latest"))
+        return found.filter("latest").unique(_HASHES, keep="first", maintain_order=True)
+
+    def files_at(self, at: pl.Series) -> pl.DataFrame:
+        """Return root, path, size and time of the files at some places."""
+        frame = self.files.select(*_KEY, "size", "mtime")
+        with self.reading("files"):
+            return pl.concat([frame.head(0).collect(), *rows_at(frame, at)])
+
+    def datasets_at(self, at: pl.Series) -> pl.Series:
+        """Return the names of the datasets at some places."""
+        frame = self.datasets.select("dataset")
+        with self.reading("datasets"):
+            return pl.concat([frame.head(0).collect(), *rows_at(frame, at)])["dataset"]
 
 
-def _of_family(old: pl.DataFrame, new: pl.DataFrame, family: str) -> Change:
+def _numbered(frame: pl.LazyFrame) -> pl.DataFrame:
+    found = [piece.with_row_index("at", first) for first, piece in pieces(frame)]
+    return pl.concat([frame.head(0).collect().with_row_index("at"), *found])
+
+
+def _hash(names: list[str], seed: int) -> pl.Expr:
+    first, *rest = (pl.col(name).hash(seed, at) for at, name in enumerate(names))
+    return reduce(pl.Expr.xor, rest, first)
+
+
+def _of_family(old: _Tables, new: _Tables, family: str) -> Change:
     change = Change(family)
-    added = new.join(old, on=_KEY, how="anti")
-    gone = old.join(new, on=_KEY, how="anti")
-    both = old.join(new, on=_KEY, suffix="_after")
-    differs = (pl.col("size") != pl.col("size_after")) | (pl.col("mtime") != pl.col("mtime_after"))
-    change.changed = _names(both.filter(differs))
+    places = _that_differ(old.numbers(), new.numbers())
+    gone, added = old.files_at(places["gone"]), new.files_at(places["added"])
+    change.changed = _names(old.files_at(places["changed"]))
     moved = _moved(gone, added)
     change.moved = [
         (f"{row['root']}:{row['path']}", f"{row['root_after']}:{row['path_after']}")
@@ -193,10 +258,31 @@ def _of_family(old: pl.DataFrame, new: pl.DataFrame, family: str) -> Change:
     change.gone = _names(gone.join(moved, on=_KEY, how="anti"))
     after = ["root_after", "path_after"]
     change.added = _names(added.join(moved, left_on=_KEY, right_on=after, how="anti"))
-    versions = _newest(old).join(_newest(new), on="dataset", suffix="_after")
-    changed = versions.filter(pl.col("version") != pl.col("version_after")).sort("dataset")
-    change.re_versioned = list(changed.select("dataset", "version", "version_after").iter_rows())
+    versions = _joined(old.newest(), new.newest())
+    changed = versions.filter(pl.col("version") != pl.col("version_after")).sort("at")
+    named = changed.with_columns(dataset=old.datasets_at(changed["at"])).sort("dataset")
+    change.re_versioned = list(named.select("dataset", "version", "version_after").iter_rows())
     return change
+
+
+def _that_differ(was: pl.DataFrame, now: pl.DataFrame) -> dict[str, pl.Series]:
+    """Return the places of files: those gone and those changed before, those added after."""
+    found: dict[str, list[pl.Series]] = {"gone": [], "added": [], "changed": []}
+    differs = (pl.col("size") != pl.col("size_after")) | (pl.col("mtime") != pl.col("mtime_after"))
+    for share in range(_SHARES):
+        here = pl.col("one") % _SHARES == share
+        one, two = was.filter(here), now.filter(here)
+        both = _joined(one, two)
+        found["gone"].append(one["at"].filter(~one["at"].is_in(both["at"].implode())))
+        found["added"].append(two["at"].filter(~two["at"].is_in(both["at_after"].implode())))
+        found["changed"].append(both["at"].filter(both.select(differs).to_series()))
+    return {kind: pl.concat(places).sort() for kind, places in found.items()}
+
+
+def _joined(one: pl.DataFrame, two: pl.DataFrame) -> pl.DataFrame:
+    # one hash is a key, which is fast, and the other tells apart those that share it
+    both = one.join(two, on="one", suffix="_after")
+    return both.filter(pl.col("two") == pl.col("two_after"))
 
 
 def _moved(gone: pl.DataFrame, added: pl.DataFrame) -> pl.DataFrame:
@@ -216,10 +302,6 @@ def _moved(gone: pl.DataFrame, added: pl.DataFrame) -> pl.DataFrame:
 
 def _names(files: pl.DataFrame) -> list[str]:
     return [f"{root}:{path}" for root, path in files.select(_KEY).sort(_KEY).iter_rows()]
-
-
-def _newest(files: pl.DataFrame) -> pl.DataFrame:
-    return files.filter("latest").select("dataset", "version").unique("dataset", keep="first")
 
 
 def check_store(store: str | os.PathLike[str] | None = None) -> list[str]:
@@ -244,18 +326,13 @@ def check_store(store: str | os.PathLike[str] | None = None) -> list[str]:
     found: list[str] = []
     for family in snapshot.families:
         try:
-            counts = {
-                table: snapshot.read(family, table).group_by("root").len()
-                for table in ("files", "rejected")
-            }
+            counts = {table: _whole(snapshot, family, table) for table in ("files", "rejected")}
             listed = snapshot.read(family, "datasets")["files"].sum()
         except StoreError as problem:
             found.append(problem.message)
             continue
-        found += _count_roots(
-            snapshot, family, {name: dict(t.iter_rows()) for name, t in counts.items()}
-        )
-        total = sum(n for n in counts["files"]["len"])
+        found += _count_roots(snapshot, family, counts)
+        total = counts["files"].total()
         if listed != total:
             found.append(f"{family}: the datasets have {listed} files, and the files are {total}")
         described = snapshot.store / "export" / snapshot.card.site / f"{family}.json"
@@ -264,13 +341,23 @@ def check_store(store: str | os.PathLike[str] | None = None) -> list[str]:
     return found
 
 
-def _count_roots(snapshot: Snapshot, family: str, counts: dict[str, dict[Any, int]]) -> list[str]:
+def _whole(snapshot: Snapshot, family: str, table: Table) -> Counter[str]:
+    """Read all of a table, and return how many rows each root has."""
+    found: Counter[str] = Counter()
+    frame = snapshot.scan(family, table)
+    with snapshot.reading(family, table):
+        for _, piece in pieces(frame):
+            found.update(dict(piece.group_by("root").len().iter_rows()))
+    return found
+
+
+def _count_roots(snapshot: Snapshot, family: str, counts: dict[str, Counter[str]]) -> list[str]:
     found = []
     for root in snapshot.card.roots:
         if root.family != family:
             continue
         for table, said in (("files", root.catalogued), ("rejected", root.rejected)):
-            there = counts[table].get(root.root_id, 0)
+            there = counts[table][root.root_id]
             if there != said:
                 found.append(
                     f"{family}: the root {root.root_id} had {said} rows in `{table}`, and has {there}"

@@ -20,7 +20,7 @@ from climeri_platform.catalog.tables import files_schema
 if TYPE_CHECKING:
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
-    from climeri_platform.catalog.scan import Scan
+    from climeri_platform.catalog.scan import Difference
     from climeri_platform.catalog.sources import Source
 
 __all__ = ["JOURNAL", "job_mark", "left_over", "pending_of"]
@@ -41,13 +41,13 @@ def job_mark(source: Source, rules: Family) -> str:
     return f"{source.root}-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
 
 
-def left_over(folder: Path) -> Scan | None:
+def left_over(folder: Path) -> Difference | None:
     """Return the scan that a folder holds; None if there is none that can be used."""
     try:
         scan = load_scan(folder)
     except (OSError, ValueError, TypeError, LookupError, AttributeError, pl.exceptions.PolarsError):
         return None
-    if not scan.files.height:
+    if not scan.files:
         return None  # a mount that was not there may be there now
     age = datetime.now(UTC) - datetime.fromisoformat(scan.walked)
     return scan if timedelta(0) <= age < _FRESH else None

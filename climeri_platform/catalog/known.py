@@ -15,19 +15,19 @@ import polars as pl
 
 from climeri_platform import __version__
 from climeri_platform.catalog.parsing import aside
-from climeri_platform.catalog.tables import aligned, files_schema
+from climeri_platform.catalog.pieces import pieces, rows_at
+from climeri_platform.catalog.tables import FROM_HEADERS, aligned, files_schema
 from climeri_platform.core.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
 
-__all__ = ["Known", "as_scanned", "known_table", "rows_at"]
+__all__ = ["Known", "as_known", "as_scanned", "known_table"]
 
-_PIECE = 500_000  # rows that are read at the same time
 _SAME = ("size", "mtime", "ctime", "inode", "online", "public")
 _ROWS: dict[str, Any] = {
     "at": pl.UInt32,
@@ -75,18 +75,21 @@ def known_table(previous: Snapshot | None, family: Family, root_id: str, mount: 
     return None
 
 
-def rows_at(frame: pl.LazyFrame, at: pl.Series) -> Iterator[pl.DataFrame]:
-    """Yield the rows at some places of a table, which ascend, reading a piece of it at a time."""
-    for first in range(0, _height(frame), _PIECE):
-        begin, end = (int(at.search_sorted(each)) for each in (first, first + _PIECE))
-        if begin < end:
-            piece = frame.slice(first, _PIECE).collect()
-            yield piece if end - begin == piece.height else piece[at[begin:end] - first]
-
-
 def as_scanned(rows: pl.DataFrame, family: Family) -> pl.DataFrame:
     """Return rows of a catalog as a scan gives them: with what names and file systems say only."""
-    timed = pl.col("time_range").is_not_null()
+    return _said(rows, family, pl.col("time_range").is_not_null())
+
+
+def as_known(rows: pl.DataFrame, family: Family) -> pl.DataFrame:
+    """Return rows of a catalog as `as_scanned` does, with what was read of their headers."""
+    read = pl.col("header_read").is_not_null()
+    timed = pl.col("time_range").is_not_null() | read
+    return _said(rows, family, timed, *(pl.when(read).then(each) for each in FROM_HEADERS))
+
+
+def _said(
+    rows: pl.DataFrame, family: Family, timed: pl.Expr, *more: pl.Expr | pl.When
+) -> pl.DataFrame:
     said = [each for each in family.facets if not family.cards or each not in family.card_facets]
     return aligned(
         rows.select(
@@ -95,13 +98,10 @@ def as_scanned(rows: pl.DataFrame, family: Family) -> pl.DataFrame:
             *(pl.when(timed).then(pl.col(each)).alias(each) for each in ("start", "end")),
             *("root", "path", "size", "mtime", "format", "ctime", "inode", "online"),
             *("unix_group", "public"),
+            *more,
         ),
         files_schema(family),
     )
-
-
-def _height(frame: pl.LazyFrame) -> int:
-    return int(frame.select(pl.len()).collect().item())
 
 
 def _numbers(group: str) -> list[pl.Expr | str]:
@@ -129,16 +129,12 @@ class Known:
         self._frame = pl.LazyFrame(schema={"path": pl.String}) if frame is None else frame
         here = (pl.col("root") == root_id) & pl.col("stale").is_null()
         parts = [
-            self._frame.slice(first, _PIECE)
-            .select(
-                (pl.int_range(pl.len(), dtype=pl.UInt32) + first).alias("at"),
-                *_numbers("unix_group"),
-                here.alias("here"),
+            piece.with_row_index("at", first).filter("here").drop("here")
+            for first, piece in pieces(
+                self._frame.select(*_numbers("unix_group"), here.alias("here"))
+                if frame is not None
+                else pl.LazyFrame(schema={**_ROWS, "here": pl.Boolean}).drop("at")
             )
-            .collect()
-            .filter("here")
-            .drop("here")
-            for first in range(0, _height(self._frame), _PIECE)
         ]
         self._rows = pl.concat([pl.DataFrame(schema=_ROWS), *parts]).sort("one")
         self._one = self._rows["one"]

@@ -19,9 +19,10 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -36,6 +37,9 @@ from climeri_platform.core.errors import (
     nearest,
 )
 from climeri_platform.core.settings import setting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = [
     "FORMAT",
@@ -92,6 +96,8 @@ class Root(BaseModel):
         The site that walked it; "" of older stores, and where an inventory stood for the walk.
     read_by
         The release that read its names; "" of older stores.
+    retractions
+        A mark of the lists of retracted datasets that were used for it; "" if there was none.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -108,6 +114,7 @@ class Root(BaseModel):
     site: str = ""
     declared_by: str = ""
     read_by: str = ""
+    retractions: str = ""
 
 
 class SnapshotCard(BaseModel):
@@ -216,8 +223,19 @@ class Snapshot:
         StoreDamaged
             If the table is damaged or lacks a column, or if the snapshot was pruned since.
         """
-        try:
+        with self.reading(family, table):
             return frame.collect()
+
+    @contextmanager
+    def reading(self, family: str, table: Table) -> Iterator[None]:
+        """Tell what goes wrong while a table is read as damage of that table.
+
+        Raises
+        ------
+        StoreDamaged
+        """
+        try:
+            yield
         except (OSError, pl.exceptions.PolarsError) as problem:
             path = self.folder / family / f"{table}.parquet"
             raise self._damaged(family, path, problem) from problem

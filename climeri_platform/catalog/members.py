@@ -84,8 +84,10 @@ def one_member_per_model(view: CatalogView) -> CatalogView:
     """Return the view with one member of each model: one model, one vote.
 
     Of the members that have the most of what is selected (pairs of experiment and variable), the
-    lowest is taken. Fixed fields of CMIP5, whose member is always r0i0p0, stay. Native runs of
-    which nothing says the member have one vote each: nothing says that they are of one ensemble.
+    lowest is taken. Fixed fields have no say, because they are every member's: those of CMIP5,
+    whose member is always r0i0p0, stay, and so does a field of an experiment that only another
+    member has (``areacella``), of the lowest of those that have it. Native runs of which nothing
+    says the member have one vote each: nothing says that they are of one ensemble.
 
     Raises
     ------
@@ -96,21 +98,53 @@ def one_member_per_model(view: CatalogView) -> CatalogView:
     # a regional model has one vote for each run that drives it
     of = [model, *(each for each in view.family.facets if each in _DRIVERS)]
     what = [view.facet("experiment"), variable_of(view)]
-    has = view.rows.select(*of, member, *what).unique()
-    counts = has.group_by(*of, member).len().collect()
+    has = view.rows.select(*of, member, *what, _fixed=is_fixed(view)).unique()
+    fixed = pl.col("_fixed")
+    counts = has.group_by(*of, member).agg((~fixed).sum(), fixed.sum().alias("_own")).collect()
     best: dict[tuple[str, ...], Any] = {}
     kept: set[tuple[str | None, ...]] = set()
-    for *place, its_member, count in counts.iter_rows():
+    for *place, its_member, count, own in counts.iter_rows():
         if its_member is None:
             kept.add((*place, None))
             continue
-        rank = (its_member == _FIXED, -count, member_order(its_member))
+        # of a model that has nothing else, fixed fields are what is selected
+        rank = (its_member == _FIXED, -count, 0 if count else -own, member_order(its_member))
         best[tuple(place)] = min(rank, best.get(tuple(place), rank))
-    for its, rank in best.items():
-        kept |= {(*its, rank[-1][1]), (*its, _FIXED)}
+    chosen = {its: rank[-1][1] for its, rank in best.items()}
+    for its, name in chosen.items():
+        kept |= {(*its, name), (*its, _FIXED)}
+    lent, other = _lent(has, of, member, what, chosen)
+    kept |= {row[: len(of) + 1] for row in lent}
     schema = dict.fromkeys((*of, member), pl.String)
     table = pl.DataFrame(list(kept), schema=schema, orient="row")
-    return view.narrow(Narrowing("one member per model", within=table))
+    return view.narrow(Narrowing("one member per model", within=table, without=other))
+
+
+def _lent(
+    has: pl.LazyFrame,
+    of: list[str],
+    member: str,
+    what: list[str],
+    chosen: dict[tuple[str, ...], str],
+) -> tuple[list[tuple[str, ...]], pl.DataFrame | None]:
+    """Return the fixed fields that other members lend to the chosen one, and all else they have."""
+    names = [*of, member, *what]
+    fixed = has.filter(pl.col("_fixed") & pl.col(member).is_not_null()).select(names).collect()
+    lenders: dict[tuple[str, ...], list[str]] = {}
+    for row in fixed.iter_rows():
+        its, name, field = row[: len(of)], row[len(of)], row[len(of) + 1 :]
+        lenders.setdefault((*its, *field), []).append(name)
+    lent = [
+        (*key[: len(of)], min(members, key=member_order), *key[len(of) :])
+        for key, members in lenders.items()
+        if not {chosen.get(key[: len(of)]), _FIXED} & set(members)
+    ]
+    if not lent:
+        return [], None
+    table = pl.DataFrame(lent, schema=dict.fromkeys(names, pl.String), orient="row")
+    theirs = has.join(table.lazy(), on=[*of, member], how="semi", nulls_equal=True).select(names)
+    other = theirs.join(table.lazy(), on=names, how="anti", nulls_equal=True).unique().collect()
+    return lent, other
 
 
 def complete(

@@ -29,6 +29,10 @@ __all__ = [
 
 ROW = ("dataset", "version", "root")
 """What names a row of the `datasets` table."""
+# the publishers of CMIP5 split one series between output1 and output2, by what was asked of them
+_PRODUCT = pl.col("product").str.replace(r"^output\d*$", "output")
+_NUMBER = "_number"
+_DAYS = 100_000_000  # more than any YYYYMMDD
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,10 +125,16 @@ def overlapping(period: Period, datasets: pl.LazyFrame, files: pl.LazyFrame) -> 
     return Narrowing(f"period={period.text}", where, without=without if without.height else None)
 
 
-def covering(period: Period, datasets: pl.LazyFrame, files: pl.LazyFrame) -> Narrowing:
+def covering(
+    period: Period,
+    datasets: pl.LazyFrame,
+    files: pl.LazyFrame,
+    series: Collection[str] = (),
+) -> Narrowing:
     """Return what keeps the datasets whose files hold the whole of a period, without a hole.
 
-    Climatologies hold no period: theirs is what they are the mean of.
+    Climatologies hold no period: theirs is what they are the mean of. Where CMIP5's ``output1`` and
+    ``output2`` hold a period only together, each that has a part of it is kept.
 
     Parameters
     ----------
@@ -132,36 +142,68 @@ def covering(period: Period, datasets: pl.LazyFrame, files: pl.LazyFrame) -> Nar
         What was asked.
     datasets, files
         The rows so far, of both tables.
+    series
+        The facets that name a series whose parts are in several products of a root; none where
+        each dataset is a series of its own.
     """
-    series = ~climatology_expr(datasets.collect_schema().names())
+    of_series = ~climatology_expr(datasets.collect_schema().names())
+    first, last = period.latest_start, period.least_end()
+    if series:  # a part of it may do
+        first, last = period.end, period.start
     # what no calendar says is the loosest: the files tell below
     where = pl.col("start").is_null() | (
-        (pl.col("start") <= period.latest_start) & (pl.col("end") >= period.least_end()) & series
+        (pl.col("start") <= first) & (pl.col("end") >= last) & of_series
     )
-    inside = files.filter(~climatology_expr(files.collect_schema().names())).filter(
-        (pl.col("start") <= period.end) & (pl.col("end") >= period.start)
-    )
-    before = pl.col("end").cum_max().shift(1).over(ROW)
-    holes = (
-        inside.join(datasets.filter(where).select(ROW), on=ROW, how="semi", nulls_equal=True)
-        .select(*ROW, "start", "end")
-        .sort(*ROW, "start")
-        .filter(~follows_expr(before, pl.col("start")))
+    # a number in place of the words that name a row, by which files are sorted
+    asked = datasets.filter(where & pl.col("start").is_not_null()).with_row_index(_NUMBER)
+    rows = asked.select(_NUMBER, *dict.fromkeys([*ROW, *series])).collect()
+    inside = (
+        files.filter(~climatology_expr(files.collect_schema().names()))
+        .filter((pl.col("start") <= period.end) & (pl.col("end") >= period.start))
+        .join(rows.lazy().select(_NUMBER, *ROW), on=ROW, nulls_equal=True)
     )
     if "calendar" not in inside.collect_schema():
         inside = inside.with_columns(calendar=pl.lit(None, pl.String))
+    times = inside.select(_NUMBER, "start", "end", "calendar").collect()
+    good = _holding(period, times, _NUMBER)
+    if series:
+        good = good.append(_held_together(period, rows, times, good, [*series, "root"]))
+    without = rows.filter(~pl.col(_NUMBER).is_in(good.implode())).select(ROW)
+    return Narrowing(f"covers={period.text}", where, without=without if without.height else None)
+
+
+def _held_together(
+    period: Period, rows: pl.DataFrame, times: pl.DataFrame, good: pl.Series, key: list[str]
+) -> pl.Series:
+    """Return the rows that hold a period with others of their series, and none by itself."""
+    parts = rows.filter(pl.col(_NUMBER).is_in(times[_NUMBER].unique().implode()))
+    parts = parts.with_columns(_PRODUCT, _good=pl.col(_NUMBER).is_in(good.implode()))
+    # where one product holds all of it, what others have besides is not wanted
+    split = (pl.len() > 1) & ~pl.col("_good").any()
+    names = parts.group_by(key).agg(split).filter("len").drop("len").with_row_index("_series")
+    parts = parts.join(names, on=key, nulls_equal=True).select(_NUMBER, "_series")
+    together = _holding(period, times.join(parts, on=_NUMBER), "_series")
+    return parts.filter(pl.col("_series").is_in(together.implode()))[_NUMBER]
+
+
+def _holding(period: Period, times: pl.DataFrame, key: str) -> pl.Series:
+    """Return the keys of which the files within a period hold all of it, without a hole."""
     ends = {each: period.least_end(each) for each in CALENDARS}
     least = pl.col("calendar").replace_strict(
         ends, default=period.least_end(), return_dtype=pl.Int64
     )
-    reaches = inside.group_by(ROW).agg(
-        pl.col("start").min(), (pl.col("end") >= least).any().alias("whole")
-    )
-    late = datasets.filter(where & pl.col("start").is_not_null()).select(ROW)
-    good = reaches.filter((pl.col("start") <= period.latest_start) & pl.col("whole")).select(ROW)
-    never = late.join(good, on=ROW, how="anti", nulls_equal=True)
-    without = pl.concat([holes.select(ROW), never.select(ROW)]).unique().collect()
-    return Narrowing(f"covers={period.text}", where, without=without if without.height else None)
+    # days up to which the files before hold it; one running maximum for all keys, for speed
+    first = pl.col(key).cast(pl.Int64) * _DAYS
+    before = (first + pl.col("end") // 10_000).cum_max().shift(1) - first
+    before = pl.when(before >= 0).then(before * 10_000)
+    return (
+        times.select(key, "start", "end", _reaches=pl.col("end") >= least)
+        .sort(key, "start")
+        .with_columns(_hole=~follows_expr(before, pl.col("start")))
+        .group_by(key)
+        .agg(pl.col("start").min(), pl.col("_reaches").any(), pl.col("_hole").any())
+        .filter((pl.col("start") <= period.latest_start) & pl.col("_reaches") & ~pl.col("_hole"))
+    )[key]
 
 
 def groups_with_all(

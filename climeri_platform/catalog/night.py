@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from climeri_platform.catalog.history import changes
-from climeri_platform.core.errors import ClimeriError
+from climeri_platform.core.errors import ClimeriError, StoreDamaged
 
 if TYPE_CHECKING:
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.history import Change
     from climeri_platform.catalog.layout import Snapshot
     from climeri_platform.catalog.renewal import Renewal
-    from climeri_platform.catalog.scan import Scan
+    from climeri_platform.catalog.scan import Difference
 
 __all__ = [
     "NAMED",
@@ -28,6 +28,12 @@ __all__ = [
     "duplicated",
 ]
 
+_COPIES: dict[str, Any] = {
+    "dataset": pl.String,
+    "version": pl.String,
+    "roots": pl.List(pl.String),
+    "size": pl.Int64,
+}
 State = Literal[
     "walked", "unfinished", "carried forward", "not its hour", "overtaken", "no longer declared"
 ]
@@ -132,26 +138,40 @@ class RootNight:
 
     def count(self, renewal: Renewal) -> None:
         """Take over what a renewal says."""
-        files, before = renewal.files, renewal.before
-        self.catalogued, self.rejected = files.height, renewal.rejected.height
-        self.datasets = files["dataset"].n_unique()
-        self.size = int(files["size"].sum())
-        self.carried, self.stale = renewal.root.carried, renewal.root.stale
-        fresh = renewal.fresh
-        self.changed = fresh.join(before.select("path"), on="path", how="semi").height
-        self.new = fresh.height - self.changed
-        paths = before.select("path")
-        self.gone = paths.join(files.select("path"), on="path", how="anti").height
-        said = files.filter(pl.col("contradiction").is_not_null())
-        self.contradictions = said.select("path", "contradiction").head(NAMED).rows()
-        self.contradictions_count = said.height
-        first = renewal.rejected.group_by("code").agg(
-            pl.len(), pl.format("{}: {}", "path", "reason").first().alias("first")
+        self.new, self.changed, self.gone = renewal.new, renewal.changed, renewal.gone
+
+    def take_stock(self, snapshot: Snapshot) -> None:
+        """Count what a snapshot has of the root.
+
+        Raises
+        ------
+        StoreDamaged
+            If its tables cannot be read.
+        """
+        key = (self.root_id, self.family)
+        card = next((e for e in snapshot.card.roots if (e.root_id, e.family) == key), None)
+        if card is None:
+            return
+        self.catalogued, self.rejected = card.catalogued, card.rejected
+        self.carried, self.stale = card.carried, card.stale
+        here = pl.col("root") == self.root_id
+        datasets = snapshot.scan(self.family, "datasets").filter(here)
+        total = datasets.select(pl.col("dataset").n_unique(), pl.col("size").sum())
+        self.datasets, self.size = snapshot.collect(total, self.family, "datasets").row(0)
+        files = snapshot.scan(self.family, "files")
+        said = files.filter(here, pl.col("contradiction").is_not_null())
+        named = snapshot.collect(said.select("path", "contradiction"), self.family, "files")
+        self.contradictions = named.head(NAMED).rows()
+        self.contradictions_count = named.height
+        first = (
+            snapshot.read(self.family, "rejected", here)
+            .group_by("code")
+            .agg(pl.len(), pl.format("{}: {}", "path", "reason").first().alias("first"))
         )
         for code, count, example in first.sort("code").iter_rows():
             self.reasons[code], self.examples[code] = count, example
 
-    def took(self, scan: Scan) -> None:
+    def took(self, scan: Difference) -> None:
         """Take over what a scan says."""
         skipped = scan.skipped
         self.unreadable = skipped.unreadable[:NAMED]
@@ -270,6 +290,8 @@ def _duplicated(snapshot: Snapshot, family: str) -> pl.DataFrame:
     A dataset that is spread over roots, some years here and some there, is none of them.
     """
     key = ["dataset", "version"]
+    if sum(each.family == family for each in snapshot.card.roots) < 2:
+        return pl.DataFrame(schema=_COPIES)
     several = (
         snapshot.scan(family, "datasets")
         .group_by(key)
@@ -316,15 +338,18 @@ def bytes_by_model(snapshot: Snapshot, family: Family) -> list[dict[str, Any]]:
 
 
 def compare(report: NightReport, snapshot: Snapshot, previous: Snapshot | None) -> None:
-    """Fill a report with what changed from one snapshot to the next, and what the new one holds."""
-    for name in snapshot.families:
-        report.count_duplicated(snapshot, name)
-        report.bytes_by_model += bytes_by_model(snapshot, snapshot.rules(name))
-    if previous is None:
-        return
+    """Fill a report with what the new snapshot holds, and what changed since the one before."""
+    for root in report.roots:
+        try:
+            root.take_stock(snapshot)
+        except StoreDamaged as problem:
+            root.notes.append(problem.message)
     try:
-        found = changes(previous.name, snapshot.name, store=snapshot.store)
+        for name in snapshot.families:
+            report.count_duplicated(snapshot, name)
+            report.bytes_by_model += bytes_by_model(snapshot, snapshot.rules(name))
+        if previous is not None:
+            found = changes(previous.name, snapshot.name, store=snapshot.store)
+            report.changes = [shortened(each) for each in found]
     except ClimeriError as problem:  # what was damaged is mended now, and has nothing to compare
         report.not_compared = problem.message
-    else:
-        report.changes = [shortened(each) for each in found]

@@ -8,7 +8,7 @@ directory.
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -19,11 +19,11 @@ from climeri_platform.catalog.levels import Levels
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Parser", "aside"]
+__all__ = ["Parser", "aside", "places_of"]
 
 _CHUNK = 500_000  # paths that are Python's at the same time
 # publishing tools keep the files themselves there, and lay out versions by links to them
-_ASIDE = re.compile(r"(?:d|.+_)(\d{8})", re.ASCII)
+_ASIDE = re.compile(r"(?:d|(.+)_)(\d{8})", re.ASCII)
 _IN_ASIDE = r"(?:^|/)files/(?:d|[^/]+_)\d{8}/"
 
 _TIMES = {"time_range": pl.String, "start": pl.Int64, "end": pl.Int64}
@@ -33,6 +33,52 @@ _REFUSED = {"at": pl.UInt32, "code": pl.String, "reason": pl.String}
 def aside(path: str = "path") -> pl.Expr:
     """Return whether a file stands where publishing tools keep files, beside the versions."""
     return pl.col(path).str.contains(_IN_ASIDE)
+
+
+def places_of(rules: Family, parts: tuple[str, ...]) -> list[Place]:
+    """Return what a directory may mean, also one where files are kept beside the versions.
+
+    Such as CMIP6's ``gr/files/d20180803`` and CMIP5's ``r1i1p1/files/tas_20110323``, which the
+    links of ``r1i1p1/v20110323/tas`` point to: the date is the version, the name before it the
+    variable.
+
+    Parameters
+    ----------
+    rules
+        The archive family.
+    parts
+        As `Family.parse_directory` takes them.
+
+    Raises
+    ------
+    Rejected
+        If it means nothing.
+
+    Examples
+    --------
+    >>> from climeri_platform.catalog.family import load_family
+    >>> path = "output1/X/M/rcp45/mon/atmos/Amon/r1i1p1/files/tas_20110323"
+    >>> places_of(load_family("CMIP5"), tuple(path.split("/")))[0].facets["version"]
+    'v20110323'
+    """
+    try:
+        return rules.parse_directory(parts)
+    except Rejected:
+        found = (
+            (at, version)
+            for at, (one, two) in enumerate(pairwise(parts))
+            if one == "files" and (version := _ASIDE.fullmatch(two))
+        )
+        for at, version in islice(found, 1):
+            variable, date = version.groups()
+            for meant in ((f"v{date}", variable), (f"v{date}",)):
+                try:
+                    return rules.parse_directory(
+                        (*parts[:at], *filter(None, meant), *parts[at + 2 :])
+                    )
+                except Rejected:
+                    continue
+        raise
 
 
 class Parser:
@@ -93,19 +139,7 @@ class Parser:
     def directory(self, folder: str) -> list[Place]:
         """Return what a directory may mean; `Rejected` if nothing."""
         parts = (*self._above, *folder.split("/")) if folder else self._above
-        try:
-            return self.rules.parse_directory(parts)
-        except Rejected:
-            if "files" not in parts:
-                raise
-            for at, (one, two) in enumerate(pairwise(parts)):
-                if one == "files" and (version := _ASIDE.fullmatch(two)):
-                    meant = (*parts[:at], f"v{version[1]}", *parts[at + 2 :])
-                    try:
-                        return self.rules.parse_directory(meant)
-                    except Rejected:
-                        break
-            raise
+        return places_of(self.rules, parts)
 
     def span(self, time_range: str | None) -> tuple[int | None, int | None] | Rejected:
         """Return start and end of a time range, or why it is none."""

@@ -33,8 +33,9 @@ from climeri_platform.catalog.layout import (
     snapshot_names,
 )
 from climeri_platform.catalog.lock import Held, holding, still_held
+from climeri_platform.catalog.pieces import whole_datasets, write_pieces
 from climeri_platform.catalog.replicas import mounts_for
-from climeri_platform.catalog.tables import datasets_of
+from climeri_platform.catalog.tables import datasets_of, files_schema
 from climeri_platform.core.errors import StoreBusy, StoreError
 from climeri_platform.sites import load_site
 
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from climeri_platform.catalog.assembly import FamilyTables
     from climeri_platform.catalog.layout import Root, Snapshot
-    from climeri_platform.catalog.renewal import FamilyTables
     from climeri_platform.catalog.replicas import Replica
 
 __all__ = ["KEPT_SNAPSHOTS", "prepare_store", "publish", "roll_back", "writing", "writing_soon"]
@@ -174,7 +175,7 @@ def publish(
     store
         A prepared store, held by `writing`.
     tables
-        Families, each with all its rows from all its roots, sorted.
+        Families, each with all its rows from all its roots.
     roots
         Every root of the store after this.
     site
@@ -316,18 +317,23 @@ def _sweep(store: Path) -> None:
 def _write_family(building: Path, tables: FamilyTables) -> None:
     folder = building / tables.family.family
     folder.mkdir(parents=True)
-    _write(tables.files, folder / "files.parquet")
-    datasets = datasets_of(tables.files, tables.family)
-    _write(datasets, folder / "datasets.parquet")
-    _write(facet_table(datasets.lazy(), tables.family.facets), folder / FACETS_TABLE)
-    _write(tables.rejected, folder / "rejected.parquet")
-    rules = tables.family.model_dump_json(indent=2, exclude_defaults=True)
+    family, files, datasets = tables.family, folder / "files.parquet", folder / "datasets.parquet"
+    schema = files_schema(family)
+    write_pieces(tables.parts, schema, files)
+    table = pl.scan_parquet(files, glob=False)
+    columns = datasets_of(pl.DataFrame(schema=schema), family).schema
+    wanted = [each for each in (*columns, "path") if each != "files"]
+    write_pieces(
+        (datasets_of(each, family) for each in whole_datasets(table.select(wanted))),
+        columns,
+        datasets,
+    )
+    counts = facet_table(pl.scan_parquet(datasets, glob=False), family.facets)
+    counts.write_parquet(folder / FACETS_TABLE, compression="zstd")
+    tables.rejected.write_parquet(folder / "rejected.parquet", compression="zstd")
+    rules = family.model_dump_json(indent=2, exclude_defaults=True)
     for small, text in {**tables.beside, "family.json": rules}.items():
         (folder / small).write_text(text, encoding="utf-8")
-
-
-def _write(frame: pl.DataFrame, path: Path) -> None:
-    frame.write_parquet(path, compression="zstd", row_group_size=100_000, statistics=True)
 
 
 def _fill(
@@ -345,10 +351,13 @@ def _fill(
     _carry_over(building, previous, without=names, but=card.site if moved else None)
     if previous is not None and moved:
         for old in sorted({*previous.families} - names):
-            export_tables(previous.read(old, "files"), previous.rules(old), replicas, export)
+            with previous.reading(old, "files"):
+                files = previous.scan(old, "files")
+                export_tables(files, previous.rules(old), replicas, export)
     for each in tables:
         _write_family(building, each)
-        export_tables(each.files, each.family, replicas, export)
+        files = pl.scan_parquet(building / each.family.family / "files.parquet", glob=False)
+        export_tables(files, each.family, replicas, export)
 
 
 def _exports_alike(one: SnapshotCard, other: SnapshotCard) -> bool:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from climeri_platform.catalog.apart import scan_apart
+from climeri_platform.catalog.assembly import assemble
 from climeri_platform.catalog.build import nothing_found
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.heading import files_to_read, read_some, with_headers
@@ -27,9 +28,9 @@ from climeri_platform.catalog.layout import store_path
 from climeri_platform.catalog.lock import holding
 from climeri_platform.catalog.night import NAMED, NightReport, RootNight, compare
 from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing_soon
-from climeri_platform.catalog.renewal import SAME, assemble, carry_root, renew, unchanged
+from climeri_platform.catalog.renewal import SAME, carry_root, renew
 from climeri_platform.catalog.reporting import write_report
-from climeri_platform.catalog.retraction import mark_retracted, read_retractions
+from climeri_platform.catalog.retraction import listed_together, read_retractions
 from climeri_platform.catalog.scan import Walking
 from climeri_platform.catalog.sources import load_sources
 from climeri_platform.core.errors import (
@@ -48,8 +49,10 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
     from climeri_platform.catalog.renewal import Renewal
-    from climeri_platform.catalog.scan import Scan
+    from climeri_platform.catalog.retraction import RetractionList
+    from climeri_platform.catalog.scan import Difference
     from climeri_platform.catalog.sources import Source
+    from climeri_platform.core.errors import StoreDamaged
     from climeri_platform.sites import Site
 
 __all__ = ["refresh"]
@@ -64,7 +67,8 @@ class _Root:
     rules: Family | None
     told: RootNight
     any_loss: bool = False
-    scan: Scan | None = None
+    scan: Difference | None = None
+    listed: RetractionList | None = None
     problem: ClimeriError | None = None
     budget: float | None = None
     headers: pl.DataFrame | None = None
@@ -144,19 +148,7 @@ def refresh(
         for each in roots:
             _read_headers(each, folder, before, client, progress)
         with writing_soon(folder):
-            # others may have published other roots meanwhile
-            previous = current_or_none(folder)
-            for each in roots:
-                _renew(each, previous)
-            undeclared = _undeclared(profile, roots, previous)
-            report.roots += [told for told, _ in undeclared]
-            renewals = [each.renewal for each in roots if each.renewal is not None]
-            renewals += [each for _, each in undeclared]
-            if previous is None and not renewals:
-                raise _nothing_at_all(roots, folder)
-            tables, cards = assemble(previous, renewals, _retracted(roots))
-            tables = [each for each in tables if not unchanged(previous, each, renewals)]
-            snapshot = publish(folder, tables, cards, site=site, previous=previous)
+            snapshot, previous = _publish(folder, profile, roots, report, site)
         shutil.rmtree(folder / JOURNAL, ignore_errors=True)
     report.snapshot = snapshot.name
     report.previous = previous.name if previous is not None else None
@@ -164,6 +156,33 @@ def refresh(
     report.seconds = round(time.perf_counter() - clock, 3)
     write_report(report.as_dict(), folder)
     return report
+
+
+def _publish(
+    folder: Path, profile: Site, roots: Sequence[_Root], report: NightReport, site: str | None
+) -> tuple[Snapshot, Snapshot | None]:
+    """Publish what the night has, and return the snapshot and the one before."""
+    # others may have published other roots meanwhile
+    previous = current_or_none(folder)
+    for each in roots:
+        _read_list(each)
+        _renew(each, previous)
+    undeclared = _undeclared(profile, roots, previous)
+    report.roots += [told for told, _ in undeclared]
+    renewals = [each.renewal for each in roots if each.renewal is not None]
+    renewals += [each for _, each in undeclared]
+    if previous is None and not renewals:
+        raise _nothing_at_all(roots, folder)
+
+    def lost(family: str, problem: StoreDamaged) -> None:
+        for each in report.roots:
+            if each.family == family:
+                each.state, each.reason = "carried forward", problem.message
+
+    lists = [(each.rules.family, each.listed) for each in roots if each.rules and each.listed]
+    tables, cards = assemble(previous, renewals, listed_together(lists), lost)
+    tables = [each for each in tables if not each.same]
+    return publish(folder, tables, cards, site=site, previous=previous), previous
 
 
 def _refuse_twice(roots: Sequence[_Root]) -> None:
@@ -243,7 +262,7 @@ def _scan(
             root.scan = scan_apart(
                 folder, job, patience=source.patience, progress=follow, stop=stop
             )
-        nothing = not root.scan.files.height and not root.scan.skipped.unseen
+        nothing = not root.scan.files and not root.scan.skipped.unseen
         if nothing and not root.any_loss:
             root.problem = nothing_found(root.rules, Path(source.path), root.scan)
         root.told.took(root.scan)
@@ -254,7 +273,7 @@ def _scan(
 
 
 def _renewal(
-    root: _Root, rules: Family, scan: Scan, previous: Snapshot | None, *, loss: float
+    root: _Root, rules: Family, scan: Difference, previous: Snapshot | None, *, loss: float
 ) -> Renewal:
     source = root.source
     renewal = renew(
@@ -272,7 +291,7 @@ def _renewal(
     return replace(renewal, root=card)
 
 
-def _deadline(root: _Root, scan: Scan) -> float | None:
+def _deadline(root: _Root, scan: Difference) -> float | None:
     """Return until when headers may be read: other roots' time is not counted, the window's is."""
     if root.budget is None:
         return None
@@ -327,37 +346,34 @@ def _renew(root: _Root, previous: Snapshot | None) -> None:
     if root.rules is None:
         root.renewal = _without_rules(source, previous)
     elif told.state == "not its hour":
-        # its numbers are those of the last night that had it, and its rows stay as they are
-        if (kept := _as_it_was(root, root.rules, previous)) is not None:
-            told.count(replace(kept, files=kept.before))
-        return
+        return  # its numbers are those of the last night that had it, and its rows stay as they are
     elif root.scan is not None and root.problem is None:
         try:
             root.renewal = _of_this_night(root, root.rules, root.scan, previous)
         except StoreBusy:
             told.state = "overtaken"  # the rows of a later walk stay, and are not stale
-            if (kept := _as_it_was(root, root.rules, previous)) is not None:
-                told.count(replace(kept, files=kept.before))
             return
         except ClimeriError as problem:
             root.problem = problem
+        except (OSError, pl.exceptions.PolarsError) as problem:
+            root.problem = StoreError(f"what was known of it can no longer be read: {problem}")
     if root.rules is not None and root.problem is not None:
         told.state, told.reason = "carried forward", root.problem.message
         root.renewal = _as_it_was(root, root.rules, previous)
     if root.renewal is not None:
         told.count(root.renewal)
-        # nobody asks for them again, and they are as large as the table
-        root.renewal = replace(root.renewal, before=root.renewal.before.clear())
+        told.family = root.renewal.root.family
     root.scan = None
 
 
-def _of_this_night(root: _Root, rules: Family, scan: Scan, previous: Snapshot | None) -> Renewal:
-    source = root.source
-    scan = mark_retracted(scan, source.retracted)
-    renewal = _renewal(root, rules, scan, previous, loss=1.0 if root.any_loss else source.loss)
-    if root.headers is None:
-        return renewal
-    return replace(renewal, files=with_headers(renewal.files, root.headers))
+def _of_this_night(
+    root: _Root, rules: Family, scan: Difference, previous: Snapshot | None
+) -> Renewal:
+    loss = 1.0 if root.any_loss else root.source.loss
+    renewal = _renewal(root, rules, scan, previous, loss=loss)
+    if root.listed is not None:
+        renewal = replace(renewal, listed=root.listed.table)
+    return renewal if root.headers is None else with_headers(renewal, root.headers)
 
 
 def _as_it_was(root: _Root, rules: Family, previous: Snapshot | None) -> Renewal | None:
@@ -396,23 +412,18 @@ def _undeclared(
     return found
 
 
-def _retracted(roots: Sequence[_Root]) -> dict[str, pl.DataFrame]:
-    """Return what the lists of each family name together: a replica elsewhere is retracted too."""
-    lists: dict[str, list[pl.DataFrame]] = {}
-    for each in roots:
-        if each.source.retracted is None or each.rules is None:
-            continue
-        try:
-            listed = read_retractions(each.source.retracted)
-        except RootUnusable as problem:
-            each.told.notes.append(problem.message)
-            continue
-        each.told.notes += [f"the list of retracted datasets: {line}" for line in listed.unread]
-        # publishers write the name of the family before the key
-        key = pl.col("dataset").str.strip_prefix(f"{each.rules.family}.")
-        table = pl.concat([listed.table, listed.table.with_columns(key)]).unique()
-        lists.setdefault(each.rules.family, []).append(table)
-    return {family: pl.concat(tables) for family, tables in lists.items()}
+def _read_list(root: _Root) -> None:
+    """Read the list of retracted datasets of a root, if its source names one."""
+    if root.source.retracted is None or root.rules is None:
+        return
+    try:
+        root.listed = read_retractions(root.source.retracted)
+    except RootUnusable as problem:
+        root.told.notes.append(problem.message)
+        root.problem = root.problem or problem
+    else:
+        unread = root.listed.unread
+        root.told.notes += [f"the list of retracted datasets: {line}" for line in unread]
 
 
 def _without_rules(source: Source, previous: Snapshot | None) -> Renewal | None:

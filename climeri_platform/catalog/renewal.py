@@ -1,76 +1,49 @@
 """Renewing the rows of a root: what was scanned, what nobody could look at, and what went away.
 
-Nothing here reads or writes a disk: rows in, rows out.
+Rows of files that are as they were are not read here: only their places in the last table count.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from climeri_platform import __version__
-from climeri_platform.catalog.carding import cards_without, completed, join_cards
-from climeri_platform.catalog.facets import FACETS_TABLE
 from climeri_platform.catalog.layout import Root
-from climeri_platform.catalog.retraction import also_retracted
+from climeri_platform.catalog.pieces import pieces, rows_at
 from climeri_platform.catalog.tables import (
     FROM_HEADERS,
     REJECTED,
+    ROW_COLUMNS,
     aligned,
-    datasets_of,
     files_schema,
-    mark_latest,
-    sort_files,
 )
 from climeri_platform.catalog.walk import readable
-from climeri_platform.core.errors import (
-    ClimeriError,
-    RootShrunk,
-    StoreBusy,
-    StoreDamaged,
-    UsageError,
-)
+from climeri_platform.core.errors import RootShrunk, StoreBusy, StoreDamaged, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from climeri_platform.catalog.carding import FoundCard
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
-    from climeri_platform.catalog.scan import Scan
+    from climeri_platform.catalog.scan import Difference
     from climeri_platform.sites import Site
 
-__all__ = [
-    "LOSS_LIMIT",
-    "SAME",
-    "FamilyTables",
-    "Renewal",
-    "assemble",
-    "carry_root",
-    "renew",
-    "rows_of",
-    "same_files",
-    "unchanged",
-    "without_root",
-]
+__all__ = ["LOSS_LIMIT", "SAME", "Renewal", "carry_root", "renew", "same_files"]
 
 LOSS_LIMIT = 0.1  # of a root's files: more than a night of retractions, less than a mount
-_PIECE = 500_000  # rows of the last catalog that are compared at the same time
 SAME = ("path", "size", "mtime", "ctime", "inode")
 """What a file has in common with itself a night ago, if nobody changed it."""
+_COMPARED = {name: ROW_COLUMNS[name] for name in (*SAME, "start", "end", *FROM_HEADERS)}
 
 
-@dataclass(frozen=True, slots=True)
-class FamilyTables:
-    """All rows of an archive family, from all its roots; beside, small files by name."""
-
-    family: Family
-    files: pl.DataFrame
-    rejected: pl.DataFrame
-    beside: dict[str, str] = field(default_factory=dict)
+def _nowhere() -> pl.Series:
+    return pl.Series("at", [], pl.UInt32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,52 +54,110 @@ class Renewal:
     ----------
     family
         The archive family.
-    files, rejected
-        Its rows, those that are carried forward included.
     root
         Its card.
-    before
-        The rows that it had.
+    fresh
+        The rows that were read now.
+    rejected
+        Its rejected files, those that are carried forward included.
+    table
+        The family's `files` in the last snapshot; None if the root was not there.
+    kept
+        The places in it of the rows of files that are as they were, ascending.
+    carried
+        The places of the rows at which nobody could look; they are stale since ``since``, or longer.
+    since
+        A date, ISO 8601.
+    same
+        The paths of the fresh rows of which the file is nevertheless the one that was known.
+    new, changed, gone
+        Numbers of files.
+    listed
+        The datasets of it that were retracted, as `read_retractions` gives them; None if nobody
+        knows.
     cards
         The simulation cards that were found in it; None where nobody looked, and those that the
         snapshot keeps hold.
     """
 
     family: Family
-    files: pl.DataFrame
-    rejected: pl.DataFrame
     root: Root
-    before: pl.DataFrame
+    fresh: pl.DataFrame
+    rejected: pl.DataFrame
+    table: pl.LazyFrame | None = None
+    kept: pl.Series = field(default_factory=_nowhere)
+    carried: pl.Series = field(default_factory=_nowhere)
+    since: str = ""
+    same: pl.Series = field(default_factory=lambda: pl.Series("path", [], pl.String))
+    new: int = 0
+    changed: int = 0
+    gone: int = 0
+    listed: pl.DataFrame | None = None
     cards: list[FoundCard] | None = None
 
-    @property
-    def fresh(self) -> pl.DataFrame:
-        """The rows that are new, or of files that changed since."""
-        # of columns that are compared only: a root may have millions of rows, and few that are new
-        seen = self.files.select(*SAME, "stale").with_row_index("at")
-        seen = seen.filter(pl.col("stale").is_null())
-        at = seen.join(same_files(seen, self.before), on="path", how="anti")["at"]
-        return self.files[at.sort()]
+    def rows(self, at: pl.Series, *columns: str) -> pl.DataFrame:
+        """Return rows of the last table, or some columns of them, at places that ascend."""
+        schema = files_schema(self.family)
+        chosen = {name: schema[name] for name in columns or schema}
+        found = [pl.DataFrame(schema=chosen)]
+        if self.table is not None:
+            found += rows_at(aligned(self.table, chosen), at)
+        return pl.concat(found)
+
+    def pieces(self, *columns: str) -> Iterator[pl.DataFrame]:
+        """Yield some columns of the rows that are kept, a piece at a time."""
+        if self.table is not None:
+            schema = files_schema(self.family)
+            yield from rows_at(
+                aligned(self.table, {each: schema[each] for each in columns}), self.kept
+            )
+
+    def with_fresh(self, at: pl.Series, rows: pl.DataFrame) -> Renewal:
+        """Return it with rows in the place of those that were kept at some places."""
+        return replace(
+            self,
+            kept=self.kept.filter(~self.kept.is_in(at.implode())),
+            fresh=pl.concat([self.fresh, rows]),
+            same=pl.concat([self.same, rows["path"]]),
+        )
 
 
-def rows_of(
-    previous: Snapshot | None, family: Family, root_id: str
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the rows that a root has in a snapshot: files and rejected; none if it is not there.
+def _file_of(previous: Snapshot | None, family: Family) -> Path | None:
+    return previous.folder / family.family / "files.parquet" if previous is not None else None
+
+
+def _known(
+    previous: Snapshot | None, family: Family, root_id: str, kept: pl.Series
+) -> tuple[pl.LazyFrame | None, pl.DataFrame, pl.DataFrame, int]:
+    """Return a table with the rows of a root, its rejected files, the rows not kept, and all rows' number.
 
     Raises
     ------
     StoreDamaged
-        If a table cannot be read.
+        If they cannot be read.
     """
-    name = family.family
-    if previous is None or all(
-        (each.root_id, each.family) != (root_id, name) for each in previous.card.roots
-    ):
-        return pl.DataFrame(schema=files_schema(family)), pl.DataFrame(schema=REJECTED)
+    if previous is None or _card(previous, family.family, root_id) is None:
+        none = pl.DataFrame(schema={**_COMPARED, "at": pl.UInt32})
+        return None, pl.DataFrame(schema=REJECTED), none, 0
+    table = previous.scan(family.family, "files")
+    with previous.reading(family.family, "files"):
+        here = _places(table, root_id)
+        at = here.filter(~here.is_in(kept.implode())) if len(kept) else here
+        rows = [pl.DataFrame(schema=_COMPARED), *rows_at(aligned(table, _COMPARED), at)]
+    rest = pl.concat(rows).with_columns(at=at)
+    return table, _rejected(previous, family, root_id), rest, len(here)
+
+
+def _rejected(previous: Snapshot, family: Family, root_id: str) -> pl.DataFrame:
     here = pl.col("root") == root_id
-    files = aligned(previous.read(name, "files", here), files_schema(family))
-    return files, aligned(previous.read(name, "rejected", here), REJECTED)
+    return aligned(previous.read(family.family, "rejected", here), REJECTED)
+
+
+def _places(table: pl.LazyFrame, root_id: str) -> pl.Series:
+    found = [_nowhere()]
+    for first, piece in pieces(table.select(here=pl.col("root") == root_id)):
+        found.append((piece["here"].arg_true() + first).cast(pl.UInt32).alias("at"))
+    return pl.concat(found)
 
 
 def _card(previous: Snapshot | None, family: str, root_id: str) -> Root | None:
@@ -139,7 +170,7 @@ def renew(
     family: Family,
     root_id: str,
     mount: str,
-    scan: Scan,
+    found: Difference,
     *,
     loss: float = LOSS_LIMIT,
     here: Site | None = None,
@@ -157,8 +188,9 @@ def renew(
         The snapshot to go on from.
     family, root_id, mount
         Which root.
-    scan
-        What it holds now.
+    found
+        What it holds now, told by what is known of it. If that was another table than the snapshot's,
+        all rows are read.
     loss
         The share of the root's files that may be gone; 1 for any.
     here
@@ -183,47 +215,72 @@ def renew(
     """
     if not moved:
         _refuse_another_mount(previous, root_id, mount, here)
-    last = _card(previous, family.family, root_id)
-    if last is not None and _moment(last.walked) > _moment(scan.walked):
-        raise StoreBusy(
-            f"a walk of the root {root_id} that began later, at {last.walked}, was published "
-            f"while this one, begun at {scan.walked}, ran",
-            hint="The newer one stays. Run this again if you want another.",
-        )
+    _refuse_older(_card(previous, family.family, root_id), found.walked)
+    found = found.in_table(_file_of(previous, family))
+    skipped = found.skipped
     try:
-        before, refused = rows_of(previous, family, root_id)
+        table, refused, rest, before = _known(previous, family, root_id, found.kept)
     except StoreDamaged:
-        before, refused = rows_of(None, family, root_id)
-    kept = _unseen(before, scan.files, scan.skipped.unseen)
-    gone = _lost(before, scan.files) - kept.height
-    if before.height and gone > loss * before.height:
+        if len(found.kept):
+            raise
+        table, refused, rest, before = _known(None, family, root_id, found.kept)
+    unseen = _unseen(rest, found.fresh, skipped.unseen)
+    lost = rest.select("path").join(found.fresh.select("path"), on="path", how="anti").height
+    gone = lost - unseen.height
+    if before and gone > loss * before:
+        what = f"{gone} of the {before} {family.family} files of the root {root_id}"
         raise RootShrunk(
-            f"{gone} of the {before.height} {family.family} files of the root {root_id} are gone, "
-            f"more than {loss:.0%}",
+            f"{what} are gone, more than {loss:.0%}",
             hint="Nothing was published, the last catalog stays. Is the mount whole? "
             "If they were meant to go: --accept-loss.",
         )
-    today = datetime.now(UTC).date().isoformat()
-    seen = _remember(scan.files, before)
-    files = pl.concat([seen, kept.with_columns(pl.col("stale").fill_null(today))])
-    rejected = pl.concat(
-        [scan.rejected, _unseen(refused, scan.rejected, scan.skipped.unseen)], how="vertical"
+    same = same_files(found.fresh, rest)
+    other = found.fresh.select("path").join(same, on="path", how="anti")
+    changed = other.join(rest.select("path"), on="path", how="semi").height
+    rejected = pl.concat([found.rejected, _unseen(refused, found.rejected, skipped.unseen)])
+    site = here.site if here is not None and walked else ""
+    return Renewal(
+        family,
+        _card_of(found, mount, rejected.height, unseen.height, site),
+        _remember(found.fresh, rest),
+        rejected,
+        table=table,
+        kept=found.kept,
+        carried=unseen["at"].sort(),
+        since=datetime.now(UTC).date().isoformat(),
+        same=same["path"],
+        new=other.height - changed,
+        changed=changed,
+        gone=gone,
+        cards=found.cards,
     )
-    root = Root(
-        root_id=root_id,
+
+
+def _card_of(found: Difference, mount: str, rejected: int, carried: int, site: str) -> Root:
+    catalogued = found.files + carried
+    return Root(
+        root_id=found.root_id,
         mount=mount,
-        family=family.family,
-        walked=scan.walked,
-        found=files.height + rejected.height,
-        catalogued=files.height,
-        rejected=rejected.height,
-        carried=kept.height,
+        family=found.rules.family,
+        walked=found.walked,
+        found=catalogued + rejected,
+        catalogued=catalogued,
+        rejected=rejected,
+        carried=carried,
         # a name that is not UTF-8 cannot stand in a card: its turn comes without this
-        site=here.site if here is not None and walked else "",
-        pending=[each for each in scan.skipped.pending if readable(each) == each],
+        pending=[each for each in found.skipped.pending if readable(each) == each],
+        site=site,
         read_by=__version__,
     )
-    return Renewal(family, files, rejected, root, before, scan.cards)
+
+
+def _refuse_older(last: Root | None, walked: str) -> None:
+    if last is not None and _moment(last.walked) > _moment(walked):
+        raise StoreBusy(
+            f"a walk of the root {last.root_id} that began later, at {last.walked}, was published "
+            f"while this one, begun at {walked}, ran",
+            hint="The newer one stays. Run this again if you want another.",
+        )
 
 
 def _refuse_another_mount(
@@ -250,66 +307,21 @@ def carry_root(previous: Snapshot, family: Family, root_id: str) -> Renewal | No
     card = _card(previous, family.family, root_id)
     if card is None:
         return None
-    files, rejected = rows_of(previous, family, root_id)
+    table = previous.scan(family.family, "files")
+    with previous.reading(family.family, "files"):
+        at = _places(table, root_id)
+        for _ in rows_at(table, at):
+            pass  # what cannot be read is told now, not while the catalog is written
     since = card.stale or datetime.now(UTC).date().isoformat()
     return Renewal(
         family,
-        files.with_columns(pl.col("stale").fill_null(since)),
-        rejected,
-        card.model_copy(update={"stale": since, "carried": files.height}),
-        files,
+        card.model_copy(update={"stale": since, "carried": len(at)}),
+        pl.DataFrame(schema=files_schema(family)),
+        _rejected(previous, family, root_id),
+        table=table,
+        carried=at,
+        since=since,
     )
-
-
-def unchanged(previous: Snapshot | None, tables: FamilyTables, renewals: Sequence[Renewal]) -> bool:
-    """Tell whether a family is row for row what a snapshot holds, so that its files can be shared.
-
-    Parameters
-    ----------
-    previous
-        The snapshot.
-    tables
-        What would be published.
-    renewals
-        Of all families; a root that was not there before is a change.
-    """
-    name = tables.family.family
-    if previous is None or name not in previous.families:
-        return False
-    known = {each.root_id for each in previous.card.roots if each.family == name}
-    if not known.issuperset(each.root.root_id for each in renewals if each.root.family == name):
-        return False
-    try:
-        return (
-            previous.rules(name) == tables.family
-            and _equal(tables.files, previous.scan(name, "files"))
-            and _equal(tables.rejected, previous.scan(name, "rejected"))
-            and previous.scan(name, "datasets").collect_schema()
-            == datasets_of(tables.files.clear(), tables.family).schema
-            and (previous.folder / name / FACETS_TABLE).exists()
-            and all(
-                (previous.folder / name / small).read_text(encoding="utf-8") == text
-                for small, text in tables.beside.items()
-            )
-        )
-    except (ClimeriError, OSError, pl.exceptions.PolarsError):
-        return False  # what is damaged is written again
-
-
-def _equal(rows: pl.DataFrame, table: pl.LazyFrame) -> bool:
-    """Tell whether a table holds these rows, reading a piece of it at a time."""
-    if rows.schema != table.collect_schema():
-        return False
-    if rows.height != table.select(pl.len()).collect().item():
-        return False
-    return all(
-        rows.slice(first, _PIECE).equals(table.slice(first, _PIECE).collect())
-        for first in range(0, rows.height, _PIECE)
-    )
-
-
-def _lost(before: pl.DataFrame, now: pl.DataFrame) -> int:
-    return before.select("path").join(now.select("path"), on="path", how="anti").height
 
 
 def _moment(text: str) -> datetime:
@@ -364,83 +376,3 @@ def _and_above(path: str) -> list[str]:
         path = path.rpartition("/")[0]
         found.append(path)
     return found
-
-
-def without_root(
-    previous: Snapshot, root_id: str
-) -> tuple[list[FamilyTables], list[Root], set[str]]:
-    """Return what is left without a root: tables, roots, and the families that end with it.
-
-    Raises
-    ------
-    StoreDamaged
-        If the rows of another root, which have to stay, cannot be read.
-    """
-    roots = [each for each in previous.card.roots if each.root_id != root_id]
-    tables = []
-    ends = set()
-    for name in {each.family for each in previous.card.roots if each.root_id == root_id}:
-        if name not in {each.family for each in roots}:
-            ends.add(name)
-            continue
-        family = previous.rules(name)
-        stay = pl.col("root") != root_id
-        files = aligned(previous.read(name, "files", stay), files_schema(family))
-        refused = aligned(previous.read(name, "rejected", stay), REJECTED)
-        beside = cards_without(previous, family, root_id)
-        rows = sort_files(mark_latest(files), family)
-        tables.append(FamilyTables(family, rows, refused.sort("root", "path"), beside))
-    return tables, roots, ends
-
-
-def assemble(
-    previous: Snapshot | None,
-    renewals: Sequence[Renewal],
-    retracted: Mapping[str, pl.DataFrame] | None = None,
-) -> tuple[list[FamilyTables], list[Root]]:
-    """Return the tables of the families that were renewed, and every root of the store after it.
-
-    Rows of roots that were not renewed stay.
-
-    Parameters
-    ----------
-    previous
-        The snapshot to go on from.
-    renewals
-        One for each root and family at most.
-    retracted
-        Family to what its lists of retracted datasets name: it is retracted at every root.
-
-    Raises
-    ------
-    StoreDamaged
-        If the rows of another root, which have to stay, cannot be read.
-    """
-    renewed = {(each.root.root_id, each.root.family) for each in renewals}
-    old = previous.card.roots if previous is not None else []
-    others = [each for each in old if (each.root_id, each.family) not in renewed]
-    tables = []
-    for name in dict.fromkeys(each.root.family for each in renewals):
-        these = [each for each in renewals if each.root.family == name]
-        family, files, beside = join_cards(
-            these[-1].family,
-            {each.root.root_id: (each.files, each.cards) for each in these},
-            previous,
-        )
-        rejected = [each.rejected for each in these]
-        # only if there are any: a damaged table is mended by building its one root again
-        if previous is not None and name in {each.family for each in others}:
-            stay = pl.col("root").is_in([each.root_id for each in others if each.family == name])
-            kept = previous.read(name, "files", stay)
-            files.insert(0, aligned(kept, files_schema(family)))
-            rejected.insert(0, aligned(previous.read(name, "rejected", stay), REJECTED))
-        all_rows = completed(pl.concat(files), family)
-        if retracted is not None and name in retracted:
-            all_rows = also_retracted(all_rows, retracted[name])
-        rows = sort_files(mark_latest(all_rows), family)
-        refused = pl.concat(rejected).sort("root", "path")
-        tables.append(FamilyTables(family, rows, refused, beside))
-    roots = sorted(
-        [*others, *(each.root for each in renewals)], key=lambda each: (each.family, each.root_id)
-    )
-    return tables, roots

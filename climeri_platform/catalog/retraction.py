@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,16 +11,16 @@ import polars as pl
 
 from climeri_platform.core.errors import RootUnusable
 
-if TYPE_CHECKING:
-    from climeri_platform.catalog.scan import Scan
-
 __all__ = [
     "RetractionList",
     "also_retracted",
     "apply_retractions",
-    "mark_retracted",
+    "listed_together",
     "read_retractions",
 ]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _NUMBER = r"(?:\d{4}-\d\d-\d\d|\d+)"
 _LINE = re.compile(
@@ -136,14 +136,18 @@ def also_retracted(files: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame:
     return files.with_columns(retracted=known)
 
 
-def mark_retracted(scan: Scan, path: str | None) -> Scan:
-    """Return a scan with ``retracted`` set from a list; without a list nobody knows, and it is null.
+def listed_together(lists: Iterable[tuple[str, RetractionList]]) -> dict[str, pl.DataFrame]:
+    """Return family by family what several lists name together: a replica elsewhere is retracted too.
 
-    Raises
-    ------
-    RootUnusable
-        If the list cannot be read.
+    Parameters
+    ----------
+    lists
+        Family and list of each root that has one.
     """
-    if path is None:
-        return scan
-    return replace(scan, files=apply_retractions(scan.files, read_retractions(path).table))
+    found: dict[str, list[pl.DataFrame]] = {}
+    for family, each in lists:
+        # publishers write the name of the family before the key
+        key = pl.col("dataset").str.strip_prefix(f"{family}.")
+        both = pl.concat([each.table, each.table.with_columns(key)]).unique()
+        found.setdefault(family, []).append(both)
+    return {family: pl.concat(tables) for family, tables in found.items()}

@@ -9,7 +9,7 @@ import gc
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,10 @@ import polars as pl
 
 from climeri_platform.catalog.carding import find_cards
 from climeri_platform.catalog.inventory import read_inventory
-from climeri_platform.catalog.known import Known, as_scanned, rows_at
+from climeri_platform.catalog.known import Known, as_known, as_scanned
 from climeri_platform.catalog.listing import LISTING, gather
 from climeri_platform.catalog.parsing import Parser
+from climeri_platform.catalog.pieces import rows_at
 from climeri_platform.catalog.tables import REJECTED, aligned, files_schema
 from climeri_platform.catalog.twins import latest_that_disagree, version_places, without_twins
 from climeri_platform.catalog.walk import Skipped, Walking, walk
@@ -64,20 +65,6 @@ class Scan:
     seconds: float
     cards: list[FoundCard] | None = None
 
-    def look_for_cards(
-        self,
-        rules: Family,
-        place: Path,
-        root_id: str,
-        *,
-        folder: GivenCards,
-        look: bool,
-    ) -> None:
-        """Look for simulation cards, as `find_cards` does; those that are wrong are not readable."""
-        told = find_cards(rules, place, root_id, self.files, folder=folder, look=look)
-        self.cards = told.cards
-        self.skipped.unreadable += told.problems
-
 
 @dataclass(slots=True)
 class Difference:
@@ -95,6 +82,8 @@ class Difference:
         The places in it of the rows that are as they were, ascending.
     rejected, skipped, walked, seconds, cards
         As of a `Scan`.
+    known_at
+        The file of that table, if it is one's.
     """
 
     rules: Family
@@ -107,21 +96,58 @@ class Difference:
     walked: str
     seconds: float
     cards: list[FoundCard] | None = None
+    known_at: Path | None = None
 
     @property
     def files(self) -> int:
         """How many files follow the rules."""
         return self.fresh.height + len(self.kept)
 
-    def look_for_cards(
-        self, place: Path, *, folder: str | os.PathLike[str] | None, look: bool
-    ) -> None:
+    def look_for_cards(self, place: Path, *, folder: GivenCards, look: bool) -> None:
         """Look for simulation cards, as `find_cards` does; those that are wrong are not readable."""
-        # only models' own runs have cards, and their trees are not the large ones
-        files = self.whole().files if self.rules.cards else self.fresh
-        told = find_cards(self.rules, place, self.root_id, files, folder=folder, look=look)
+        if not self.rules.cards:
+            return
+        columns = ["path", *(each for each in self.rules.facets if each in self.fresh.columns)]
+        files = [self.fresh.select(columns)]
+        if self.known is not None:
+            schema = {each: self.fresh.schema[each] for each in columns}
+            files += rows_at(aligned(self.known, schema), self.kept)
+        told = find_cards(
+            self.rules, place, self.root_id, pl.concat(files), folder=folder, look=look
+        )
         self.cards = told.cards
         self.skipped.unreadable += told.problems
+
+    def in_table(self, files: Path | None) -> Difference:
+        """Return it with places in another table than it was made with: none, all rows are read.
+
+        That table may be the same file under another name.
+
+        Raises
+        ------
+        OSError, polars.exceptions.PolarsError
+            If the rows are there no longer.
+        """
+        if not len(self.kept) or self.known is None:
+            return self
+        if files is not None and self.known_at is not None and _same_file(files, self.known_at):
+            return self
+        rows = pl.concat(as_known(each, self.rules) for each in rows_at(self.known, self.kept))
+        return replace(
+            self, fresh=pl.concat([self.fresh, rows]), known=None, kept=self.kept.clear()
+        )
+
+    def check(self) -> None:
+        """Read all that it relies on.
+
+        Raises
+        ------
+        OSError, polars.exceptions.PolarsError
+            If part of it cannot be read.
+        """
+        if self.known is not None:
+            for each in rows_at(self.known, self.kept):
+                as_scanned(each, self.rules)
 
     def whole(self) -> Scan:
         """Return it with the rows of all files, which needs room for them."""
@@ -236,6 +262,13 @@ def compare_root(
         walked=walked,
         seconds=time.perf_counter() - began,
     )
+
+
+def _same_file(one: Path, two: Path) -> bool:
+    try:
+        return one.samefile(two)
+    except OSError:
+        return False
 
 
 def _index(table: pl.LazyFrame | None, root_id: str) -> tuple[Known, pl.LazyFrame | None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from operator import and_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -25,6 +25,7 @@ from climeri_platform.catalog.narrowing import (
     groups_with_all,
     overlapping,
 )
+from climeri_platform.catalog.newest import overlaid
 from climeri_platform.catalog.vocabulary import in_order
 from climeri_platform.core.errors import UnknownFamily, UsageError, nearest
 
@@ -59,6 +60,9 @@ class CatalogView:
         What else narrows it.
     typed
         Facet to what was typed, where that differs from ``asked``.
+    elsewhere
+        What stores that are asked together with this one know of its versions: ``dataset``,
+        ``version``, and ``latest`` and ``retracted`` in their light.
     """
 
     snapshot: Snapshot
@@ -66,6 +70,7 @@ class CatalogView:
     asked: dict[str, tuple[str, ...]]
     also: tuple[Narrowing, ...] = ()
     typed: dict[str, str] = field(default_factory=dict)
+    elsewhere: pl.DataFrame | None = None
 
     @classmethod
     def open(
@@ -93,21 +98,26 @@ class CatalogView:
         state.scan(view.family.family, "files")  # a damaged table is told here, not later
         return view
 
-    def _condition(self) -> pl.Expr:
+    def _chosen(self, table: Literal["datasets", "files"]) -> pl.LazyFrame:
+        """Return the rows of a table that have the facets asked for, not yet read."""
         parts = [
             pl.col(facet).is_in(list(values)) if len(values) != 1 else pl.col(facet) == values[0]
             for facet, values in self.asked.items()
             if (facet, values) != ("version", _ALL)
         ]
+        rows = self.snapshot.scan(self.family.family, table)
+        if self.elsewhere is not None:
+            rows = overlaid(rows.filter(reduce(and_, parts, pl.lit(value=True))), self.elsewhere)
+            parts = []
         if "version" not in self.asked:
             parts.append(pl.col("latest"))
         # joined by &: polars skips groups of rows by their statistics only for what it can split
-        return reduce(and_, parts) if parts else pl.lit(value=True)
+        return rows.filter(reduce(and_, parts) if parts else pl.lit(value=True))
 
     @cached_property
     def rows(self) -> pl.LazyFrame:
         """The rows of `datasets`, not yet read."""
-        rows = self.snapshot.scan(self.family.family, "datasets").filter(self._condition())
+        rows = self._chosen("datasets")
         for each in self.also:
             rows = each.apply(rows)
         return rows
@@ -149,7 +159,7 @@ class CatalogView:
     @cached_property
     def file_rows(self) -> pl.LazyFrame:
         """The rows of the `files` table that have the facets asked for, not yet read."""
-        return self.snapshot.scan(self.family.family, "files").filter(self._condition())
+        return self._chosen("files")
 
     @cached_property
     def _count(self) -> int:
@@ -197,7 +207,8 @@ class CatalogView:
             Such as ``"1980/2014"``: datasets of which at least one file overlaps it.
         covers
             The same form: datasets whose files hold all of it, without a hole. Fixed fields, and
-            files whose names say no time, are kept by both.
+            files whose names say no time, are kept by both. ``output1`` and ``output2`` of CMIP5
+            count as one series, as far as both are at one root.
         require_all_on
             A facet or several: only their groups that have every combination of the values asked
             for in this search.
@@ -205,7 +216,8 @@ class CatalogView:
             A facet, by its own or by its common name, and a value, a glob (``ssp*``), a compiled
             regular expression (it matches anywhere in a value), or several. Asking for ``version``
             (a version, or ``"all"``) turns off the choice of the newest one. Parameters of
-            simulation cards are ``parameter={"tau": 0.1}``, or the facet ``params.tau``.
+            simulation cards are ``parameter={"tau": 0.1}``, or the facet ``params.tau``; a range of
+            numbers is ``"0.1/0.3"``, both included, or open: ``"0.1/"``.
 
         Returns
         -------
@@ -236,10 +248,14 @@ class CatalogView:
                 typed[facet] = ",".join(map(show, items))
             asked[facet] = values
         narrower = replace(self, asked=asked, typed=typed)
-        for text, rule in ((period, overlapping), (covers, covering)):
-            if text is not None:
-                time = rule(Period.parse(text), narrower.rows, narrower.file_rows)
-                narrower = narrower.narrow(time)
+        if period is not None:
+            time = overlapping(Period.parse(period), narrower.rows, narrower.file_rows)
+            narrower = narrower.narrow(time)
+        if covers is not None:
+            time = covering(
+                Period.parse(covers), narrower.rows, narrower.file_rows, narrower.split_series
+            )
+            narrower = narrower.narrow(time)
         if require_all_on is None:
             return narrower
         groups = [require_all_on] if isinstance(require_all_on, str) else list(require_all_on)
@@ -247,6 +263,16 @@ class CatalogView:
             raise UsageError("require_all_on names no facet")
         groups = [self.facet(each) for each in groups]
         return narrower.narrow(groups_with_all(groups, meant, narrower.rows))
+
+    @property
+    def split_series(self) -> tuple[str, ...]:
+        """The facets of one series, where products of CMIP5 may split it; of others none.
+
+        Versions belong to it only where they were asked for: each product has a newest of its own.
+        """
+        if "product" not in self.family.dataset:
+            return ()
+        return (*self.family.dataset, *(("version",) if "version" in self.asked else ()))
 
     def narrow(self, how: Narrowing) -> CatalogView:
         """Return the view, narrowed in one more way."""
@@ -310,7 +336,7 @@ class CatalogView:
             Which facets, by default all.
         """
         wanted = [self.facet(each) for each in names] or self.family.facets
-        narrowed = bool(self.asked or self.also)
+        narrowed = bool(self.asked or self.also or self.elsewhere is not None)
         counts = count_facets(
             self.snapshot,
             self.family.family,
@@ -333,5 +359,18 @@ class CatalogView:
         return "" if len(self) else why_empty(self)
 
     def describe(self) -> list[dict[str, Any]]:
-        """Return the datasets as plain values, for JSON."""
-        return self.datasets.to_dicts()
+        """Return the datasets as plain values, for JSON.
+
+        In a family with cards each has ``embargo``: the day until which its run's card says that
+        it is not public, YYYY-MM-DD; None where there is no such day, or where it has come.
+        """
+        rows = self.datasets.to_dicts()
+        if not self.family.cards:
+            return rows
+        from climeri_platform.catalog.embargo import embargoes
+
+        until = embargoes(self)
+        days = [until.get((row["dataset"], row["version"], row["root"])) for row in rows]
+        return [
+            {**row, "embargo": day and day.isoformat()} for row, day in zip(rows, days, strict=True)
+        ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
 from climeri_platform.catalog.vocabulary import in_order
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from climeri_platform.catalog.family import Family
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "with_shared_columns",
 ]
 
+_Frame = TypeVar("_Frame", pl.DataFrame, pl.LazyFrame)
 _RETRACTED = 10**18  # more than any version's number
 
 REJECTED: dict[str, Any] = {
@@ -93,9 +96,10 @@ def files_schema(family: Family) -> dict[str, Any]:
     }
 
 
-def aligned(files: pl.DataFrame, schema: dict[str, Any]) -> pl.DataFrame:
+def aligned(files: _Frame, schema: Mapping[str, Any]) -> _Frame:
     """Return rows that other rules wrote with the columns of these; what they lack is null."""
-    missing = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in files]
+    there = set(files.collect_schema())
+    missing = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in there]
     return files.with_columns(missing).select(list(schema))
 
 

@@ -16,8 +16,8 @@ import polars as pl
 from climeri_platform.catalog.asking import items_of, pattern_of, show, values_of
 from climeri_platform.catalog.explain import translate_value
 from climeri_platform.catalog.facets import facet_values, missing_values
-from climeri_platform.catalog.narrowing import Narrowing
-from climeri_platform.catalog.newest import newest_of_all
+from climeri_platform.catalog.narrowing import ROW, Narrowing
+from climeri_platform.catalog.newest import newest_of_all, retracted_in_any
 from climeri_platform.catalog.vocabulary import COMMON, in_order
 from climeri_platform.core.errors import UnknownFacet, UnknownValue, nearest
 
@@ -34,6 +34,7 @@ __all__ = [
     "count_values",
     "datasets_table",
     "narrow_all",
+    "told_of_each_other",
     "without_replicas",
 ]
 
@@ -68,6 +69,17 @@ class Located:
         """Return it without any dataset."""
         nothing = Narrowing(reason, where=pl.lit(value=False))
         return replace(self, view=self.view.narrow(nothing), emptied=self.emptied or reason)
+
+
+def told_of_each_other(parts: Sequence[Located]) -> list[Located]:
+    """Return whole catalogs, each with what the same catalog of another store knows of versions."""
+    found = list(parts)
+    for family in dict.fromkeys(part.family for part in parts):
+        places = [n for n, part in enumerate(found) if part.family == family]
+        views = retracted_in_any([found[n].view for n in places])
+        for n, view in zip(places, views, strict=True):
+            found[n] = replace(found[n], view=view)
+    return found
 
 
 def _holders(parts: Sequence[Located]) -> Iterator[list[Located]]:
@@ -260,13 +272,15 @@ def datasets_table(parts: Sequence[Located]) -> pl.DataFrame:
     polars.DataFrame
         The common facets (null where a family has none), ``start``, ``end``, ``dataset``,
         ``version``, ``files``, ``size``, ``format``, ``card`` (``carded`` or ``uncarded``, null
-        where a family has no cards), ``catalog``, ``store``, ``root``, and ``replicas``: where
-        else it is, as ``store:root``.
+        where a family has no cards), ``embargo`` (the day until which its card says that it is not
+        public, YYYY-MM-DD), ``catalog``, ``store``, ``root``, and ``replicas``: where else it is,
+        as ``store:root``.
     """
     schema: dict[str, Any] = dict.fromkeys(COMMON, pl.String)
     schema |= dict.fromkeys(("start", "end"), pl.Int64) | dict.fromkeys(_KEY, pl.String)
     schema |= {"files": pl.Int64, "size": pl.Int64}
-    schema |= dict.fromkeys(("format", "card", "catalog", "store", "root"), pl.String)
+    schema |= dict.fromkeys(("format", "card", "embargo"), pl.String)
+    schema |= dict.fromkeys(("catalog", "store", "root"), pl.String)
     schema["replicas"] = pl.List(pl.String)
     tables = [pl.DataFrame(schema=schema)]
     for its in _holders(parts):
@@ -296,7 +310,20 @@ def _table_of(part: Located) -> pl.DataFrame:
         pl.lit(part.family).alias("catalog"),
         pl.lit(part.store).alias("store"),
     )
-    return _read(part, rows)
+    table = _read(part, rows)
+    until = {}
+    if part.view.family.cards:
+        from climeri_platform.catalog.embargo import embargoes
+
+        until = embargoes(part.view)
+    if not until:
+        return table.with_columns(embargo=pl.lit(None, pl.String))
+    days = pl.DataFrame(
+        [(*row, day.isoformat()) for row, day in until.items()],
+        schema=dict.fromkeys((*ROW, "embargo"), pl.String),
+        orient="row",
+    )
+    return table.join(days, on=ROW, how="left", nulls_equal=True, maintain_order="left")
 
 
 def without_replicas(parts: Sequence[Located]) -> list[Located]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from climeri_platform.cli.tables import print_everywhere, size_of, span_text, uncarded
+from climeri_platform.cli.tables import card_marks, print_everywhere, size_of, span_text
 from climeri_platform.core.errors import NothingFound, UsageError
 
 if TYPE_CHECKING:
@@ -145,7 +145,8 @@ def search(
 
     Without NAME, those of every catalog that you have: the shared ones, your own, others that the
     settings name. A value may be a glob (experiment='ssp*') or, after ~, a regular expression
-    (variable='~^ua|^va') that matches anywhere in a value.
+    (variable='~^ua|^va') that matches anywhere in a value. A parameter of simulation cards may be a
+    range of numbers (params.tau=0.1/0.3, params.tau=0.1/).
     """
     if name is None or "=" in name:
         words = facets if name is None else (name, *facets)
@@ -181,18 +182,13 @@ def search(
             }
         )
         return
-    from climeri_platform.catalog.embargo import embargoes
-
-    until = embargoes(view)
     rows = view.describe()
     width = max(len(row["dataset"]) for row in rows)
     for row in rows:
         version = row["version"] or "-"
-        day = until.get((row["dataset"], row["version"], row["root"]))
-        embargo = f"  embargo until {day}" if day is not None else ""
         click.echo(
             f"{row['dataset']:{width}}  {version:10} {span_text(row):13} "
-            f"{row['files']:4} files {size_of(row['size']):>9}{uncarded(row)}{embargo}"
+            f"{row['files']:4} files {size_of(row['size']):>9}{card_marks(row)}"
         )
     click.echo(f"{len(view)} datasets, snapshot {view.snapshot.name}", err=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -48,6 +49,9 @@ def refresh(
 
     What cannot be had is carried forward as it was, marked stale; the exit code is 12 then.
     """
+    # the memory of millions of rows goes back after half a second, not after ten; only polars'
+    # allocator reads it, once, when it is loaded
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:500,muzzy_decay_ms:500")
     from climeri_platform.catalog.refresh import refresh as refresh_site
 
     seen: dict[str, int] = {}

@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from climeri_platform.selection import Catalogs
 
-__all__ = ["print_everywhere", "size_of", "span_text", "uncarded"]
+__all__ = ["card_marks", "print_everywhere", "size_of", "span_text"]
 
 
 def size_of(count: float | None) -> str:
@@ -34,9 +34,10 @@ def span_text(row: dict[str, Any]) -> str:
     return f"{str(row['start']).zfill(12)[:6]}-{str(row['end']).zfill(12)[:6]}"
 
 
-def uncarded(row: dict[str, Any]) -> str:
-    """Return a mark for the dataset of a run that has no simulation card."""
-    return "  uncarded" if row.get("card") == "uncarded" else ""
+def card_marks(row: dict[str, Any]) -> str:
+    """Return what is to be seen at once of a dataset's simulation card: none, or an embargo."""
+    mark = "  uncarded" if row.get("card") == "uncarded" else ""
+    return f"{mark}  embargo until {row['embargo']}" if row.get("embargo") else mark
 
 
 def print_everywhere(found: Catalogs, *, as_json: bool) -> None:
@@ -67,7 +68,7 @@ def print_everywhere(found: Catalogs, *, as_json: bool) -> None:
         also = f"  also at {', '.join(row['replicas'])}" if row["replicas"] else ""
         click.echo(
             f"{row['dataset']:{width}}  {where:16} {row['version'] or '-':10} {span_text(row):13} "
-            f"{row['files']:4} files {size_of(row['size']):>9}{uncarded(row)}{also}"
+            f"{row['files']:4} files {size_of(row['size']):>9}{card_marks(row)}{also}"
         )
     held = ", ".join(f"{name} {count}" for name, count in found.counts.items() if count)
     click.echo(f"{len(found)} datasets: {held}", err=True)

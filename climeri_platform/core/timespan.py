@@ -134,7 +134,10 @@ def parse_time_range(text: str, calendar: str | None = None) -> TimeSpan:
     first, last, climatology = match[1][:12], (match[2] or match[1])[:12], match[3] is not None
     for label in (first, last):
         if len(label) not in _START:
-            raise UsageError(f"{text!r} is no time range: {label!r} has {len(label)} digits")
+            beyond = ", and years are from 0001 to 9999" if len(label) % 2 else ""
+            raise UsageError(
+                f"{text!r} is no time range: {label!r} has {len(label)} digits{beyond}"
+            )
         _check(label, calendar)
     span = TimeSpan(int(first + _START[len(first)]), _end(last, calendar), len(first), climatology)
     if span.end < span.start:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from climeri_platform.catalog import CatalogView, open_snapshot, store_path
 from climeri_platform.catalog.stores import NamedStore, named_stores
-from climeri_platform.catalog.union import Located
+from climeri_platform.catalog.union import Located, told_of_each_other
 from climeri_platform.core.errors import StoreError, StoreMissing, UnknownFamily, UsageError
 from climeri_platform.selection.catalogs import Catalogs, Trouble
 
@@ -69,7 +69,7 @@ def open_catalogs(
             "there is no catalog to search: no store was named, and none of your own was made",
             hint="Set CLIMERI_STORE, or make one: climeri catalog add ROOT.",
         )
-    found = Catalogs(tuple(parts))
+    found = Catalogs(tuple(told_of_each_other(parts)))
     for named, told in problems:
         found.tell(Trouble(str(named.path), told.message))
     return found

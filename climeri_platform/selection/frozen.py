@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from climeri_platform import __version__
-from climeri_platform.catalog import CatalogView
 from climeri_platform.catalog.narrowing import ROW, Narrowing
 from climeri_platform.catalog.replicas import replicas_here
 from climeri_platform.catalog.tables import version_number
 from climeri_platform.core.errors import SelectionChanged, UsageError
 from climeri_platform.selection.changes import Changes
+from climeri_platform.selection.origin import frozen_from, label_of, views_of
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from climeri_platform.catalog import CatalogView
 
 __all__ = ["compare", "freeze", "read_frozen"]
 
@@ -61,6 +63,7 @@ def freeze(view: CatalogView, path: str | os.PathLike[str]) -> Path:
         "written_by": f"climeri-platform {__version__}",
         "frozen": datetime.now(UTC).isoformat(timespec="seconds"),
         "catalog": view.family.family,
+        "store": label_of(view.snapshot.store),
         "snapshot": view.snapshot.name,
         "asked": {
             facet: view.typed.get(facet, list(values)) for facet, values in view.asked.items()
@@ -157,7 +160,8 @@ def compare(
     path
         The frozen selection.
     store
-        The folder of the catalogs.
+        The folder of the catalogs; by default the store of the settings that has most of it, first
+        the one that is called as the one in which it was frozen.
     refuse
         Whether files that are gone or changed are an error.
 
@@ -165,14 +169,43 @@ def compare(
     ------
     UsageError
         If the file is no frozen selection.
+    UnknownFamily
+        If no store has a catalog of that name; it says where the selection is from.
     SelectionChanged
         If files are gone or changed, and ``refuse`` is true.
     """
-    import polars as pl
-
     content = read_frozen(path)
     frozen = _table(content, path)
-    view = CatalogView.open(content["catalog"], store).search(version="all")
+    views, problems = views_of(content, path, store)
+    best: tuple[int, CatalogView, pl.DataFrame, Changes] | None = None
+    for each in views:
+        kept, changes = _compared(each.search(version="all"), frozen)
+        lost = len(changes.gone) + len(changes.changed)
+        if best is None or lost < best[0]:
+            best = lost, each, kept, changes
+        if not lost:
+            break
+    assert best is not None
+    lost, view, kept, changes = best
+    if refuse and lost:
+        looked = [str(each.snapshot.store) for each in views]
+        raise SelectionChanged(
+            f"{lost} of the {frozen.height} files of {path} are not what they were on "
+            f"{content.get('frozen', '?')}:\n{changes}",
+            hint='open_selection(..., on_change="report") opens what is left; its `changes` tell. '
+            f"They were in {frozen_from(content)}; "
+            + "; ".join([f"looked in {', '.join(looked)}", *problems])
+            + ".",
+        )
+    said = f"frozen in {Path(path).name}"
+    how = Narrowing(said, within=kept.select(ROW).unique(), files=kept.select("root", "path"))
+    return view.search(version="all").narrow(how), changes
+
+
+def _compared(view: CatalogView, frozen: pl.DataFrame) -> tuple[pl.DataFrame, Changes]:
+    """Return the files of a catalog that are those of a frozen selection, and what changed."""
+    import polars as pl
+
     keys = frozen["dataset"].unique().sort()
     between = pl.lit(value=False)
     if keys.len():
@@ -187,17 +220,7 @@ def compare(
         now = now.with_columns(tracking_id=pl.lit(None, dtype=pl.String))
     replicas = replicas_here(view.snapshot)
     here = {root for root, each in replicas.items() if each.mount is not None}
-    kept, changes = _judge(frozen, now, here)
-    if refuse and changes.fatal:
-        lost = len(changes.gone) + len(changes.changed)
-        raise SelectionChanged(
-            f"{lost} of the {frozen.height} files of {path} are not what they were on "
-            f"{content.get('frozen', '?')}:\n{changes}",
-            hint='open_selection(..., on_change="report") opens what is left; its `changes` tell.',
-        )
-    said = f"frozen in {Path(path).name}"
-    how = Narrowing(said, within=kept.select(ROW).unique(), files=kept.select("root", "path"))
-    return view.narrow(how), changes
+    return _judge(frozen, now, here)
 
 
 def _judge(

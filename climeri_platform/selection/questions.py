@@ -38,8 +38,9 @@ class Questions:
         """Return the selection with one member of each model: one model, one vote.
 
         Of the members that have the most of what is selected (pairs of experiment and variable),
-        the lowest is taken, r2 before r10. A regional model has one vote for each run that
-        drives it.
+        the lowest is taken, r2 before r10. Fixed fields have no say: what another member of the
+        run has of them is lent to the one that is taken. A regional model has one vote for each
+        run that drives it.
         """
         return replace(self, view=one_member_per_model(self.view))
 

@@ -106,7 +106,8 @@ def open_selection(
     path
         The JSON file.
     store
-        The folder of the catalogs; by default the setting ``store``.
+        The folder of the catalogs; by default the settings' store that it was frozen from, shared
+        or one's own, or another of them that has more of its files.
     on_change
         ``"raise"`` refuses if files are gone or changed; ``"report"`` leaves them out.
 
@@ -119,6 +120,8 @@ def open_selection(
     ------
     SelectionChanged
         If files are gone, or have another size or tracking id.
+    UnknownFamily
+        If no store here has its catalog; it says from which catalog, store and roots it is.
     UsageError
         If the file is no frozen selection.
 
@@ -157,7 +160,8 @@ class Selection(Questions):
             least one file overlaps it. A dataset is never cut: its other files stay.
         covers
             The same form: datasets whose files hold all of it, without a hole. Both keep fixed
-            fields, which hold at any time.
+            fields, which hold at any time. Where CMIP5's ``output1`` and ``output2`` (the same
+            dataset but for the product) hold it only together, both are kept.
         require_all_on
             A facet or several: only their groups that have every combination of the values asked
             for in this search, as in intake-esm.
@@ -166,7 +170,8 @@ class Selection(Questions):
             glob (``"ssp*"``), a compiled regular expression (``re.compile("^ua")``, which matches
             anywhere in a value), or a list of them. A string is never a regular expression:
             names hold dots and parentheses. ``version="all"`` or a version turns off the choice
-            of the newest. ``parameter={"tau": 0.1}`` asks for values of simulation cards.
+            of the newest. ``parameter={"tau": 0.1}`` asks for values of simulation cards,
+            ``parameter={"tau": "0.1/0.3"}`` for a range of them, ``"0.1/"`` for an open one.
 
         Returns
         -------

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from climeri_platform.catalog.assembly import FamilyTables
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.layout import Root
 from climeri_platform.catalog.publish import prepare_store, publish, writing
-from climeri_platform.catalog.renewal import FamilyTables
 from climeri_platform.catalog.tables import REJECTED, files_schema, mark_latest, sort_files
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def scale_store(folder: Path, rows: int) -> Path:
     with writing(folder):
         publish(
             folder,
-            [FamilyTables(family, files, pl.DataFrame(schema=REJECTED))],
+            [FamilyTables(family, [files], pl.DataFrame(schema=REJECTED))],
             [root],
             site="local",
             previous=None,

@@ -30,6 +30,7 @@ class Steps:
         self.store, self.at, self.torn, self.names, self.over = str(store), at, torn, [], False
         sys.addaudithook(self.audited)
         real_sync, real_write = os.fsync, pl.DataFrame.write_parquet
+        real_sink = pl.LazyFrame.sink_parquet
 
         def fsync(handle):
             self.step("fsync", str(Path(f"/proc/self/fd/{handle}").readlink()))
@@ -39,7 +40,12 @@ class Steps:
             self.step("parquet", str(path))  # polars opens files unseen
             real_write(frame, path, **options)
 
+        def sink_parquet(frame, path, **options):
+            self.step("parquet", str(path))
+            real_sink(frame, path, **options)
+
         os.fsync, pl.DataFrame.write_parquet = fsync, write_parquet
+        pl.LazyFrame.sink_parquet = sink_parquet
 
     def audited(self, event, args):
         if event not in AUDITED or self.over or not isinstance(args[0], (str, Path)):

@@ -212,6 +212,47 @@ def test_periods_follow_the_files(data):
     assert bool(whole.height) == (wanted <= there)
 
 
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_what_products_hold_together(data):
+    years = st.integers(1900, 1920)
+    spans = st.tuples(years, st.integers(0, 8)).map(lambda s: (s[0], s[0] + s[1]))
+    product = st.sampled_from(["output1", "output2", "output", "unsolicited"])
+    held = data.draw(st.lists(st.tuples(product, st.sampled_from("xy"), spans), min_size=1))
+    first = data.draw(years)
+    last = data.draw(st.integers(first, 1925))
+    files = pl.DataFrame(
+        {
+            "dataset": [f"{name}.{model}" for name, model, _ in held],
+            "version": "v1",
+            "root": "r",
+            "product": [name for name, _, _ in held],
+            "model": [model for _, model, _ in held],
+            "start": [a * 10**8 + 1_010_000 for _, _, (a, _) in held],
+            "end": [b * 10**8 + 12_312_359 for _, _, (_, b) in held],
+        }
+    )
+    datasets = files.group_by("dataset", "version", "root", "product", "model").agg(
+        pl.col("start").min(), pl.col("end").max()
+    )
+    wanted = set(range(first, last + 1))
+    there: dict[tuple[str, str], set[int]] = {}
+    for name, model, (a, b) in held:
+        there.setdefault((name, model), set()).update(wanted & set(range(a, b + 1)))
+    whole = {key for key, its in there.items() if its == wanted}
+    expected = set(whole)
+    for model in "xy":
+        parts = {
+            key for key, its in there.items() if key[1] == model and key[0] != "unsolicited" and its
+        }
+        if not parts & whole and set().union(*(there[key] for key in parts)) == wanted:
+            expected |= parts
+    period = Period.parse(f"{first}/{last}")
+    rows = datasets.lazy()
+    found = covering(period, rows, files.lazy(), ("product", "model")).apply(rows).collect()
+    assert set(found.select("product", "model").rows()) == expected
+
+
 @given(
     st.tuples(st.integers(1, 9998), st.integers(1, 12), st.integers(1, 31)),
     st.integers(0, 40),

@@ -10,17 +10,20 @@ import pytest
 
 from climeri_platform import open_catalog
 from climeri_platform.catalog import CatalogView, build_catalog, load_family, open_snapshot
+from climeri_platform.catalog.assembly import assemble
 from climeri_platform.catalog.carding import (
     FoundCard,
     apply_cards,
+    cards_for,
+    cards_of,
     completed,
     find_cards,
-    join_cards,
     stored_cards,
 )
 from climeri_platform.catalog.cards import SimulationCard
 from climeri_platform.catalog.embargo import embargoes
-from climeri_platform.catalog.tables import files_schema
+from climeri_platform.catalog.renewal import Renewal
+from climeri_platform.catalog.tables import REJECTED, files_schema
 from climeri_platform.cli import front
 from climeri_platform.core.errors import (
     StoreDamaged,
@@ -78,6 +81,56 @@ def test_runs_are_found_by_what_their_cards_say(built):
     assert list(view.facets("member")["member"]) == ["r9i1p1f1", "r10i1p1f1", "r11i1p1f1"]
     with pytest.raises(UnknownFacet, match="parameter"):
         view.search(parameter="tau")
+
+
+def test_parameters_by_ranges(built, runs, tmp_path, capsys):
+    for n, value in ((0, "6.5e-4"), (1, "0.0008"), (2, "Tiedtke")):
+        card = next(runs.rglob(f"T{n}/simulation.yaml"))
+        card.write_text(card.read_text().replace("{tau: ", f"{{cld_lc_lsc: {value}, tau: "))
+    build_catalog("libIGCM", runs, store=built, root_id="mine")
+    view = CatalogView.open("libIGCM", built)
+
+    def found(**asked):
+        return view.search(parameter=asked).values("job_name")
+
+    assert found(cld_lc_lsc="6e-4/8e-4") == ["T0", "T1"]  # as numbers; no number is in no range
+    assert found(cld_lc_lsc="6e-4/7e-4") == ["T0"]
+    assert found(cld_lc_lsc="7e-4/") == ["T1"]
+    assert found(cld_lc_lsc=["/7e-4", "Tiedtke"]) == ["T0", "T2"]
+    assert found(tau="0.3/10") == ["T2"]  # 0.1 * 3 is 0.3, and 10 is more than 9
+    assert found(tau="0.2/0.2", cld_lc_lsc="0/1") == ["T1"]
+    assert view.search(**{"params.tau": "0.15/"}).values("job_name") == ["T1", "T2"]
+    everything = open_catalog(store=built)
+    assert len(everything.search(parameter={"tau": "0.15/0.25"})) == 1
+    assert "params.tau=0.15/0.25" in repr(everything.search(parameter={"tau": "0.15/0.25"}))
+    with pytest.raises(UnknownValue, match=r"params\.tau='5/9'") as refused:
+        found(tau="5/9")
+    assert "0.1, 0.2, 0.3" in refused.value.hint
+    with pytest.raises(UnknownValue, match=r"params\.tau='5/9'"):
+        everything.search(parameter={"tau": "5/9"})
+    for wrong, why in (("0.1/x", "'x' is no number"), ("0.3/0.1", "ends before"), ("nan/1", "nan")):
+        with pytest.raises(UsageError, match=why):
+            found(tau=wrong)
+        with pytest.raises(UsageError, match=why):
+            everything.search(parameter={"tau": wrong})
+    words = ["catalog", "search", "libIGCM", "--store", str(built), "params.cld_lc_lsc=6e-4/7e-4"]
+    assert front.run(words) == 0
+    keys = [each.split()[0] for each in capsys.readouterr().out.splitlines()]
+    assert keys == view.search(job_name="T0").keys
+    assert front.run([*words[:-1], "params.tau=0.1/x"]) == 2
+    assert "'x' is no number" in capsys.readouterr().err
+
+
+def test_a_range_of_what_is_no_number(runs, tmp_path):
+    card = next(runs.rglob("T0/simulation.yaml"))
+    card.write_text(card.read_text().replace("{tau: ", "{convection: Tiedtke/Emanuel, tau: "))
+    build_catalog("libIGCM", runs, store=tmp_path / "store")
+    view = CatalogView.open("libIGCM", tmp_path / "store")
+    with pytest.raises(UnknownValue) as refused:
+        view.search(parameter={"convection": "1/2"})
+    assert refused.value.hint == "None of its values is a number: Tiedtke/Emanuel."
+    asked = view.search(parameter={"convection": "Tiedtke/Emanuel"})  # a word that has a slash
+    assert asked.values("job_name") == ["T0"]
 
 
 def test_config_card_fills_the_calendar_and_nothing_else_does(built):
@@ -197,6 +250,16 @@ def test_an_embargo_is_told_until_its_day(runs, tmp_path, capsys):
     assert len(told) == 1
     assert told[0].startswith(key)
     assert told[0].endswith("embargo until 2999-01-31")
+    assert front.run(["catalog", "search", "variable=tas", "--store", str(store)]) == 0
+    everywhere = [each for each in capsys.readouterr().out.splitlines() if "embargo" in each]
+    assert [each.split()[0] for each in everywhere] == [key]
+    for what in ("libIGCM", "variable=tas"):
+        assert front.run(["catalog", "search", what, "--store", str(store), "--json"]) == 0
+        rows = json.loads(capsys.readouterr().out)["datasets"]
+        until = {row["dataset"]: row["embargo"] for row in rows}
+        assert len(until) == 5
+        assert until.pop(key) == "2999-01-31"
+        assert set(until.values()) == {None}
     notes = {each.key: each.notes for each in files_to_open(view, recall=False)}
     assert notes[key] == ("its card says that it is under embargo until 2999-01-31",)
     assert sum(map(len, notes.values())) == 1
@@ -297,21 +360,33 @@ def test_the_pure_join_keeps_rows_and_order():
 
 def test_cards_stay_where_nobody_could_look_this_time(built):
     snapshot = open_snapshot(built)
-    files = snapshot.read("libIGCM", "files")
-    late = pl.col("job_name").is_in(["T1", "T3"])
-    files = files.with_columns(
-        stale=pl.when(late).then(pl.lit("2026-01-01")),
-        calendar=pl.lit(None, pl.String),
+    table = snapshot.scan("libIGCM", "files")
+    jobs = table.select("job_name").collect()["job_name"]
+    late = jobs.is_in(["T1", "T3"])
+    card = next(each for each in snapshot.card.roots if each.family == "libIGCM")
+    family = load_family("libIGCM")
+    renewal = Renewal(
+        family,
+        card,
+        pl.DataFrame(schema=files_schema(family)),
+        pl.DataFrame(schema=REJECTED),
+        table=table,
+        kept=(~late).arg_true(),
+        carried=late.arg_true(),
+        since="2026-01-01",
+        cards=[e for e in stored_cards(snapshot, "libIGCM") if e.folder.endswith("/T0")],
     )
-    seen = [each for each in stored_cards(snapshot, "libIGCM") if each.folder.endswith("/T0")]
-    family, (rows,), beside = join_cards(load_family("libIGCM"), {"mine": (files, seen)}, snapshot)
-    told = {row["job_name"]: row for row in rows.to_dicts()}
-    assert family.parameters == ["tau"]
+    (tables,), _ = assemble(snapshot, [renewal])
+    told = {row["job_name"]: row for rows in tables.parts for row in rows.to_dicts()}
+    assert tables.family.parameters == ["tau"]
+    assert not tables.same
     # T1 and T3 were not looked at; T2 was, and its card is gone
     assert [told[f"T{n}"]["card"] for n in range(5)] == [
         *("carded", "carded", "uncarded", "uncarded", "uncarded")
     ]
+    assert [told[f"T{n}"]["stale"] for n in range(4)] == [None, "2026-01-01", None, "2026-01-01"]
     assert told["T1"]["params.tau"] == "0.2"
     assert told["T3"]["calendar"] == "noleap"
-    folders = [each["folder"].rpartition("/")[2] for each in json.loads(beside["cards.json"])]
+    folders = [each.folder.rpartition("/")[2] for each in cards_for([renewal], snapshot)[1]["mine"]]
     assert folders == ["T0", "T1", "T3"]
+    assert cards_of(tables.beside["cards.json"]) == cards_for([renewal], snapshot)[1]["mine"]

@@ -475,6 +475,28 @@ def test_each_rejection_tells_a_person_why(path, code, said):
     assert said in refused.value.reason
 
 
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("Analyse/TS_MO/J1_100000101_100091231_1M_t2m.nc", "'100000101' has 9 digits"),
+        ("Analyse/TS_MO/J1_99900101_100091231_1M_t2m.nc", "'100091231' has 9 digits"),
+        ("Analyse/SE/J1_SE_10000_10049_1M_histmth.nc", "'10000' has 5 digits"),
+        ("Output/MO/J1_100000101_100001231_1M_histmth.nc", "'100000101' has 9 digits"),
+    ],
+)
+def test_a_year_of_five_digits_is_refused_as_such(place, said):
+    with pytest.raises(Rejected) as refused:
+        parse("libIGCM", f"IPSLCM6/PROD/paleo/J1/ATM/{place}")
+    assert refused.value.code == "time range"
+    assert f"{said}, and years are from 0001 to 9999" in refused.value.reason
+
+
+def test_long_runs_up_to_the_year_9999():
+    path = "IPSLCM6/PROD/paleo/J1/ATM/Analyse/TS_MO/J1_{}_1M_t2m.nc"
+    found = parse("libIGCM", path.format("10000101_99991231"))
+    assert (found.span.start, found.span.end) == (1000_01_01_0000, 9999_12_31_2359)
+
+
 def test_levels_that_contradict_one_another():
     # the SYNDA layout says the variable twice
     with pytest.raises(Rejected, match=r"<version> should|contradict"):

@@ -15,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from climeri_platform import open_catalog
-from climeri_platform.catalog import CatalogView, build_catalog, open_snapshot
+from climeri_platform.catalog import CatalogView, build_catalog, history, open_snapshot
 from climeri_platform.catalog.history import (
+    _hash,
     _of_family,
+    _Tables,
     changes,
     check_store,
     named_snapshot,
@@ -96,11 +98,12 @@ def test_what_changed_is_told_by_kind(store, root, tmp_path):
 
 
 def table(rows):
-    """A table of files, of (path, size, time) each."""
+    """Tables of files, of (path, size, time) each."""
     names = ["root", "path", "size", "mtime", "dataset", "version", "latest"]
     kinds = [pl.String, pl.String, pl.Int64, pl.Int64, pl.String, pl.String, pl.Boolean]
     whole = [("root", path, size, mtime, "d", "v1", True) for path, size, mtime in rows]
-    return pl.DataFrame(whole, schema=dict(zip(names, kinds, strict=True)), orient="row")
+    rows = pl.LazyFrame(whole, schema=dict(zip(names, kinds, strict=True)), orient="row")
+    return _Tables(rows, rows.head(1))
 
 
 files = st.lists(
@@ -141,6 +144,30 @@ def test_thousands_of_equal_files_that_were_renamed_cost_no_millions_of_pairs():
     assert time.process_time() - started < 2, "25 million pairs"
     assert change.moved == [("root:a/x.nc", "root:b/x.nc")]
     assert (len(change.gone), len(change.added)) == (5_000, 5_000)
+
+
+@given(files, files, st.sampled_from([1, 2**64 - 1]))
+def test_paths_of_one_hash_are_told_apart(before, after, mask):
+    with pytest.MonkeyPatch.context() as patched:
+        first = _hash
+
+        def poor(names, seed):
+            return first(names, seed) & pl.lit(mask if seed == 1 else 2**64 - 1, pl.UInt64)
+
+        patched.setattr(history, "_hash", poor)
+        change = _of_family(table(before), table(after), "F")
+    was, now = {row[0]: row[1:] for row in before}, {row[0]: row[1:] for row in after}
+    differ = [
+        path
+        for path in was.keys() & now.keys()
+        if any(
+            None not in pair and pair[0] != pair[1]
+            for pair in zip(was[path], now[path], strict=True)
+        )
+    ]
+    assert change.changed == [f"root:{path}" for path in sorted(differ)]
+    assert len(change.gone) + len(change.moved) == len(was.keys() - now.keys())
+    assert len(change.added) + len(change.moved) == len(now.keys() - was.keys())
 
 
 def test_a_family_that_came_is_all_added(store, tmp_path):

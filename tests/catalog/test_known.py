@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from climeri_platform.catalog import build_catalog, known, open_snapshot, records
+from climeri_platform.catalog import build_catalog, known, open_snapshot, pieces, records
 from climeri_platform.catalog.apart import scan_apart
 from climeri_platform.catalog.family import load_family
-from climeri_platform.catalog.known import Known, known_table, rows_at
+from climeri_platform.catalog.known import Known, known_table
 from climeri_platform.catalog.parsing import Parser
+from climeri_platform.catalog.pieces import rows_at
 from climeri_platform.catalog.scan import Walking, compare_root, scan_root
 from climeri_platform.catalog.tables import files_schema
 
@@ -65,7 +66,8 @@ def test_what_is_known_changes_nothing_but_the_work(
     folder = tmp_path_factory.mktemp("known")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(records, "_PIECE", piece)
-        patched.setattr(known, "_PIECE", rows)
+        patched.setattr(pieces, "_PIECE", rows)
+        patched.setattr(pieces, "_WHOLE", rows)
         first = scan_root(CMIP6, ROOT, "r", inventory=written(folder, before))
         # rows of another root stand between; a catalog is in another order than a list
         other = first.files.with_columns(root=pl.lit("other"))
@@ -170,11 +172,11 @@ def test_a_table_that_cannot_be_read_is_no_table(tmp_path):
 
 
 def test_rows_at_places_come_in_pieces(monkeypatch):
-    monkeypatch.setattr(known, "_PIECE", 3)
+    monkeypatch.setattr(pieces, "_WHOLE", 3)
     frame = pl.LazyFrame({"n": range(10)})
     at = pl.Series([0, 2, 3, 4, 5, 9], dtype=pl.UInt32)
-    pieces = [each["n"].to_list() for each in rows_at(frame, at)]
-    assert pieces == [[0, 2], [3, 4, 5], [9]]
+    found = [each["n"].to_list() for each in rows_at(frame, at)]
+    assert found == [[0, 2], [3, 4, 5], [9]]
     assert Known(None, "r").kept.is_empty()
     assert set(files_schema(CMIP6)) >= set(known._SAME)
 
@@ -223,7 +225,8 @@ def test_a_child_goes_by_what_is_known(tmp_path, damage):
         "known": str(table),
     }
     scan = scan_apart(tmp_path / "job", job, patience=60)
-    assert scan.files.equals(fresh.files)
+    assert scan.whole().files.equals(fresh.files)
+    assert len(scan.kept) == (scan.files if damage == "none" else 0)
     assert scan.rejected.equals(fresh.rejected)
     assert json.dumps(asdict(scan.skipped)) == json.dumps(asdict(fresh.skipped))
     read = pl.read_parquet(tmp_path / "job" / "files.parquet").height

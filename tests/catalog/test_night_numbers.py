@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from climeri_platform.catalog import build_catalog, load_family, open_snapshot
 from climeri_platform.catalog.layout import Root, Snapshot, SnapshotCard
 from climeri_platform.catalog.night import NAMED, NightReport, RootNight, duplicated
-from climeri_platform.catalog.renewal import Renewal
-from climeri_platform.catalog.scan import Scan
-from climeri_platform.catalog.tables import REJECTED, ROW_COLUMNS
+from climeri_platform.catalog.scan import Difference
+from climeri_platform.catalog.tables import REJECTED
 from climeri_platform.catalog.walk import Skipped
 
 FOLDER = "CMIP6/CMIP/IPSL/IPSL-CM6A-LR/historical/r1i1p1f1/Amon/tas/gr/v20180803"
@@ -129,17 +128,20 @@ def test_the_unreadable_are_counted_beside_the_list():
     skipped = Skipped(unreadable=[(f"{n}.nc", "Permission denied") for n in range(NAMED + 7)])
     told = RootNight("a", "CMIP6", "/a")
     empty = pl.DataFrame()
-    told.took(Scan(empty, empty, skipped, "", 0.0))
+    kept = pl.Series([], dtype=pl.UInt32)
+    family = load_family("CMIP6")
+    told.took(Difference(family, "a", empty, None, kept, empty, skipped, "", 0.0))
     assert (len(told.unreadable), told.unreadable_count) == (NAMED, NAMED + 7)
 
 
-def test_headers_that_contradict_are_counted_beside_the_list():
-    files = pl.DataFrame(schema=ROW_COLUMNS)
-    said = pl.DataFrame({"path": [f"{n}.nc" for n in range(NAMED + 7)]})
-    said = said.with_columns(contradiction=pl.lit("the header says 360_day"))
-    rows = pl.concat([files, said, pl.DataFrame({"path": ["good.nc"]})], how="diagonal")
-    root = Root(root_id="a", mount="/a", family="CMIP6", walked="", found=0, catalogued=0, rejected=0)  # fmt: skip
-    told = RootNight("a", "CMIP6", "/a")
-    told.count(Renewal(load_family("CMIP6"), rows, pl.DataFrame(schema=REJECTED), root, files))
+def test_headers_that_contradict_are_counted_beside_the_list(tmp_path):
+    snapshot = a_snapshot(tmp_path, [("d", "v1", "a", f"{n}.nc", 1) for n in range(NAMED + 8)])
+    folder = snapshot.folder / "F"
+    files = pl.read_parquet(folder / "files.parquet").with_row_index("n")
+    wrong = pl.when(pl.col("n") < NAMED + 7).then(pl.lit("the header says 360_day"))
+    files.with_columns(contradiction=wrong).write_parquet(folder / "files.parquet")
+    pl.DataFrame(schema=REJECTED).write_parquet(folder / "rejected.parquet")
+    told = RootNight("a", "F", "/a")
+    told.take_stock(snapshot)
     assert (len(told.contradictions), told.contradictions_count) == (NAMED, NAMED + 7)
-    assert (told.catalogued, told.new) == (NAMED + 8, NAMED + 8)
+    assert (told.datasets, told.size) == (1, NAMED + 8)

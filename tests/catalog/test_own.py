@@ -46,6 +46,7 @@ def test_a_folder_named_for_the_family_decides_between_two_of_the_same_rules(pla
     path = "output1/IPSL/IPSL-CM5A-LR/{exp}/mon/atmos/Amon/r1i1p1/v20110406/tas/tas_Amon_IPSL-CM5A-LR_{exp}_r1i1p1_185001-189912.nc"
     root = plant([path.format(exp="lgm")], root="bdd/PMIP3")
     assert guess_family(root).family == "PMIP3"
+    assert guess_family(plant([path.format(exp="x")], root="badc/cmip5")).family == "CMIP5"
     with pytest.raises(UnknownFamily, match="several families") as refused:
         guess_family(plant([path.format(exp="lgm")], root="bdd/mine"))
     assert {"CMIP5 1", "PMIP3 1"} <= set(refused.value.message.rpartition("fit ")[2].split(", "))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 import signal
 import subprocess
@@ -27,8 +28,9 @@ STEPS = [
     (os, "mkdir"),
     (os, "fsync"),
     (Path, "write_text"),
-    (Path, "write_bytes"),
+    (gzip.GzipFile, "write"),
     (pl.DataFrame, "write_parquet"),
+    (pl.LazyFrame, "sink_parquet"),
 ]
 
 
@@ -133,18 +135,21 @@ def test_what_cannot_be_linked_is_copied(archive, tmp_path, monkeypatch):
     assert state(tmp_path / "store") == 1
 
 
-def test_polars_may_refuse_too(archive, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("frame", "write"), [(pl.DataFrame, "write_parquet"), (pl.LazyFrame, "sink_parquet")]
+)
+def test_polars_may_refuse_too(archive, tmp_path, monkeypatch, frame, write):
     root, make, grow = archive
     make(tmp_path / "store")
     grow()
-    monkeypatch.setattr(pl.DataFrame, "write_parquet", refused_by_polars)
+    monkeypatch.setattr(frame, write, refused_by_polars)
     with pytest.raises(StoreError, match="No space left"):
         build_catalog("CMIP6", root, store=tmp_path / "store", root_id="r")
     assert state(tmp_path / "store") == 1
 
 
 KILLED = """
-import os, signal, sys
+import gzip, os, signal, sys
 from pathlib import Path
 import polars as pl
 from climeri_platform.catalog import build_catalog
@@ -158,7 +163,8 @@ def around(real):
         return real(*args, **options)
     return step
 for owner, name in [(os, "replace"), (os, "link"), (os, "mkdir"), (Path, "write_text"),
-                    (Path, "write_bytes"), (pl.DataFrame, "write_parquet")]:
+                    (gzip.GzipFile, "write"), (pl.DataFrame, "write_parquet"),
+                    (pl.LazyFrame, "sink_parquet")]:
     setattr(owner, name, around(getattr(owner, name)))
 build_catalog("CMIP6", sys.argv[2], store=sys.argv[3], root_id="r")
 """

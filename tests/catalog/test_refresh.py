@@ -594,3 +594,28 @@ def test_a_damaged_table_is_mended_by_the_night_and_the_report_says_so(night, ob
     assert "cannot be read" in report.not_compared
     assert check_store(night.store) == []
     assert night.run().not_compared == ""
+
+
+def test_a_table_that_is_damaged_costs_its_family_while_another_root_of_it_is_away(
+    night, obs, tmp_path
+):
+    night.run()
+    other = tmp_path / "other/obs4MIPs/NASA/GPCP/mon/pr/gn/v2/pr_mon_GPCP_BE_gn_197901-197912.nc"
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"x")
+    build_catalog("obs4MIPs", tmp_path / "other", store=night.store, root_id="other")
+    (open_snapshot(night.store).folder / "obs4MIPs/files.parquet").write_bytes(b"damaged")
+    model(tmp_path / "a", "A-0", "v20210101")
+    report = night.run()
+    told = by_root(report)
+    assert (told["a"].new, told["a"].catalogued) == (1, 11)
+    assert told["obs"].state == "carried forward"
+    assert "obs4MIPs/files.parquet cannot be read" in told["obs"].reason
+    assert night.files().height == 21
+    # what is damaged stays, and says so, until its roots are built again
+    assert any("obs4MIPs" in each for each in check_store(night.store))
+    assert {each.root_id for each in open_snapshot(night.store).card.roots} == {
+        *"ab",
+        "obs",
+        "other",
+    }

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from climeri_platform.catalog import listing
 from climeri_platform.catalog import scan as scanning
 from climeri_platform.catalog.family import Rejected, family_names, load_family
+from climeri_platform.catalog.guess import guess_family
 from climeri_platform.catalog.inventory import FIND_FORMAT
 from climeri_platform.catalog.parsing import Parser
 from climeri_platform.catalog.scan import Walking, compare_root, scan_root
@@ -107,6 +108,74 @@ def test_files_that_are_only_beside_the_versions_get_one(tmp_path):
     found = scan(root)
     assert [version for version, _ in versions(found)] == ["v20180803", "v20190101"]
     assert found.skipped.repeated == []
+
+
+BADC = "output1/MOHC/HadGEM2-ES/rcp45/mon/atmos/Amon/r1i1p1"
+RCP = "tas_Amon_HadGEM2-ES_rcp45_r1i1p1_{}.nc"
+CMIP5 = load_family("CMIP5")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (
+            f"/badc/cmip5/data/cmip5/{BADC}/files/tas_20110323/{RCP}",
+            ("output1.MOHC.HadGEM2-ES.rcp45.mon.atmos.Amon.r1i1p1.tas", "v20110323"),
+        ),
+        (
+            f"bdd/CMIP5/output/IPSL/IPSL-CM5A-LR/rcp45/mon/atmos/Amon/r1i1p1/files/tas_20111119/{RCP.replace('HadGEM2-ES', 'IPSL-CM5A-LR')}",
+            ("output.IPSL.IPSL-CM5A-LR.rcp45.mon.atmos.Amon.r1i1p1.tas", "v20111119"),
+        ),
+        (
+            f"{BADC}/tas/files/d20120101/{RCP}",
+            ("output1.MOHC.HadGEM2-ES.rcp45.mon.atmos.Amon.r1i1p1.tas", "v20120101"),
+        ),
+        # NCAR's tree, which has no level of the table
+        (
+            f"{BADC.replace('/Amon', '')}/files/tas_20110323/{RCP}",
+            ("output1.MOHC.HadGEM2-ES.rcp45.mon.atmos.Amon.r1i1p1.tas", "v20110323"),
+        ),
+        (
+            "output1/MOHC/HadGEM2-ES/rcp45/fx/atmos/fx/r0i0p0/files/areacella_20110323/areacella_fx_HadGEM2-ES_rcp45_r0i0p0.nc",
+            ("output1.MOHC.HadGEM2-ES.rcp45.fx.atmos.fx.r0i0p0.areacella", "v20110323"),
+        ),
+        (f"{BADC}/files/pr_20110323/{RCP}", "<variable> is 'tas' in the name, 'pr' in the"),
+        (f"{BADC}/files/tas_2011/{RCP}", "'tas_2011' stands where <variable> should"),
+        (f"{BADC}/file/tas_20110323/{RCP}", "'tas_20110323' stands where <variable> should"),
+    ],
+)
+def test_where_cmip5_kept_files_beside_the_versions(path, said):
+    taken, refused = Parser(CMIP5, ()).parse(pl.Series([path.format("200512-203011")]))
+    if isinstance(said, tuple):
+        assert taken.select("dataset", "version").rows() == [said]
+        assert not refused.height
+    else:
+        assert said in refused["reason"].item()
+
+
+@pytest.mark.parametrize("kind", ["files", "folders", "none"])
+def test_versions_of_cmip5_that_are_links_to_files_beside_them(tmp_path, kind):
+    old, new = RCP.format("200512-203011"), RCP.format("203012-209912")
+    held = [f"tas_20110323/{old}", f"tas_20110323/{new}", f"tas_20120101/{new}"]
+    links = {
+        "files": [
+            (f"{BADC}/v20110323/tas/{old}", f"../../files/{held[0]}"),
+            (f"{BADC}/v20110323/tas/{new}", f"../../files/{held[1]}"),
+            (f"{BADC}/v20120101/tas/{old}", f"../../files/{held[0]}"),
+            (f"{BADC}/v20120101/tas/{new}", f"../../files/{held[2]}"),
+        ],
+        "folders": [
+            (f"{BADC}/v{each}/tas", f"../files/tas_{each}") for each in ("20110323", "20120101")
+        ],
+        "none": [],
+    }[kind]
+    root = grown(tmp_path, [f"{BADC}/files/{each}" for each in held], links)
+    found = scan_root(CMIP5, check_root(root), "here")
+    counts = dict(found.files["version"].value_counts().rows())
+    assert counts == {"v20110323": 2, "v20120101": 2 if kind == "files" else 1}
+    assert found.rejected.height == 0
+    # whether or not versions are laid out, `climeri catalog add` knows what the tree is of
+    assert "CMIP5" in guess_family(root.rename(tmp_path / "CMIP5")).fits
 
 
 def test_a_copy_beside_the_version_is_told_and_left_out(tmp_path):

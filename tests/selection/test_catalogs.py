@@ -9,12 +9,14 @@ import warnings
 
 import polars as pl
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from climeri_platform import open_catalog
 from climeri_platform.access import IncompleteDataWarning
 from climeri_platform.catalog import build_catalog, open_snapshot
+from climeri_platform.catalog.refresh import refresh
 from climeri_platform.core.errors import (
     DataError,
     NotHere,
@@ -406,3 +408,59 @@ def test_the_newest_version_is_that_of_all_stores_unless_one_is_asked_for(tmp_pa
     assert found.search(version="all").datasets["version"].to_list() == ["v20180101", "v20200101"]
     asked = found.search(version="v20180101", covers="1850/1900")
     assert asked.datasets.select("store", "version").rows() == [("shared", "v20180101")]
+
+
+@pytest.mark.parametrize(
+    ("nightly", "own", "expected"),
+    [
+        # which versions the two stores hold; the list of the first says that v2 is retracted
+        ({"v1", "v2"}, {"v2"}, ("shared", "v1", [])),
+        ({"v2"}, {"v1", "v2"}, ("own", "v1", [])),
+        ({"v2"}, {"v2"}, ("shared", "v2", ["own:own"])),  # there is no other
+        ({"v1", "v2"}, {"v2", "v3"}, ("own", "v3", [])),
+        ({"v2"}, {"v1"}, ("own", "v1", [])),
+        ({"v1", "v2"}, {"v1", "v2"}, ("shared", "v1", ["own:own"])),
+    ],
+)
+def test_what_one_store_knows_to_be_retracted_is_so_in_all(
+    tmp_path, monkeypatch, nightly, own, expected
+):
+    for name, versions in (("shared", nightly), ("own", own)):
+        for exp in "ab":  # only a's is retracted
+            for version in versions:
+                path = tmp_path / name / "CMIP6" / FILE.format(exp=exp, version=version)
+                path.parent.mkdir(parents=True)
+                span = "185001" if version == "v1" else "190001"  # v1 is longer
+                path.with_name(path.name.replace("185001", span)).write_bytes(b"x")
+    build_catalog("CMIP6", tmp_path / "own/CMIP6", store=tmp_path / "s-own", root_id="own")
+    (tmp_path / "list.txt").write_text("CMIP.IPSL.M.a.r1i1p1f1.Amon.tas.gr.v2\n")
+    source = {"root": "r", "path": str(tmp_path / "shared/CMIP6"), "family": "CMIP6"}
+    source["retracted"] = str(tmp_path / "list.txt")
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources/r.yaml").write_text(yaml.safe_dump({"sources": [source]}))
+    refresh("local", store=tmp_path / "s-shared", sources=tmp_path / "sources")
+    monkeypatch.setenv("CLIMERI_STORE", str(tmp_path / "s-shared"))
+    monkeypatch.setenv("CLIMERI_OWN_STORE", str(tmp_path / "s-own"))
+
+    found = open_catalog()
+    rows = found.search(experiment="a").datasets.select("store", "version", "replicas").rows()
+    assert rows == [expected]
+    newest = max(nightly | own)
+    assert found.search(experiment="b").datasets["version"].to_list() == [newest]
+    assert len(found) == 2
+    assert sum(found.facets("version")["version"].values()) == 2
+    # the period is that of the version that stands
+    held = found.search(experiment="a", covers="1850/1890")
+    assert len(held) == (expected[1] == "v1")
+    asked = found.search(experiment="a", version="all")
+    assert set(asked.datasets["version"]) == nightly | own
+    marks = {
+        (version, retracted)
+        for name in ("shared:CMIP6", "own:CMIP6")
+        for version, retracted in asked[name].view.files("version", "retracted").iter_rows()
+    }
+    assert {version for version, retracted in marks if retracted} == {"v2"}
+    assert ("v2", None) not in marks
+    # one store by itself knows what it knows
+    alone = open_catalog("own:CMIP6").search(experiment="a")
+    assert alone.datasets["version"].to_list() == [max(own)]

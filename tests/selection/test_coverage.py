@@ -60,3 +60,45 @@ def test_what_one_product_lacks_another_has(opened):
     )
     rows = found.coverage().table.select("years", "whole", "holes", "files").rows()
     assert rows == [(106, 1, "", 2), (156, 1, "", 2)]
+
+
+def test_a_period_that_two_products_hold_together_is_found(opened):
+    found = opened(
+        "CMIP5",
+        [
+            # together, and what is beside the period is not a part of it
+            cmip5("185001-189912", product="output2"),
+            cmip5("190001-200512"),
+            # one of them alone is enough
+            cmip5("185001-200512", model="B"),
+            cmip5("195001-200512", model="B", product="output2"),
+            # a month is missing between the two
+            cmip5("185001-189911", model="C", product="output2"),
+            cmip5("190001-200512", model="C"),
+            # what nobody asked for is no part of the series of what was
+            cmip5("185001-189912", model="D", product="unsolicited"),
+            cmip5("190001-200512", model="D"),
+        ],
+    )
+
+    def products(selection):
+        return selection.datasets.select("model", "product").sort("model", "product").rows()
+
+    both = [("IPSL-CM5A-LR", "output1"), ("IPSL-CM5A-LR", "output2")]
+    assert products(found.search(covers="1850/2005")) == [("B", "output1"), *both]
+    assert products(found.search(covers="1850/2005", version="all")) == [("B", "output1"), *both]
+    assert products(found.search(covers="1950/2000", model="IPSL*")) == [both[0]]
+    assert len(found.search(covers="1850/2005", product="output2")) == 0
+    assert "without covers=1850/2005" in found.search(model="C", covers="1850/2005").why_empty()
+
+
+def test_versions_of_two_products_are_not_mixed_where_versions_are_asked_for(opened):
+    found = opened(
+        "CMIP5",
+        [
+            cmip5("185001-189912", product="output2").replace("/v1/", "/v2/"),
+            cmip5("190001-200512"),
+        ],
+    )
+    assert len(found.search(covers="1850/2005")) == 2  # each in its newest
+    assert len(found.search(covers="1850/2005", version="all")) == 0

@@ -12,7 +12,13 @@ import yaml
 from climeri_platform import open_catalog, open_selection
 from climeri_platform.catalog import build_catalog, publish
 from climeri_platform.catalog.refresh import refresh
-from climeri_platform.core.errors import NothingFound, SelectionChanged, UsageError
+from climeri_platform.core.errors import (
+    NothingFound,
+    SelectionChanged,
+    StoreMissing,
+    UnknownFamily,
+    UsageError,
+)
 
 PATH = (
     "CMIP/IPSL/IPSL-CM6A-LR/historical/{member}/Amon/tas/gr/{version}/"
@@ -117,6 +123,72 @@ def test_at_another_centre(paper, tmp_path, root):
     now = open_selection(paper, store=there)
     assert len(now.paths()) == len(now.changes.moved) == 2
     assert all(each.startswith(str(tmp_path / "bdd")) for each in now.paths())
+
+
+@pytest.fixture
+def own(tmp_path, root, store, monkeypatch):
+    """Two stores in the settings: the shared one, and one's own, which alone has r9."""
+    mine = tmp_path / "mine" / "CMIP6"
+    put(mine, "r9i1p1f1")
+    build_catalog("CMIP6", mine, store=tmp_path / "own", root_id="mine")
+    monkeypatch.setenv("CLIMERI_STORE", str(store))
+    monkeypatch.setenv("CLIMERI_OWN_STORE", str(tmp_path / "own"))
+    return tmp_path / "own"
+
+
+def test_a_selection_of_ones_own_finds_its_store(own, store, tmp_path):
+    paper = open_catalog("own:CMIP6").search(member="r9i1p1f1").freeze(tmp_path / "own.json")
+    text = paper.read_text()
+    assert json.loads(text)["store"] == "own"
+    assert str(tmp_path) not in text
+    found = open_selection(paper)
+    assert found.view.snapshot.store == own
+    assert found.paths()[0].startswith(str(tmp_path / "mine"))
+    with pytest.raises(SelectionChanged, match="1 of the 1 files"):
+        open_selection(paper, store=store)
+    shared = open_catalog("CMIP6").freeze(tmp_path / "shared.json")
+    assert json.loads(shared.read_text())["store"] == "shared"
+    assert open_selection(shared).view.snapshot.store == store
+
+
+def test_where_the_names_of_stores_differ_the_one_that_has_it_is_taken(own, tmp_path):
+    paper = open_catalog("own:CMIP6").freeze(tmp_path / "own.json")
+    content = json.loads(paper.read_text())
+    for label in ("a-group", "shared", None):
+        content["store"] = label
+        paper.write_text(json.dumps(content))
+        assert open_selection(paper).view.snapshot.store == own
+    del content["store"]  # as older releases wrote it
+    paper.write_text(json.dumps(content))
+    assert open_selection(paper).view.snapshot.store == own
+
+
+def test_what_is_missing_at_another_centre_is_said(own, store, tmp_path, monkeypatch):
+    paper = open_catalog("own:CMIP6").freeze(tmp_path / "own.json")
+    monkeypatch.setenv("CLIMERI_OWN_STORE", str(tmp_path / "none"))
+    with pytest.raises(SelectionChanged, match=r"gone: mine:CMIP/IPSL.*r9i1p1f1") as lost:
+        open_selection(paper)  # the catalog is here, the run is not
+    assert "the catalog CMIP6 of the store 'own' (roots: mine)" in lost.value.hint
+    assert f"looked in {store}" in lost.value.hint
+    assert not len(open_selection(paper, on_change="report"))
+    content = json.loads(paper.read_text())
+    content["catalog"] = "Oasis"
+    paper.write_text(json.dumps(content))
+    with pytest.raises(UnknownFamily, match=r"own\.json was frozen from the catalog Oasis") as none:
+        open_selection(paper)
+    assert "has no catalog 'Oasis'" in none.value.message
+    assert "climeri catalog add ROOT --family Oasis" in none.value.hint
+    monkeypatch.setenv("CLIMERI_STORE", str(tmp_path / "away"))
+    with pytest.raises(StoreMissing):
+        open_selection(paper)
+
+
+def test_a_store_that_does_not_answer_is_told_beside_what_is_gone(own, tmp_path):
+    paper = open_catalog("own:CMIP6").freeze(tmp_path / "own.json")
+    (own / "CURRENT").write_text("nonsense")
+    with pytest.raises(SelectionChanged) as lost:
+        open_selection(paper)
+    assert "own: " in lost.value.hint
 
 
 def test_a_root_that_lost_it_all(paper, tmp_path, root, store):

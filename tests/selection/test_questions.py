@@ -76,6 +76,38 @@ def test_one_member_per_model(catalog):
     assert "one member per model" in repr(one)
 
 
+def test_fixed_fields_have_no_vote_and_are_lent(tmp_path):
+    paths = [
+        place("A-1", "historical", "r1i1p1f1"),
+        place("A-1", "historical", "r2i1p1f1"),
+        place("A-1", "historical", "r2i1p1f1", "orog"),
+        place("A-1", "historical", "r10i1p1f1", "orog"),
+        place("A-1", "piControl", "r10i1p1f1", "orog"),
+        # one member has nothing but the field, and is the lowest
+        place("B-2", "historical", "r1i1p1f2", "orog"),
+        place("B-2", "historical", "r3i1p1f2"),
+        place("B-2", "historical", "r3i1p1f2", "orog"),
+        # nothing but fixed fields: they are what is selected
+        place("C-3", "historical", "r1i1p1f1", "orog"),
+        place("C-3", "ssp585", "r2i1p1f1", "orog"),
+        place("C-3", "historical", "r2i1p1f1", "orog"),
+    ]
+    plant(tmp_path / "CMIP6", paths)
+    build_catalog("CMIP6", tmp_path / "CMIP6", store=tmp_path / "store")
+    one = open_catalog("CMIP6", store=tmp_path / "store").one_member_per_model()
+    rows = one.datasets.select("source_id", "experiment_id", "member_id", "variable_id").rows()
+    assert sorted(rows) == [
+        ("A-1", "historical", "r1i1p1f1", "tas"),
+        ("A-1", "historical", "r2i1p1f1", "orog"),
+        ("A-1", "piControl", "r10i1p1f1", "orog"),
+        ("B-2", "historical", "r3i1p1f2", "orog"),
+        ("B-2", "historical", "r3i1p1f2", "tas"),
+        ("C-3", "historical", "r2i1p1f1", "orog"),
+        ("C-3", "ssp585", "r2i1p1f1", "orog"),
+    ]
+    assert len(one.one_member_per_model()) == len(one)
+
+
 def test_fixed_fields_of_cmip5_stay(tmp_path):
     path = "output1/X/X-1/historical/{f}/atmos/{t}/{m}/v1/{v}/{v}_{t}_X-1_historical_{m}{s}.nc"
     plant(
