@@ -188,8 +188,25 @@ def warm(folder: Path, files: int, repeat: int, ecgtools: str | None) -> list[tu
         other = measure([ecgtools, "-W", "ignore", "-c", THEIRS, str(root)])
         ratio = f"{best['wall'] / other['wall']:.2f}"
         table.append(row("ecgtools, directories only, no table written", other, ratio))
+    table.append(unchanged(folder, root, files, repeat, best))
     shutil.rmtree(root)
     return table
+
+
+def unchanged(
+    folder: Path, root: Path, files: int, repeat: int, build: dict[str, float]
+) -> tuple[str, ...]:
+    """Measure a refresh of a tree that is as it was, after a first one."""
+    store, sources = folder / "night-store", folder / "night-sources"
+    sources.mkdir()
+    source = {"root": "warm", "path": str(root), "family": "CMIP6"}
+    (sources / "warm.yaml").write_text(json.dumps({"sources": [source]}))
+    command = [sys.executable, "-c", NIGHT, str(store), str(sources)]
+    measure(command)
+    night = measure(command, repeat)
+    assert (night["files"], night["changed"]) == (files, 0)
+    ratio = f"{night['wall'] / build['wall']:.2f}"
+    return row("refresh, nothing changed: walk, compare, report", night, ratio)
 
 
 def far(folder: Path, files: int) -> list[tuple[str, ...]]:
@@ -296,7 +313,7 @@ def main() -> None:
     lines = [
         f"{measured_on()}, polars {version('polars')}; measured",
         "again by `python benchmarks/scan.py`. The ratio is to the line it is compared with: the rate of",
-        "`find`, the time of ecgtools, one walker.",
+        "`find`, the time of ecgtools or of the build, one walker.",
         "",
         "| what | wall | CPU | peak memory | ratio |",
         "|---|---|---|---|---|",

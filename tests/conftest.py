@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -9,13 +10,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 # built once, then kept between runs; `make clean` removes it
 CACHE = Path(os.environ.get("CLIMERI_TEST_CACHE") or CHECKOUT / ".cache")
+
+
+# how long an example takes is a matter of who else is on the machine; what must be fast is measured
+settings.register_profile("climeri", settings(), deadline=None)
+settings.load_profile("climeri")
+
+# tests that share what is dear to make: one worker makes it, once, and runs them all. By folder, and
+# not by a mark: xdist 3.8 writes marks into a part of the test's name that pytest 9.2 does not read
+TOGETHER = ("tests/testing/",)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Give each worker one test after the other, in their random order."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneByOne(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((each for each in TOGETHER if nodeid.startswith(each)), nodeid)
+
+    return OneByOne(config, log)
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +89,11 @@ def _archive(size: str) -> Path:
     from climeri_platform.testing import build_archive
 
     folder = CACHE / f"archive-{size}"
-    build_archive(folder, size=size, replace=True)  # a cache: an older recipe's makes way
+    CACHE.mkdir(parents=True, exist_ok=True)
+    # build_archive refuses a second builder; the workers of a run wait for each other instead
+    with (CACHE / f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        build_archive(folder, size=size, replace=True)  # a cache: an older recipe's makes way
     return folder
 
 
@@ -127,5 +157,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Fail a run under CI in which a test was skipped."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:  # a worker: what it skipped is known to the process that started it
+        return
     if os.environ.get("CI") == "true" and exitstatus == 0 and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -38,11 +38,15 @@ class Suite:
         Its budget.
     select
         What pytest is told.
+    workers
+        How many processes share it. Two, where most of the time is spent waiting for other
+        processes; one, where a test uses the whole machine or measures it.
     """
 
     name: str
     minutes: float
     select: tuple[str, ...]
+    workers: int = 1
 
 
 SUITES = (
@@ -53,6 +57,7 @@ SUITES = (
             "-m",
             "not (science or real_data or notebooks or hub or scale or wheel or environments)",
         ),
+        workers=2,
     ),
     Suite("science and real files", 6, ("-m", "(science or real_data) and not (notebooks or hub)")),
     Suite(
@@ -93,9 +98,18 @@ def run(suite: Suite) -> tuple[int, float, dict[str, int]]:
     """Run one suite; return pytest's exit code, the minutes, and the counts."""
     print(f"\n=== {suite.name}: at most {suite.minutes:g} min ===", flush=True)
     began = time.monotonic()
-    command = [PYTHON, "-m", "pytest", "-q", *suite.select, *sys.argv[1:]]
+    shared = ["-n", str(suite.workers), "--max-worker-restart", "0"] if suite.workers > 1 else []
+    command = [PYTHON, "-m", "pytest", "-q", *shared, *suite.select, *sys.argv[1:]]
+    # some hundred processes are started: where no bytecode may be kept, most of the time goes into
+    # compiling the same libraries again; what is kept is in this checkout and its .venv
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     with subprocess.Popen(
-        command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=CHECKOUT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as child:
         last = ""
         for line in child.stdout or ():

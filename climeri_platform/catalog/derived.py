@@ -41,6 +41,11 @@ class Derived(BaseModel):
         """Value of the other facet to value of this one."""
         return {value: name for name, values in self.map.items() for value in values}
 
+    @property
+    def asks(self) -> list[str]:
+        """The facets on which the value depends."""
+        return [*self._facets, *([self.within] if self.within else [])]
+
     @cached_property
     def _facets(self) -> list[str]:
         return [self.facet] if isinstance(self.facet, str) else self.facet

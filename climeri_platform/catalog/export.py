@@ -10,6 +10,7 @@ intake-esm never mixes two; of several replicas only the one is in it that the s
 from __future__ import annotations
 
 import gzip
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -103,7 +104,9 @@ def export_tables(
             for piece in whole_datasets(table):
                 rows = export_frame(piece, family, replicas)
                 for part in rows.iter_slices(_ROWS):
-                    text.write(part.write_csv(include_header=False).encode())
+                    lines = BytesIO()
+                    part.write_csv(lines, include_header=False)
+                    text.write(lines.getbuffer())
                 yield rows
 
         write_pieces(exported(), schema, folder / f"{family.family}.parquet")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LISTING", "gather", "with_group_names"]
 
-_BATCH = 100_000  # files; tuples of a batch are let go before the next one
+_BATCH = 20_000  # files; their names are read while the next ones are looked at
 
 LISTING: dict[str, Any] = {
     "path": pl.String,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from climeri_platform.catalog.family import Family, Place, Rejected, span_of
+from climeri_platform.catalog.levels import Levels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,6 +96,7 @@ class Parser:
         self.rules = rules
         self._above = tuple(above)
         self.spans: dict[str | None, tuple[int | None, int | None] | Rejected] = {}
+        self._levels = Levels(rules, self._above, self.span)
 
     def parse(self, paths: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return what the paths say.
@@ -113,10 +115,26 @@ class Parser:
             ``at``, ``code`` and ``reason`` for each other path.
         """
         chunks = [
-            _Chunk(self, first).read(paths.slice(first, _CHUNK).to_list())
+            self._chunk(paths.slice(first, _CHUNK), first)
             for first in range(0, max(len(paths), 1), _CHUNK)
         ]
         return pl.concat([each for each, _ in chunks]), pl.concat([each for _, each in chunks])
+
+    def _chunk(self, paths: pl.Series, first: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Read most paths as columns, and all others one by one."""
+        at = pl.int_range(first, first + len(paths), dtype=pl.UInt32, eager=True)
+        if not self._levels.holds:
+            return _Chunk(self, at.to_list()).read(paths.to_list())
+        most = self._levels.read(paths)
+        most = most.with_columns(pl.col("at") + first, dataset=_key(self.rules))
+        if most.height == len(paths):
+            left = at.clear()
+        else:
+            left = at.filter(~at.is_in(most["at"].implode()))
+        one_by_one, refused = _Chunk(self, left.to_list()).read(paths[left - first].to_list())
+        if not one_by_one.height:
+            return most.select(one_by_one.columns), refused
+        return pl.concat([most.select(one_by_one.columns), one_by_one]).sort("at"), refused
 
     def directory(self, folder: str) -> list[Place]:
         """Return what a directory may mean; `Rejected` if nothing."""
@@ -163,10 +181,10 @@ class _Known:
 class _Chunk:
     """Columns under way."""
 
-    def __init__(self, parser: Parser, first: int) -> None:
+    def __init__(self, parser: Parser, places: list[int]) -> None:
         self._parser = parser
         self._rules = parser.rules
-        self._first = first
+        self._places = places
         self._facets: list[dict[str, str]] = []
         self._times: list[str | None] = []  # of a row of facets, where the directory says it
         self._taken: list[tuple[int, int, str | None, int | None, int | None]] = []
@@ -177,7 +195,7 @@ class _Chunk:
         spans, taken = self._parser.spans, self._taken
         last: str | None = None
         known: _Known | None = None
-        for at, path in enumerate(paths, self._first):
+        for at, path in zip(self._places, paths, strict=True):
             folder, _, name = path.rpartition("/")
             if folder != last or known is None:
                 last, known = folder, folders.get(folder)

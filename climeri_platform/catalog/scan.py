@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -226,11 +227,15 @@ def compare_root(
     )
     walked = datetime.now(UTC).isoformat(timespec="seconds")
     with _without_collector():
-        listing = _sifted(pieces, index)
-        if inventory is not None:  # a list that was made of several may name a file twice
+        parser = Parser(rules, place.parts[1:])
+        if inventory is None:
+            rows, refused, doubtful = _read_meanwhile(parser, pieces, index)
+        else:
+            listing = _sifted(pieces, index)
+            # a list that was made of several may name a file twice
             listing = listing.filter(pl.col("path") != pl.col("path").shift(-1).fill_null(""))
-        listing, doubtful = index.settle(listing)
-        rows, refused = _read(rules, place, listing)
+            listing, doubtful = index.settle(listing)
+            rows, refused = _read(parser, listing)
     if doubtful.height:
         assert table is not None
         rows = pl.concat([rows, _again(table, doubtful, rules)], how="diagonal").sort("path")
@@ -279,6 +284,41 @@ def _sifted(pieces: Iterable[pl.DataFrame], index: Known) -> pl.DataFrame:
     return pl.concat([empty, *map(index.sift, pieces)]).sort("path", maintain_order=True)
 
 
+def _read_meanwhile(
+    parser: Parser, pieces: Iterable[pl.DataFrame], index: Known
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Read names while the walk goes on: it waits for the system, and these for the processor.
+
+    Returns
+    -------
+    tuple
+        Rows, in the order of their paths, and what is refused, as `_read` gives them; and what
+        `Known.settle` calls doubtful.
+    """
+    fresh = [pl.DataFrame(schema={**LISTING, "row": pl.UInt32})]
+    read = []
+    with ThreadPoolExecutor(1) as beside:
+        try:
+            for piece in map(index.sift, pieces):
+                if piece.height:
+                    fresh.append(piece)
+                    read.append(beside.submit(_read, parser, piece.drop("row")))
+            found = [each.result() for each in read] or [_read(parser, fresh[0].drop("row"))]
+        except BaseException:
+            beside.shutdown(wait=False, cancel_futures=True)
+            raise
+    listing = pl.concat(fresh)
+    settled, doubtful = index.settle(listing)
+    rows, refused = (pl.concat(each, rechunk=True) for each in zip(*found, strict=True))
+    if settled.height < listing.height:  # a file was met twice, and was as it was the second time
+        rows, refused = (
+            each.join(settled.select("path"), on="path", how="semi") for each in (rows, refused)
+        )
+    if not rows["path"].is_sorted():
+        rows = rows.sort("path", maintain_order=True)
+    return rows, refused, doubtful
+
+
 def _again(table: pl.LazyFrame, doubtful: pl.DataFrame, rules: Family) -> pl.DataFrame:
     """Return known rows as if they had been read now."""
     doubtful = doubtful.sort("at")
@@ -300,7 +340,7 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _read(rules: Family, place: Path, listing: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read(parser: Parser, listing: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the rows of a listing with what their names say, and those that are refused."""
     empty = pl.col("size") == 0
     refused = [
@@ -310,7 +350,7 @@ def _read(rules: Family, place: Path, listing: pl.DataFrame) -> tuple[pl.DataFra
     ]
     if refused[0].height:
         listing = listing.filter(empty.not_() | pl.col("size").is_null())
-    taken, no = Parser(rules, place.parts[1:]).parse(listing["path"])
+    taken, no = parser.parse(listing["path"])
     refused.append(listing[no["at"]].hstack(no.drop("at")))
     tables = [
         each.with_columns(root=pl.lit(None, pl.String)).select(list(REJECTED)) for each in refused

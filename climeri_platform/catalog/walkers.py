@@ -1,12 +1,14 @@
 """Many hands for one walk: tasks that make more tasks, a limit of calls, a limit of time.
 
 On a network file system each call waits for an answer and nothing else; threads that wait cost
-nothing.
+nothing. Where nothing waits, threads only stand in each other's way: several walkers begin as one,
+and the others come when that one is seen to wait.
 """
 
 from __future__ import annotations
 
 import queue
+import resource
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -20,6 +22,8 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _BURST = 0.05  # seconds of calls that may be caught up after a pause
+_TRIAL = 0.02  # seconds of work after which one sees whether it was waiting
+_SLEEPS = 0.5  # how often a task gives the processor away; more is waiting, not being driven out
 
 
 class Pace:
@@ -52,11 +56,15 @@ class Pace:
             time.sleep(wait)
 
 
+def _sleeps() -> int:
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+
+
 class Spread(Generic[Task, Result]):
     """Tasks that several threads do, each of which may make more.
 
     Tasks are done last in, first out, so that what waits stays short. One walker is the caller
-    itself, without a thread.
+    itself, without a thread; so it is with several, until the tasks are seen to wait.
 
     Parameters
     ----------
@@ -65,7 +73,7 @@ class Spread(Generic[Task, Result]):
     tasks
         Those to begin with; the last is done first.
     walkers
-        How many do them at the same time.
+        How many do them at the same time, at most.
     until
         The moment of `time.monotonic` from which no task is begun; None for never.
     """
@@ -89,16 +97,31 @@ class Spread(Generic[Task, Result]):
 
     def __iter__(self) -> Iterator[Result]:
         """Yield each result; afterwards, `waiting` is what the time did not allow."""
-        return self._alone() if self._walkers <= 1 else self._together()
+        yield from self._alone()
+        if self._walkers > 1 and self.waiting:
+            yield from self._together()
 
     def _over(self) -> bool:
         return self._until is not None and time.monotonic() >= self._until
 
     def _alone(self) -> Iterator[Result]:
-        while self.waiting and not self._over():
-            result, more = self._work(self.waiting.pop())
-            self.waiting.extend(more)
+        """Do tasks until none is left, or until it is worth having others."""
+        waiting, work, endless = self.waiting, self._work, self._until is None
+        several, spent, tasks, slept = self._walkers > 1, 0.0, 0, _sleeps()
+        while waiting and (endless or not self._over()):
+            began = time.perf_counter() if several else 0.0
+            result, more = work(waiting.pop())
+            if more:
+                waiting.extend(more)
+            if several:
+                spent += time.perf_counter() - began
+                tasks += 1
             yield result
+            if spent > _TRIAL:
+                before, slept = slept, _sleeps()
+                if slept - before >= _SLEEPS * tasks:
+                    return
+                spent, tasks = 0.0, 0
 
     def _together(self) -> Iterator[Result]:
         threads = [threading.Thread(target=self._run, daemon=True) for _ in range(self._walkers)]

@@ -278,6 +278,16 @@ def _end_with_the_terminal() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def _end(pool: ProcessPoolExecutor) -> None:
+    """End the workers now: none may go on writing when the folder is free for the next builder."""
+    workers = list(pool._processes.values())  # noqa: SLF001 - Python 3.14 has terminate_workers
+    pool.shutdown(wait=False, cancel_futures=True)
+    for each in workers:
+        each.terminate()
+    for each in workers:
+        each.join()
+
+
 def _run(
     directory: Path, recipe: Recipe, workers: int, progress: Progress | None
 ) -> tuple[list[str], dict[str, Any]]:
@@ -296,7 +306,7 @@ def _run(
                     if progress is not None:
                         progress(f"{pending[future].kind} {pending[future].name}", done, len(jobs))
             except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
+                _end(pool)
                 raise
     except BrokenProcessPool as error:
         raise ArchiveError(

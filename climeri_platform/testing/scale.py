@@ -17,7 +17,10 @@ from climeri_platform.catalog.publish import prepare_store, publish, writing
 from climeri_platform.catalog.tables import REJECTED, files_schema, mark_latest, sort_files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from climeri_platform.catalog.family import Family
 
 __all__ = ["FILES_OF_A_DATASET", "scale_rows", "scale_store"]
 
@@ -56,8 +59,16 @@ def scale_rows(rows: int) -> pl.DataFrame:
     >>> scale_rows(8).select("source_id", "variable_id", "start").rows()[4]
     ('MODEL-00', 'pr', 185001010000)
     """
-    members = max(25, -(-rows // _OF_A_MEMBER))
-    index = pl.DataFrame({"i": range(rows)}, schema={"i": pl.Int64})
+    return _rows(0, rows, _members(rows))
+
+
+def _members(rows: int) -> int:
+    return max(25, -(-rows // _OF_A_MEMBER))
+
+
+def _rows(first: int, end: int, members: int) -> pl.DataFrame:
+    """Return the files with some numbers, of the archive that has so many members."""
+    index = pl.DataFrame({"i": pl.int_range(first, end, eager=True)})
     dataset = pl.col("i") // FILES_OF_A_DATASET
     start = 1850 + pl.col("i") % FILES_OF_A_DATASET * 40
 
@@ -109,6 +120,25 @@ def scale_rows(rows: int) -> pl.DataFrame:
     )
 
 
+class _Parts:
+    """The rows of `scale_rows` in their order in a store, model by model: all would fill a memory."""
+
+    def __init__(self, family: Family, rows: int) -> None:
+        self._family, self._rows = family, rows
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        members = _members(self._rows)
+        of_model = members * _OF_A_MEMBER // len(_MODELS)
+        models = sorted(range(len(_MODELS)), key=lambda number: (number % 10, number))
+        for activity in ("CMIP", "ScenarioMIP"):
+            for number in models:
+                first = min(number * of_model, self._rows)
+                part = _rows(first, min(first + of_model, self._rows), members)
+                part = part.filter(pl.col("activity_id") == activity)
+                if part.height:
+                    yield sort_files(mark_latest(part), self._family)
+
+
 def scale_store(folder: Path, rows: int) -> Path:
     """Publish `scale_rows` as a store.
 
@@ -136,11 +166,10 @@ def scale_store(folder: Path, rows: int) -> Path:
         rejected=0,
         site="local",
     )
-    files = sort_files(mark_latest(scale_rows(rows)), family)
     with writing(folder):
         publish(
             folder,
-            [FamilyTables(family, [files], pl.DataFrame(schema=REJECTED))],
+            [FamilyTables(family, _Parts(family, rows), pl.DataFrame(schema=REJECTED))],
             [root],
             site="local",
             previous=None,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
-from climeri_platform.catalog import CatalogView, build_catalog, open_snapshot
+from climeri_platform.catalog import CatalogView, assembly, build_catalog, open_snapshot, pieces
 from climeri_platform.catalog.history import check_store
 
 AUDITED = {"open", "os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir"}
@@ -87,6 +87,8 @@ def forked(work):
 
 
 def main(root, template, store):
+    assembly._PART = pieces._WHOLE = 1  # so that tables are written in several pieces too
+
     def build():
         return build_catalog("CMIP6", root, store=store, root_id="r").snapshot
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import string
 import subprocess
+import threading
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -12,11 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from climeri_platform.catalog import listing
+from climeri_platform.catalog import scan as scanning
 from climeri_platform.catalog.family import Rejected, family_names, load_family
 from climeri_platform.catalog.guess import guess_family
 from climeri_platform.catalog.inventory import FIND_FORMAT
 from climeri_platform.catalog.parsing import Parser
-from climeri_platform.catalog.scan import Walking, scan_root
+from climeri_platform.catalog.scan import Walking, compare_root, scan_root
 from climeri_platform.catalog.tables import files_schema
 from climeri_platform.catalog.walk import check_root
 from climeri_platform.core.errors import UsageError
@@ -279,6 +282,62 @@ def test_what_did_not_change_is_not_read_again(tmp_path, monkeypatch):
     fresh = scan(root)
     assert again.files.equals(fresh.files)
     assert again.rejected.equals(fresh.rejected)
+
+
+def small_tree(tmp_path):
+    paths = [
+        f"{GRID}/{v}/{NAME.format(part)}" for v in ("v9", "v10", "v9-x") for part in (OLD, NEW)
+    ]
+    return grown(tmp_path, [*paths, f"{GRID}/files/d20180803/{NAME.format(OLD)}", "stray.nc"])
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_the_pieces_of_a_walk_are_together_the_whole(tmp_path, monkeypatch, known):
+    root = small_tree(tmp_path)
+    before = scan(root).files if known else None
+    (root / GRID / "v9" / NAME.format(OLD)).write_bytes(b"something else")
+    whole = scan(root, known=before)
+    monkeypatch.setattr(listing, "_BATCH", 1)
+    pieces = scan(root, known=before)
+    assert pieces.files.equals(whole.files)
+    assert pieces.files["path"].is_sorted()
+    assert pieces.rejected.equals(whole.rejected)
+    assert pieces.skipped == whole.skipped
+
+
+def test_a_file_that_a_walk_meets_twice_is_as_it_was_met_last(tmp_path, monkeypatch):
+    root = grown(tmp_path, [f"{GRID}/v9/{NAME.format(part)}" for part in (OLD, NEW)])
+    before = scan(root)
+    real = scanning.gather
+
+    def twice(*of):
+        (whole,) = real(*of)
+        yield whole.with_columns(mtime=pl.col("mtime") - 1)
+        yield whole
+
+    monkeypatch.setattr(scanning, "gather", twice)
+    again = compare_root(CMIP6, check_root(root), "here", known=before.files)
+    assert (again.fresh.height, len(again.kept)) == (0, before.files.height)
+    assert again.whole().files.equals(before.files)
+
+
+def test_what_goes_wrong_with_names_ends_the_walk(tmp_path, monkeypatch):
+    root = small_tree(tmp_path)
+
+    def broken(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(Parser, "parse", broken)
+    threads = threading.active_count()
+    with pytest.raises(MemoryError):
+        scan(root)
+    assert threading.active_count() == threads
+    monkeypatch.undo()
+    monkeypatch.setattr(listing, "_BATCH", 1)
+    monkeypatch.setattr(os, "scandir", broken)
+    with pytest.raises(MemoryError):
+        scan_root(CMIP6, root, "here")
+    assert threading.active_count() == threads
 
 
 # names of a few levels, that meet often

@@ -15,11 +15,19 @@ from pathlib import Path
 
 import pytest
 
+from climeri_platform.catalog import walkers as many
 from climeri_platform.catalog.walk import Skipped, Walking, check_root, walk
 from climeri_platform.core.errors import RootUnusable
 
 # nothing is closed to root, so that it becomes somebody else
 SOMEBODY = "os.geteuid() or (os.setgroups([]), os.setgid(65534), os.setuid(65534))"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """Have all walkers come at once: no tree of a test keeps one waiting."""
+    monkeypatch.setattr(many, "_TRIAL", 0.0)
+    monkeypatch.setattr(many, "_SLEEPS", 0.0)
 
 
 def taken(root, **how):

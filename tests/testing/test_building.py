@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import json
+import multiprocessing
 import subprocess
 import sys
 
@@ -56,6 +57,7 @@ def test_an_interrupted_archive_is_built_again(tiny, tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         build.build_recipe(tmp_path / "a", tiny, workers=1, progress=stop)
+    assert multiprocessing.active_children() == [], "the folder is free: nobody writes to it"
     with pytest.raises(ArchiveError):
         read_truth(tmp_path / "a")
     left = tmp_path / "a" / "CMIP6" / ".left-behind.nc.partial"
