@@ -58,6 +58,11 @@ def whole_datasets(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:
             yield piece
 
 
+def _taken(frames: list[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    while frames:
+        yield frames.pop(0)
+
+
 def write_pieces(
     frames: Iterable[pl.DataFrame], schema: dict[str, pl.DataType] | pl.Schema, path: Path
 ) -> None:
@@ -78,11 +83,12 @@ def write_pieces(
     if second is None:  # most tables are small, and this is faster
         first.write_parquet(path, compression="zstd", row_group_size=_GROUP, statistics=True)
         return
-    wrong: list[BaseException] = []
+    begun, wrong = [first, second], list[BaseException]()
+    del first, second  # nobody holds them once they are written
 
     def give(*_: object) -> Iterator[pl.DataFrame]:
         try:
-            for frame in chain([first, second], given):
+            for frame in chain(_taken(begun), given):
                 yield from frame.iter_slices(_GROUP)
         except BaseException as problem:
             wrong.append(problem)  # polars would tell it in words of its own
