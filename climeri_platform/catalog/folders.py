@@ -263,7 +263,7 @@ class Folders:
         has = (numbers.gather(row) == rows["above"]).fill_null(value=False)
         above = order.gather(row)
         # what is away now was not when its directory was listed
-        trusted.scatter(above.filter(has & (found == _GONE)), False)
+        trusted.scatter(above.filter(has & (found == _GONE)).unique().sort(), False)
         below = has & trusted.gather(above)
         head = pl.int_range(rows.height, dtype=pl.UInt32, eager=True)
         for depth in range(1, rows.select(pl.col("depth").max().fill_null(0)).item() + 1):
@@ -429,7 +429,7 @@ def _hopeful(rows: pl.DataFrame, known: pl.DataFrame, nights: int, now: int) -> 
     hopeful = rows["plain"] & settled & whole
     share = math.ceil(hopeful.sum() / nights)
     oldest = pl.select(at=hopeful.arg_true()).with_columns(listed=listed.filter(hopeful))
-    due = oldest.sort("listed", "at").head(share)["at"]
+    due = oldest.sort("listed", "at").head(share)["at"].sort()
     hopeful &= ~overdue
     hopeful.scatter(due, False)
     return hopeful
