@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from climeri_platform.catalog.pieces import pieces, rows_at
+from climeri_platform.catalog.pieces import height, rows_at, write_pieces
 from climeri_platform.catalog.walkers import Spread
 
 if TYPE_CHECKING:
@@ -357,6 +357,7 @@ class Folders:
         """
         self._flush()
         mark = str(self._now)
+        of = f"{self._root} {mark}"
         new = (
             pl.concat(self._written)
             .with_columns(folder=_number(pl.col("path")))
@@ -368,16 +369,24 @@ class Folders:
                 & ~pl.col("path").is_in([*self._odd]),
                 listed=pl.lit(self._now),
                 within=pl.col("low"),
+                of=pl.lit(of),
             )
         )
         self._written = []
         at = self._unlisted.arg_true() if len(self._head) else pl.Series(dtype=pl.UInt32)
-        names = [each for each in FOLDERS if each != "of"]
-        known = rows_at(self._table.select(names), at)
-        table = pl.concat([new.select(names), *known]).sort("path")
-        table = table.with_columns(of=pl.lit(f"{self._root} {mark}"))
-        table.select(*FOLDERS).write_parquet(trust.to, compression="lz4", row_group_size=_PIECE)
+        new = new.select(*FOLDERS).sort("path")
+        write_pieces(self._merged(new, at, of), FOLDERS, Path(trust.to))
         return Noted(trust.to, mark, len(at))
+
+    def _merged(self, new: pl.DataFrame, at: pl.Series, of: str) -> Iterator[pl.DataFrame]:
+        """Yield new rows and those at some places of the last table, a piece at a time, by path."""
+        done = 0
+        for some in at.to_frame("at").iter_slices(_PIECE):
+            known = pl.concat(rows_at(self._table, some["at"])).with_columns(of=pl.lit(of))
+            upto = int(new["path"].search_sorted(known["path"][-1]))
+            yield pl.concat([new[done:upto], known]).sort("path")
+            done = upto
+        yield new[done:]
 
 
 def _is_text(path: str) -> bool:
@@ -408,7 +417,8 @@ def _loaded(trust: Trust, root_id: str) -> tuple[pl.LazyFrame, pl.DataFrame]:
         if table.collect_schema() != pl.Schema(FOLDERS):
             return none, empty
         parts = [empty]
-        for _, piece in pieces(table.select(**held)):
+        for first in range(0, height(table), _PIECE):
+            piece = table.slice(first, _PIECE).select(**held).collect()
             if (piece["of"] != f"{root_id} {trust.mark}").any():
                 return none, empty
             parts.append(piece.drop("of"))
