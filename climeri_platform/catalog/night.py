@@ -97,6 +97,8 @@ class RootNight:
         What the inventory cannot say.
     repeated, vanished
         How many other paths lead to a file of the same version; how many files went away under way.
+    unlisted
+        Of how many directories nobody asked the names, because they are as they were.
     seconds
         How long the scan took.
     """
@@ -134,6 +136,7 @@ class RootNight:
     unknown: list[str] = field(default_factory=list)
     repeated: int = 0
     vanished: int = 0
+    unlisted: int = 0
     seconds: float = 0.0
 
     def count(self, renewal: Renewal) -> None:
@@ -183,6 +186,7 @@ class RootNight:
         )
         self.notes, self.unknown = skipped.notes[:NAMED], skipped.unknown
         self.repeated, self.vanished = len(skipped.repeated), len(skipped.gone)
+        self.unlisted = scan.folders.unlisted if scan.folders is not None else 0
         self.seconds = round(scan.seconds, 3)
         if skipped.pending:
             self.state = "unfinished"

@@ -23,6 +23,7 @@ from climeri_platform.catalog.export import (
     export_tables,
 )
 from climeri_platform.catalog.facets import FACETS_TABLE, facet_table
+from climeri_platform.catalog.folders import share_file, share_folders
 from climeri_platform.catalog.layout import (
     FORMAT,
     SnapshotCard,
@@ -167,6 +168,7 @@ def publish(
     site: str | None,
     previous: Snapshot | None,
     ends: Collection[str] = (),
+    folders: Mapping[tuple[str, str], str] | None = None,
 ) -> Snapshot:
     """Publish the tables of some families, keeping every other family as it was.
 
@@ -184,6 +186,9 @@ def publish(
         The snapshot that this one follows.
     ends
         Families that are in it, and no longer in the new one.
+    folders
+        Family and root id to the file of what was learned of directories; of others, the last
+        snapshot's stays.
 
     Returns
     -------
@@ -217,6 +222,7 @@ def publish(
         finished.parent.mkdir(exist_ok=True)
         _sweep(store)
         _fill(building, tables, card, previous, ends, replicas)
+        share_folders(building, card.roots, previous, folders or {})
         (building / "snapshot.json").write_text(card.model_dump_json(indent=2), encoding="utf-8")
         for path in [*building.rglob("*"), building]:
             _sync(path)
@@ -380,14 +386,9 @@ def _carry_over(
         # a name may hold dots: the export's files are NAME.parquet and NAME.csv.gz
         name = relative.name.removesuffix(".gz").rpartition(".")[0]
         exported = relative.parts[0] == "export" and (name in without or relative.parts[1] == but)
-        if relative.parts[0] in without or exported:
+        if relative.parts[0] in without or exported or relative.parts[1:2] == ("folders",):
             continue
-        new = building / relative
-        new.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(old, new)  # snapshots never change, so they may share their files
-        except OSError:
-            shutil.copy2(old, new)
+        share_file(old, building / relative)
 
 
 def _describe(snapshot: Snapshot) -> None:

@@ -78,6 +78,8 @@ class Renewal:
     cards
         The simulation cards that were found in it; None where nobody looked, and those that the
         snapshot keeps hold.
+    folders
+        The file of what was learned of its directories; None if there is none.
     """
 
     family: Family
@@ -94,6 +96,7 @@ class Renewal:
     gone: int = 0
     listed: pl.DataFrame | None = None
     cards: list[FoundCard] | None = None
+    folders: str | None = None
 
     def rows(self, at: pl.Series, *columns: str) -> pl.DataFrame:
         """Return rows of the last table, or some columns of them, at places that ascend."""
@@ -262,6 +265,7 @@ def renew(
         changed=changed,
         gone=gone,
         cards=found.cards,
+        folders=found.folders.path if found.folders is not None else None,
     )
 
 
@@ -280,6 +284,7 @@ def _card_of(found: Difference, mount: str, rejected: int, carried: int, site: s
         pending=[each for each in found.skipped.pending if readable(each) == each],
         site=site,
         read_by=__version__,
+        folders=found.folders.mark if found.folders is not None else "",
     )
 
 
