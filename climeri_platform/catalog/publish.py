@@ -230,8 +230,7 @@ def publish(
         _sync(finished.parent)
         _sync(store)  # CURRENT must not outlive a power cut that the folder of snapshots did not
     except BaseException as problem:  # also a damaged table, and somebody who ends it
-        for left in (building, finished):
-            shutil.rmtree(left, ignore_errors=True)
+        _discard(building, finished)
         if isinstance(problem, OSError | pl.exceptions.PolarsError):
             raise _refused(store, name, problem) from problem
         raise
@@ -240,7 +239,7 @@ def publish(
     except (OSError, StoreError) as problem:
         # only the last step, the sync of the folder, can fail after CURRENT names the snapshot
         if not _is_current(store, name):
-            shutil.rmtree(finished, ignore_errors=True)
+            _discard(finished)
         if isinstance(problem, StoreError):
             raise  # the lock was taken over
         raise _refused(store, name, problem) from problem
@@ -303,6 +302,11 @@ def _is_current(store: Path, name: str) -> bool:
         return open_snapshot(store).name == name
     except StoreError:
         return False
+
+
+def _discard(*folders: Path) -> None:
+    for each in folders:
+        shutil.rmtree(each, ignore_errors=True)
 
 
 def _refused(store: Path, name: str, problem: Exception) -> StoreError:
