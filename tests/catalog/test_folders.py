@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -250,6 +251,32 @@ def test_a_file_that_two_versions_share(archive):
     archive.night(nights=1)
 
 
+def test_a_file_beside_the_versions_that_a_version_gets_too(archive):
+    """A copy, which no inode tells: names do, of all that stands there."""
+    beside = archive.folder("D").parent / "files/d20200101"
+    beside.mkdir(parents=True)
+    (beside / name("D")).write_text("x")
+    archive.night()
+    archive.night()
+    archive.put("D")
+    found = archive.night()
+    assert (found.files, len(found.skipped.repeated)) == (7, 1)
+
+
+def test_a_directory_that_is_away_is_news_of_the_one_above(archive):
+    """Even if that one has the time that it had: two changes of one tick."""
+    above = archive.folder().parent
+    shutil.rmtree(archive.folder())
+    notes = pl.read_parquet(archive.known.path)
+    here, now = pl.col("path") == str(above.relative_to(archive.root)), above.stat()
+    stamp = {"mtime": now.st_mtime_ns, "ctime": now.st_ctime_ns}
+    as_if = [pl.when(here).then(at).otherwise(each).alias(each) for each, at in stamp.items()]
+    notes.with_columns(as_if).write_parquet(archive.known.path)
+    found = archive.night()
+    assert (found.files, found.skipped.gone) == (4, [])
+    assert found.folders.unlisted > BELOW
+
+
 def test_the_link_latest_is_moved(archive):
     _latest(archive)
     archive.night()
@@ -317,6 +344,25 @@ def test_what_changed_just_before_it_was_listed_is_listed_again(archive, settled
     assert archive.night().fresh.height == 1
 
 
+def test_what_comes_while_its_directory_is_listed_is_found_in_the_next_night(archive, monkeypatch):
+    real = os.scandir
+    archive.put("D")
+
+    def slow(path):
+        with real(path) as found:
+            entries = list(found)
+        if str(path).endswith(f"D/historical/r1i1p1f1/Amon/tas/gr/{OLD}"):
+            archive.put("D", LATE)
+        return contextlib.nullcontext(entries)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", slow)
+        found = archive.compare()
+    assert found.fresh.height == 1
+    archive.keep(found)
+    assert archive.night().fresh.height == 1
+
+
 @pytest.mark.parametrize("below", ["", "CMIP6/CMIP/IPSL/A", f"{GRID.format('A')}/{OLD}"])
 def test_a_directory_that_may_no_longer_be_read(archive, below, monkeypatch):
     real = os.scandir
@@ -370,6 +416,14 @@ def test_the_time_is_up_in_the_midst(archive, monkeypatch, calls):
     archive.night(first=tuple(found.skipped.pending))
     archive.put("B", "201601-201612")
     archive.night()
+
+
+def test_with_what_a_walk_has_to_begin_is_listed(archive):
+    begin = GRID.format("B")
+    found = archive.night(first=(begin,))
+    assert begin in archive.listed
+    assert archive.listed.count(begin) == 1
+    assert found.folders.unlisted >= 2 * BELOW
 
 
 def test_rows_that_are_not_those_of_the_listing_cost_a_listing(archive):
