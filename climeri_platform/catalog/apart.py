@@ -21,6 +21,7 @@ import polars as pl
 
 from climeri_platform.catalog.carding import cards_of, cards_text
 from climeri_platform.catalog.family import load_family
+from climeri_platform.catalog.folders import Noted, Trust
 from climeri_platform.catalog.scan import Difference, Walking, compare_root
 from climeri_platform.catalog.walk import Skipped, check_root
 from climeri_platform.core import errors
@@ -54,7 +55,8 @@ def scan_apart(
     job
         ``family``, ``place``, ``root_id``, ``inventory`` and ``how``, as `compare_root` takes them,
         ``cards``, a folder of simulation cards or None, and ``known``, a `files` table of which the
-        child takes what did not change, or None.
+        child takes what did not change, or None; ``trust``, the fields of a `Trust` but
+        ``to``, if directories may be left alone.
     patience
         Seconds without progress and without work after which the mount counts as hung.
     progress
@@ -78,6 +80,7 @@ def scan_apart(
     folder.mkdir(mode=0o700, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
+    job = {**job, "known": _held(job["known"], folder)}
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
     with (folder / "stderr").open("w", encoding="utf-8") as told:
         child = subprocess.Popen(  # noqa: S603 - our own code; it ends when its input does
@@ -106,7 +109,21 @@ def scan_apart(
         if job["known"] is None:
             raise
     # the table is damaged where the child had no need to look, or was pruned
-    return scan_apart(folder, {**job, "known": None}, patience=patience, progress=progress)
+    return scan_apart(
+        folder, {**job, "known": None}, patience=patience, progress=progress, stop=stop
+    )
+
+
+def _held(table: str | None, folder: Path) -> str | None:
+    """Return a name of a table that stays when its snapshot is pruned while the night runs."""
+    if table is None:
+        return None
+    name = folder / "known.parquet"
+    try:
+        name.hardlink_to(table)
+    except OSError:
+        return table  # a file system without such links, or it is gone already
+    return str(name)
 
 
 def _follow(
@@ -191,7 +208,7 @@ def load_scan(folder: Path) -> Difference:
         If what is known of the root, which it relies on, cannot be read.
     """
     told = json.loads((folder / "scan.json").read_text(encoding="utf-8"))
-    known, cards = told.pop("known"), told.pop("cards")
+    known, cards, folders = told.pop("known"), told.pop("cards"), told.pop("folders")
     found = Difference(
         rules=load_family(told.pop("family")),
         fresh=pl.read_parquet(folder / "files.parquet"),
@@ -201,6 +218,7 @@ def load_scan(folder: Path) -> Difference:
         skipped=Skipped(**told.pop("skipped")),
         cards=cards_of(cards) if cards is not None else None,
         known_at=Path(known) if known is not None else None,
+        folders=Noted(**folders) if folders is not None else None,
         **told,
     )
     found.check()
@@ -219,14 +237,20 @@ def _save(found: Difference, job: dict[str, Any], folder: Path) -> None:
         "walked": found.walked,
         "seconds": found.seconds,
         "cards": cards_text(found.cards) if found.cards is not None else None,
+        "folders": asdict(found.folders) if found.folders is not None else None,
     }
     beside = folder / ".scan.json"
     beside.write_text(json.dumps(told), encoding="utf-8")
     beside.replace(folder / "scan.json")
 
 
-def _compared(job: dict[str, Any], tell: Callable[[int], None]) -> Difference:
+def _compared(job: dict[str, Any], folder: Path, tell: Callable[[int], None]) -> Difference:
     inventory, known = job["inventory"], job["known"]
+    trust = None
+    if given := job.get("trust"):
+        # directories are known by their rows
+        given = given if known is not None else {**given, "known": None}
+        trust = Trust(str(folder / "folders.parquet"), **given)
     place = check_root(job["place"]) if inventory is None else Path(job["place"])
     found = compare_root(
         load_family(job["family"]),
@@ -236,6 +260,7 @@ def _compared(job: dict[str, Any], tell: Callable[[int], None]) -> Difference:
         how=Walking(**{**job["how"], "first": tuple(job["how"]["first"])}),
         known=pl.scan_parquet(known, glob=False) if known is not None else None,
         progress=tell,
+        trust=trust,
     )
     found.look_for_cards(place, folder=job["cards"], look=inventory is None)
     return found
@@ -262,9 +287,9 @@ def child(path: str) -> None:
 
     try:
         try:
-            found = _compared(job, tell)
+            found = _compared(job, folder, tell)
         except pl.exceptions.PolarsError:  # part of what is known is damaged
-            found = _compared({**job, "known": None}, tell)
+            found = _compared({**job, "known": None}, folder, tell)
     except ClimeriError as problem:
         told = {
             "kind": type(problem).__name__,

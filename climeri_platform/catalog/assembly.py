@@ -23,6 +23,7 @@ from climeri_platform.catalog.tables import (
     REJECTED,
     aligned,
     datasets_of,
+    facet_order,
     files_schema,
     mark_latest,
     sort_files,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["FamilyTables", "assemble", "without_root"]
 
 _PART = 200_000  # rows; one combination of the leading facets may have more
-_LEADING = 5  # facets: enough to tell parts apart, and few to compare
+_LEADING = 6  # facets: enough to tell parts apart, and few to compare
 # what becomes of a row of the last table
 _GOES, _STAYS, _KEPT, _CARRIED = range(4)
 
@@ -108,7 +109,7 @@ class Parts:
         self._renewals, self._cards, self._retracted = renewals, cards or {}, retracted
         self._fresh = [aligned(each.fresh, self._schema) for each in renewals]
         self._settled = settled
-        self._by = _leading(family)
+        self._by = family.dataset[:_LEADING]
         self._table = pl.LazyFrame(schema=self._schema)
         if previous is not None:
             self._table = aligned(previous.scan(family.family, "files"), self._schema)
@@ -186,8 +187,8 @@ class Parts:
             pl.concat([empty.clear(), *counts])
             .group_by(self._by)
             .agg(pl.col("rows").sum(), pl.col("touched").any())
-            .sort(self._by, nulls_last=True)
         )
+        keys = keys.sort(facet_order(keys, self._family, self._by), nulls_last=True)
         begun = pl.col("rows").cum_sum() - pl.col("rows")
         return keys.with_columns(part=(begun // _PART).cast(pl.UInt32))
 
@@ -224,21 +225,6 @@ class Parts:
         if self._retracted is not None:
             made = also_retracted(made, self._retracted)
         return sort_files(mark_latest(made), family)
-
-
-def _leading(family: Family) -> list[str]:
-    """Return the facets that tell the parts of a family apart: the first ones that sort as text."""
-    other: set[str | None] = {
-        family.shared["member"],
-        family.behind_cards["member"],
-        *family.card_facets,
-    }
-    found = []
-    for facet in family.dataset[:_LEADING]:
-        if facet in other:
-            break
-        found.append(facet)
-    return found
 
 
 def assemble(
@@ -280,7 +266,13 @@ def assemble(
             lost(name, problem)
         else:
             renewed += [each.root for each in these]
-    roots = {(each.family, each.root_id): each for each in _roots(previous)}
+    made = {each.family.family for each in tables}
+    roots = {
+        (each.family, each.root_id): _used(each, listed.get(each.family))
+        if each.family in made
+        else each
+        for each in _roots(previous)
+    }
     roots |= {(each.family, each.root_id): each for each in renewed}
     return tables, [roots[key] for key in sorted(roots)]
 
@@ -290,14 +282,21 @@ def _roots(previous: Snapshot | None) -> list[Root]:
 
 
 def _marked(renewal: Renewal, listed: pl.DataFrame | None) -> Renewal:
-    """Return it with a mark of the lists of retracted datasets that are used for it."""
-    texts = [
-        each.unique().sort(each.columns).write_csv()
-        for each in (renewal.listed, listed)
-        if each is not None
-    ]
-    mark = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16] if texts else ""
-    return replace(renewal, root=renewal.root.model_copy(update={"retractions": mark}))
+    """Return it with marks of the lists of retracted datasets that are used for it."""
+    marks = {"retractions": _mark(renewal.listed, listed), "also_retracted": _mark(listed)}
+    return replace(renewal, root=renewal.root.model_copy(update=marks))
+
+
+def _used(root: Root, listed: pl.DataFrame | None) -> Root:
+    """Return a root that was not renewed, with a mark of what is retracted at every root."""
+    if listed is None:
+        return root
+    return root.model_copy(update={"also_retracted": _mark(listed)})
+
+
+def _mark(*lists: pl.DataFrame | None) -> str:
+    texts = [each.unique().sort(each.columns).write_csv() for each in lists if each is not None]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16] if texts else ""
 
 
 def _tables(
@@ -310,12 +309,13 @@ def _tables(
     others = {each.root_id for each in _roots(previous) if each.family == rules.family}
     others -= {each.root.root_id for each in renewals}
     # only if it is needed: a damaged table is mended by building its one root again
-    last = previous if others or any(each.table is not None for each in renewals) else None
+    needed = others or any(len(each.kept) or len(each.carried) for each in renewals)
+    last = previous if needed else None
     if last is not None and others:
         stay = pl.col("root").is_in(list(others))
         rejected.insert(0, aligned(last.read(rules.family, "rejected", stay), REJECTED))
     refused = pl.concat(rejected).sort("root", "path")
-    settled = _settled(last, rules, renewals, beside)
+    settled = _settled(last, rules, renewals, beside, retracted)
     parts = Parts(
         rules,
         last,
@@ -336,16 +336,18 @@ def _settled(
     rules: Family,
     renewals: Sequence[Renewal],
     beside: Mapping[str, str],
+    retracted: pl.DataFrame | None,
 ) -> bool:
     """Tell whether a row of the last table that nobody changed would be made as it is there."""
     if previous is None:
         return False
     name = rules.family
     roots = {each.root_id: each for each in previous.card.roots if each.family == name}
-    known = [roots.get(each.root.root_id) for each in renewals]
-    alike = all(
-        last is not None and last.retractions == each.root.retractions
-        for last, each in zip(known, renewals, strict=True)
+    now = {key: _used(each, retracted) for key, each in roots.items()}
+    now |= {each.root.root_id: each.root for each in renewals}
+    alike = roots.keys() == now.keys() and all(
+        (last.retractions, last.also_retracted) == (now[key].retractions, now[key].also_retracted)
+        for key, last in roots.items()
     )
     # the release that last read a root made the whole table
     if not alike or {each.read_by for each in roots.values()} != {__version__}:
@@ -400,5 +402,6 @@ def without_root(
         refused = aligned(previous.read(name, "rejected", pl.col("root") != root_id), REJECTED)
         beside = cards_without(previous, family, root_id)
         parts = Parts(family, previous, others=others)
+        parts.check()
         tables.append(FamilyTables(family, parts, refused.sort("root", "path"), beside))
     return tables, roots, ends

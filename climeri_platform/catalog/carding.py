@@ -359,7 +359,9 @@ def cards_for(
     dict
         What to write beside the family's tables: name to text.
     """
-    family = renewals[-1].family
+    # roots that are as they were go by the rules of the last snapshot
+    read = (each.family for each in renewals if each.root.stale is None)
+    family = next(read, renewals[-1].family)
     if not family.cards:
         return family, {}, {}
     try:

@@ -20,7 +20,7 @@ __all__ = ["FACETS_TABLE", "count_facets", "facet_table", "facet_values", "missi
 
 FACETS_TABLE = "facets.parquet"
 """What a publish puts beside the other tables (`facet_table`); without it they are counted."""
-_FEW = 200_000  # rows whose facets fit in memory at once
+_FEW = 1_000_000  # rows whose facets fit in memory at once, some 100 MB
 _KEPT: dict[tuple[str, str, str], list[str]] = {}
 _COUNTED: dict[tuple[str, str], dict[str, dict[str, int]]] = {}
 

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from climeri_platform import __version__
 from climeri_platform.catalog.apart import load_scan
+from climeri_platform.catalog.folders import known_folders
+from climeri_platform.catalog.known import known_table
 from climeri_platform.catalog.tables import files_schema
+from climeri_platform.catalog.walk import Walking
 
 if TYPE_CHECKING:
     from climeri_platform.catalog.family import Family
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.scan import Difference
     from climeri_platform.catalog.sources import Source
 
-__all__ = ["JOURNAL", "job_mark", "left_over", "pending_of"]
+__all__ = ["JOURNAL", "job_mark", "job_of", "left_over", "pending_of"]
 
 JOURNAL = ".refresh"
 _FRESH = timedelta(hours=44)  # what one night left, the next one uses
@@ -39,6 +43,44 @@ def job_mark(source: Source, rules: Family) -> str:
             about = Path(source.inventory).stat()
             what += f" {about.st_size} {about.st_mtime_ns}"
     return f"{source.root}-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
+
+
+def job_of(
+    source: Source, rules: Family, previous: Snapshot | None, budget: float | None
+) -> dict[str, Any]:
+    """Return the job of a night for one source, as `scan_apart` takes it.
+
+    Parameters
+    ----------
+    source, rules
+        What is scanned.
+    previous
+        The snapshot by which it goes.
+    budget
+        The seconds that the walk has; None for any time.
+    """
+    how = Walking(
+        walkers=source.walkers,
+        calls_per_second=source.calls_per_second,
+        seconds=budget,
+        first=tuple(pending_of(previous, source.root, rules.family)),
+        tape=source.tape,
+    )
+    known = known_table(previous, rules, source.root, source.path)
+    trust = None
+    if source.trust_directories:
+        folders, mark = known_folders(previous, rules.family, source.root)
+        trust = {"nights": source.recheck_nights, "known": folders, "mark": mark}
+    return {
+        "family": source.family,
+        "place": source.path,
+        "root_id": source.root,
+        "inventory": source.inventory,
+        "how": asdict(how),
+        "cards": source.cards,
+        "known": str(known) if known is not None else None,
+        "trust": trust,
+    }
 
 
 def left_over(folder: Path) -> Difference | None:

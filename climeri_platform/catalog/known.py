@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from climeri_platform import __version__
+from climeri_platform.catalog.folders import folder_number
 from climeri_platform.catalog.parsing import aside
 from climeri_platform.catalog.pieces import pieces, rows_at
 from climeri_platform.catalog.tables import FROM_HEADERS, aligned, files_schema
@@ -123,20 +124,25 @@ class Known:
         if nothing is known.
     root_id
         The root.
+    folders
+        Whether it is asked of directories too.
     """
 
-    def __init__(self, frame: pl.LazyFrame | None, root_id: str) -> None:
+    def __init__(self, frame: pl.LazyFrame | None, root_id: str, *, folders: bool = False) -> None:
         self._frame = pl.LazyFrame(schema={"path": pl.String}) if frame is None else frame
         here = (pl.col("root") == root_id) & pl.col("stale").is_null()
+        more = {"folder": folder_number()} if folders else {}
+        schema = {**_ROWS, **dict.fromkeys(more, pl.UInt64)}
         parts = [
             piece.with_row_index("at", first).filter("here").drop("here")
             for first, piece in pieces(
-                self._frame.select(*_numbers("unix_group"), here.alias("here"))
+                self._frame.select(*_numbers("unix_group"), here.alias("here"), **more)
                 if frame is not None
-                else pl.LazyFrame(schema={**_ROWS, "here": pl.Boolean}).drop("at")
+                else pl.LazyFrame(schema={**schema, "here": pl.Boolean}).drop("at")
             )
         ]
-        self._rows = pl.concat([pl.DataFrame(schema=_ROWS), *parts]).sort("one")
+        columns = [each.select(list(schema)) for each in parts]
+        self._rows = pl.concat([pl.DataFrame(schema=schema), *columns]).sort("one")
         self._one = self._rows["one"]
         self._mark = pl.zeros(self._rows.height, dtype=pl.UInt8, eager=True)
         self._device = pl.repeat(None, self._rows.height, dtype=pl.UInt64, eager=True)
@@ -167,6 +173,30 @@ class Known:
             self._aside.append(row.filter(beside))
         where = pl.select(pl.when(found).then(row).cast(pl.UInt32).alias("row")).to_series()
         return listing.with_columns(where).filter(~same)
+
+    def in_folders(self) -> pl.DataFrame:
+        """Return how many rows each directory has: ``folder`` (`folder_number`) and ``len``."""
+        return self._rows.group_by("folder").len()
+
+    def trust(self, unlisted: pl.DataFrame) -> None:
+        """Mark the rows in directories that nobody listed, because they are as they were.
+
+        Parameters
+        ----------
+        unlisted
+            ``folder`` and ``within``, the device of its files.
+        """
+        rows = self._rows.select("folder").join(
+            unlisted, on="folder", how="left", maintain_order="left"
+        )
+        here = rows["within"].is_not_null()
+        self._mark.scatter(here.arg_true(), _AS_IT_WAS)
+        self._device.scatter(here.arg_true(), rows["within"].filter(here))
+
+    def listed(self) -> pl.DataFrame:
+        """Return ``folder`` and ``device`` of the rows that are as they were."""
+        rows = self._rows.select("folder", device=self._device)
+        return rows.filter((self._mark == _AS_IT_WAS).fill_null(value=False))
 
     def settle(self, fresh: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return what is fresh in the end, and which known files may be a file twice.

@@ -7,6 +7,7 @@
     DIR/snapshots/<snapshot>/snapshot.json
     DIR/snapshots/<snapshot>/<family>/{files,datasets,rejected,facets}.parquet
     DIR/snapshots/<snapshot>/<family>/family.json    the rules that it was built with
+    DIR/snapshots/<snapshot>/<family>/folders/<root>.parquet    what is known of directories
     DIR/snapshots/<snapshot>/export/<site>/<family>.{parquet,csv.gz}
     DIR/export/<site>/<family>.json      for intake-esm; names its snapshot's table
     DIR/export/<site>/master_latest.yml  lists them, for intake
@@ -98,6 +99,10 @@ class Root(BaseModel):
         The release that read its names; "" of older stores.
     retractions
         A mark of the lists of retracted datasets that were used for it; "" if there was none.
+    also_retracted
+        A mark of the lists that were last used for all roots of its family, this one included.
+    folders
+        A mark of what is known of its directories (`catalog.folders`); "" if nothing is.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -115,6 +120,8 @@ class Root(BaseModel):
     declared_by: str = ""
     read_by: str = ""
     retractions: str = ""
+    also_retracted: str = ""
+    folders: str = ""
 
 
 class SnapshotCard(BaseModel):

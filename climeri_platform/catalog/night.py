@@ -97,6 +97,8 @@ class RootNight:
         What the inventory cannot say.
     repeated, vanished
         How many other paths lead to a file of the same version; how many files went away under way.
+    unlisted
+        Of how many directories nobody asked the names, because they are as they were.
     seconds
         How long the scan took.
     """
@@ -134,6 +136,7 @@ class RootNight:
     unknown: list[str] = field(default_factory=list)
     repeated: int = 0
     vanished: int = 0
+    unlisted: int = 0
     seconds: float = 0.0
 
     def count(self, renewal: Renewal) -> None:
@@ -183,6 +186,7 @@ class RootNight:
         )
         self.notes, self.unknown = skipped.notes[:NAMED], skipped.unknown
         self.repeated, self.vanished = len(skipped.repeated), len(skipped.gone)
+        self.unlisted = scan.folders.unlisted if scan.folders is not None else 0
         self.seconds = round(scan.seconds, 3)
         if skipped.pending:
             self.state = "unfinished"
@@ -332,8 +336,12 @@ def bytes_by_model(snapshot: Snapshot, family: Family) -> list[dict[str, Any]]:
         [pl.col(facet).alias(name) for name, facet in names.items() if facet is not None]
         or [pl.lit(family.family).alias("family")]
     )
-    sums = rows.agg(pl.col("size").sum(), pl.col("files").sum()).sort("size", descending=True)
-    found = snapshot.collect(sums, family.family, "datasets").to_dicts()
+    sums = snapshot.collect(
+        rows.agg(pl.col("size").sum(), pl.col("files").sum()), family.family, "datasets"
+    )
+    # names too: what is as it was is told in the same order every night
+    by = ["size", *sums.columns[:-2]]
+    found = sums.sort(by, descending=[True, *[False] * (len(by) - 1)]).to_dicts()
     return [{"family": family.family, "institution": None, "model": None, **each} for each in found]
 
 

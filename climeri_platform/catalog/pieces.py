@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -56,6 +58,11 @@ def whole_datasets(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:
             yield piece
 
 
+def _taken(frames: list[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    while frames:
+        yield frames.pop(0)
+
+
 def write_pieces(
     frames: Iterable[pl.DataFrame], schema: dict[str, pl.DataType] | pl.Schema, path: Path
 ) -> None:
@@ -76,11 +83,12 @@ def write_pieces(
     if second is None:  # most tables are small, and this is faster
         first.write_parquet(path, compression="zstd", row_group_size=_GROUP, statistics=True)
         return
-    wrong: list[BaseException] = []
+    begun, wrong = [first, second], list[BaseException]()
+    del first, second  # nobody holds them once they are written
 
     def give(*_: object) -> Iterator[pl.DataFrame]:
         try:
-            for frame in chain([first, second], given):
+            for frame in chain(_taken(begun), given):
                 yield from frame.iter_slices(_GROUP)
         except BaseException as problem:
             wrong.append(problem)  # polars would tell it in words of its own
@@ -90,6 +98,8 @@ def write_pieces(
     try:
         rows.sink_parquet(path, compression="zstd", row_group_size=_GROUP, statistics=True)
     except BaseException:
+        with suppress(KeyboardInterrupt):
+            time.sleep(0)  # polars tells a Ctrl-C once more: it would end the cleaning up
         if wrong:
             raise wrong[0] from None
         raise

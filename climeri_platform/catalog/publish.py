@@ -23,6 +23,7 @@ from climeri_platform.catalog.export import (
     export_tables,
 )
 from climeri_platform.catalog.facets import FACETS_TABLE, facet_table
+from climeri_platform.catalog.folders import share_file, share_folders
 from climeri_platform.catalog.layout import (
     FORMAT,
     SnapshotCard,
@@ -167,6 +168,7 @@ def publish(
     site: str | None,
     previous: Snapshot | None,
     ends: Collection[str] = (),
+    folders: Mapping[tuple[str, str], str] | None = None,
 ) -> Snapshot:
     """Publish the tables of some families, keeping every other family as it was.
 
@@ -184,6 +186,9 @@ def publish(
         The snapshot that this one follows.
     ends
         Families that are in it, and no longer in the new one.
+    folders
+        Family and root id to the file of what was learned of directories; of others, the last
+        snapshot's stays.
 
     Returns
     -------
@@ -217,22 +222,24 @@ def publish(
         finished.parent.mkdir(exist_ok=True)
         _sweep(store)
         _fill(building, tables, card, previous, ends, replicas)
+        share_folders(building, card.roots, previous, folders or {})
         (building / "snapshot.json").write_text(card.model_dump_json(indent=2), encoding="utf-8")
         for path in [*building.rglob("*"), building]:
             _sync(path)
         building.replace(finished)
         _sync(finished.parent)
         _sync(store)  # CURRENT must not outlive a power cut that the folder of snapshots did not
-    except (OSError, pl.exceptions.PolarsError) as problem:
-        shutil.rmtree(building, ignore_errors=True)
-        shutil.rmtree(finished, ignore_errors=True)
-        raise _refused(store, name, problem) from problem
+    except BaseException as problem:  # also a damaged table, and somebody who ends it
+        _discard(building, finished)
+        if isinstance(problem, OSError | pl.exceptions.PolarsError):
+            raise _refused(store, name, problem) from problem
+        raise
     try:
         _replace(store / "CURRENT", name + "\n", locked=store)
     except (OSError, StoreError) as problem:
         # only the last step, the sync of the folder, can fail after CURRENT names the snapshot
         if not _is_current(store, name):
-            shutil.rmtree(finished, ignore_errors=True)
+            _discard(finished)
         if isinstance(problem, StoreError):
             raise  # the lock was taken over
         raise _refused(store, name, problem) from problem
@@ -295,6 +302,11 @@ def _is_current(store: Path, name: str) -> bool:
         return open_snapshot(store).name == name
     except StoreError:
         return False
+
+
+def _discard(*folders: Path) -> None:
+    for each in folders:
+        shutil.rmtree(each, ignore_errors=True)
 
 
 def _refused(store: Path, name: str, problem: Exception) -> StoreError:
@@ -378,14 +390,9 @@ def _carry_over(
         # a name may hold dots: the export's files are NAME.parquet and NAME.csv.gz
         name = relative.name.removesuffix(".gz").rpartition(".")[0]
         exported = relative.parts[0] == "export" and (name in without or relative.parts[1] == but)
-        if relative.parts[0] in without or exported:
+        if relative.parts[0] in without or exported or relative.parts[1:2] == ("folders",):
             continue
-        new = building / relative
-        new.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(old, new)  # snapshots never change, so they may share their files
-        except OSError:
-            shutil.copy2(old, new)
+        share_file(old, building / relative)
 
 
 def _describe(snapshot: Snapshot) -> None:

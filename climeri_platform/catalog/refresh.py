@@ -10,7 +10,7 @@ import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,7 @@ from climeri_platform.catalog.assembly import assemble
 from climeri_platform.catalog.build import nothing_found
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.heading import files_to_read, read_some, with_headers
-from climeri_platform.catalog.journal import JOURNAL, job_mark, left_over, pending_of
-from climeri_platform.catalog.known import known_table
+from climeri_platform.catalog.journal import JOURNAL, job_mark, job_of, left_over
 from climeri_platform.catalog.layout import store_path
 from climeri_platform.catalog.lock import holding
 from climeri_platform.catalog.night import NAMED, NightReport, RootNight, compare
@@ -31,7 +30,6 @@ from climeri_platform.catalog.publish import current_or_none, prepare_store, pub
 from climeri_platform.catalog.renewal import SAME, carry_root, renew
 from climeri_platform.catalog.reporting import write_report
 from climeri_platform.catalog.retraction import listed_together, read_retractions
-from climeri_platform.catalog.scan import Walking
 from climeri_platform.catalog.sources import load_sources
 from climeri_platform.core.errors import (
     ClimeriError,
@@ -178,11 +176,15 @@ def _publish(
         for each in report.roots:
             if each.family == family:
                 each.state, each.reason = "carried forward", problem.message
+                each.new = each.changed = each.gone = 0
 
     lists = [(each.rules.family, each.listed) for each in roots if each.rules and each.listed]
     tables, cards = assemble(previous, renewals, listed_together(lists), lost)
     tables = [each for each in tables if not each.same]
-    return publish(folder, tables, cards, site=site, previous=previous), previous
+    learned = {
+        (each.root.family, each.root.root_id): each.folders for each in renewals if each.folders
+    }
+    return publish(folder, tables, cards, site=site, previous=previous, folders=learned), previous
 
 
 def _refuse_twice(roots: Sequence[_Root]) -> None:
@@ -231,23 +233,7 @@ def _scan(
         root.told.state = "not its hour"
         return
     root.budget = budget
-    how = Walking(
-        walkers=source.walkers,
-        calls_per_second=source.calls_per_second,
-        seconds=budget,
-        first=tuple(pending_of(previous, source.root, root.rules.family)),
-        tape=source.tape,
-    )
-    known = known_table(previous, root.rules, source.root, source.path)
-    job = {
-        "family": source.family,
-        "place": source.path,
-        "root_id": source.root,
-        "inventory": source.inventory,
-        "how": asdict(how),
-        "cards": source.cards,
-        "known": str(known) if known is not None else None,
-    }
+    job = job_of(source, root.rules, previous, budget)
     folder = store / JOURNAL / job_mark(source, root.rules)
     try:
         root.scan = left_over(folder)

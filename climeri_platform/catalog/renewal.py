@@ -78,6 +78,8 @@ class Renewal:
     cards
         The simulation cards that were found in it; None where nobody looked, and those that the
         snapshot keeps hold.
+    folders
+        The file of what was learned of its directories; None if there is none.
     """
 
     family: Family
@@ -94,6 +96,7 @@ class Renewal:
     gone: int = 0
     listed: pl.DataFrame | None = None
     cards: list[FoundCard] | None = None
+    folders: str | None = None
 
     def rows(self, at: pl.Series, *columns: str) -> pl.DataFrame:
         """Return rows of the last table, or some columns of them, at places that ascend."""
@@ -146,6 +149,13 @@ def _known(
         rows = [pl.DataFrame(schema=_COMPARED), *rows_at(aligned(table, _COMPARED), at)]
     rest = pl.concat(rows).with_columns(at=at)
     return table, _rejected(previous, family, root_id), rest, len(here)
+
+
+def _check(previous: Snapshot, family: Family, table: pl.LazyFrame, at: pl.Series) -> None:
+    # what cannot be read is told now, not while the catalog is written
+    with previous.reading(family.family, "files"):
+        for _ in rows_at(table, at):
+            pass
 
 
 def _rejected(previous: Snapshot, family: Family, root_id: str) -> pl.DataFrame:
@@ -220,11 +230,13 @@ def renew(
     skipped = found.skipped
     try:
         table, refused, rest, before = _known(previous, family, root_id, found.kept)
+        unseen = _unseen(rest, found.fresh, skipped.unseen)
+        if previous is not None and table is not None:
+            _check(previous, family, table, unseen["at"].sort())
     except StoreDamaged:
-        if len(found.kept):
-            raise
+        found = found.in_table(None)
         table, refused, rest, before = _known(None, family, root_id, found.kept)
-    unseen = _unseen(rest, found.fresh, skipped.unseen)
+        unseen = rest
     lost = rest.select("path").join(found.fresh.select("path"), on="path", how="anti").height
     gone = lost - unseen.height
     if before and gone > loss * before:
@@ -253,6 +265,7 @@ def renew(
         changed=changed,
         gone=gone,
         cards=found.cards,
+        folders=found.folders.path if found.folders is not None else None,
     )
 
 
@@ -271,6 +284,7 @@ def _card_of(found: Difference, mount: str, rejected: int, carried: int, site: s
         pending=[each for each in found.skipped.pending if readable(each) == each],
         site=site,
         read_by=__version__,
+        folders=found.folders.mark if found.folders is not None else "",
     )
 
 
@@ -310,8 +324,7 @@ def carry_root(previous: Snapshot, family: Family, root_id: str) -> Renewal | No
     table = previous.scan(family.family, "files")
     with previous.reading(family.family, "files"):
         at = _places(table, root_id)
-        for _ in rows_at(table, at):
-            pass  # what cannot be read is told now, not while the catalog is written
+    _check(previous, family, table, at)
     since = card.stale or datetime.now(UTC).date().isoformat()
     return Renewal(
         family,
@@ -357,14 +370,20 @@ def _remember(now: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
     if not known.height:
         return now
     known = known.join(same_files(now, known), on="path", how="semi")
-    joined = now.drop(FROM_HEADERS).join(
+    joined = now.join(
         known.select("path", *FROM_HEADERS, "start", "end"),
         on="path",
         how="left",
         suffix="_known",
         maintain_order="left",
     )
+    # rows of another table than the last one bring what that one knew
+    read = pl.col("header_read_known").is_not_null()
     return joined.with_columns(
+        *(
+            pl.when(read).then(pl.col(f"{each}_known")).otherwise(pl.col(each)).alias(each)
+            for each in FROM_HEADERS
+        ),
         start=pl.col("start").fill_null(pl.col("start_known")),
         end=pl.col("end").fill_null(pl.col("end_known")),
     ).select(now.columns)

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from climeri_platform.catalog.carding import find_cards
+from climeri_platform.catalog.folders import Folders, folder_number
 from climeri_platform.catalog.inventory import read_inventory
 from climeri_platform.catalog.known import Known, as_known, as_scanned
 from climeri_platform.catalog.listing import LISTING, gather
-from climeri_platform.catalog.parsing import Parser
+from climeri_platform.catalog.parsing import Parser, aside
 from climeri_platform.catalog.pieces import rows_at
 from climeri_platform.catalog.tables import REJECTED, aligned, files_schema
 from climeri_platform.catalog.twins import latest_that_disagree, version_places, without_twins
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from climeri_platform.catalog.carding import FoundCard, GivenCards
     from climeri_platform.catalog.family import Family
+    from climeri_platform.catalog.folders import Noted, Trust
 
 __all__ = ["Difference", "Scan", "Walking", "compare_root", "scan_root"]
 
@@ -84,6 +86,8 @@ class Difference:
         As of a `Scan`.
     known_at
         The file of that table, if it is one's.
+    folders
+        What was learned of its directories; None if nobody asked.
     """
 
     rules: Family
@@ -97,6 +101,7 @@ class Difference:
     seconds: float
     cards: list[FoundCard] | None = None
     known_at: Path | None = None
+    folders: Noted | None = None
 
     @property
     def files(self) -> int:
@@ -210,18 +215,22 @@ def compare_root(
     how: Walking | None = None,
     known: pl.DataFrame | pl.LazyFrame | None = None,
     progress: Callable[[int], None] | None = None,
+    trust: Trust | None = None,
 ) -> Difference:
     """Return what one root holds, without the rows of files that are as they were.
 
     Parameters and errors are those of `scan_root`; ``known`` is read lazily, piece by piece. A table
-    that cannot be read is no table: every name is read again then.
+    that cannot be read is no table: every name is read again then. With ``trust``, directories that
+    nobody changed are not listed, and what is learned of the others is written.
     """
     began = time.perf_counter()
     skipped = Skipped()
     odd: list[tuple[str, int | None]] = []
-    index, table = _index(known.lazy() if known is not None else None, root_id)
+    lazy = known.lazy() if known is not None else None
+    index, table = _index(lazy, root_id, folders=trust is not None)
+    folders = None if trust is None else Folders(trust, root_id, index.in_folders())
     pieces: Iterable[pl.DataFrame] = (
-        gather(walk(place, skipped, how), odd, progress)
+        gather(walk(place, skipped, how, folders), odd, progress)
         if inventory is None
         else read_inventory(inventory, place, skipped, odd, progress)
     )
@@ -229,7 +238,7 @@ def compare_root(
     with _without_collector():
         parser = Parser(rules, place.parts[1:])
         if inventory is None:
-            rows, refused, doubtful = _read_meanwhile(parser, pieces, index)
+            rows, refused, doubtful = _read_meanwhile(parser, pieces, index, folders)
         else:
             listing = _sifted(pieces, index)
             # a list that was made of several may name a file twice
@@ -261,7 +270,16 @@ def compare_root(
         skipped=skipped,
         walked=walked,
         seconds=time.perf_counter() - began,
+        folders=_noted(folders, trust, rows, index) if folders and trust else None,
     )
+
+
+def _noted(folders: Folders, trust: Trust, rows: pl.DataFrame, index: Known) -> Noted:
+    """Write what was learned of directories, with the rows that each has now."""
+    fresh = rows.filter(~aside()).select("device", folder=folder_number())
+    each = pl.concat([fresh.select("folder", "device"), index.listed()]).group_by("folder")
+    device = pl.col("device")
+    return folders.write(trust, each.agg(pl.len(), low=device.min(), high=device.max()))
 
 
 def _same_file(one: Path, two: Path) -> bool:
@@ -271,11 +289,13 @@ def _same_file(one: Path, two: Path) -> bool:
         return False
 
 
-def _index(table: pl.LazyFrame | None, root_id: str) -> tuple[Known, pl.LazyFrame | None]:
+def _index(
+    table: pl.LazyFrame | None, root_id: str, *, folders: bool
+) -> tuple[Known, pl.LazyFrame | None]:
     try:
-        return Known(table, root_id), table
+        return Known(table, root_id, folders=folders), table
     except (OSError, pl.exceptions.PolarsError):
-        return Known(None, root_id), None
+        return Known(None, root_id, folders=folders), None
 
 
 def _sifted(pieces: Iterable[pl.DataFrame], index: Known) -> pl.DataFrame:
@@ -285,7 +305,7 @@ def _sifted(pieces: Iterable[pl.DataFrame], index: Known) -> pl.DataFrame:
 
 
 def _read_meanwhile(
-    parser: Parser, pieces: Iterable[pl.DataFrame], index: Known
+    parser: Parser, pieces: Iterable[pl.DataFrame], index: Known, folders: Folders | None
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Read names while the walk goes on: it waits for the system, and these for the processor.
 
@@ -308,6 +328,8 @@ def _read_meanwhile(
             beside.shutdown(wait=False, cancel_futures=True)
             raise
     listing = pl.concat(fresh)
+    if folders is not None:
+        index.trust(folders.unlisted())
     settled, doubtful = index.settle(listing)
     rows, refused = (pl.concat(each, rechunk=True) for each in zip(*found, strict=True))
     if settled.height < listing.height:  # a file was met twice, and was as it was the second time

@@ -88,7 +88,11 @@ class Source(BaseModel):
     loss
         The share of its files that may be gone in one night.
     recheck_nights
-        After how many nights the header of an unchanged file is read again.
+        After how many nights the header of an unchanged file is read again, and an unchanged
+        directory is listed again.
+    trust_directories
+        Whether directories that nobody changed are not listed in the nights between; never on tape,
+        where files change without them.
     retracted
         A list of retracted datasets, one a line: the key, and the version where not all are.
     cards
@@ -110,6 +114,7 @@ class Source(BaseModel):
     patience: Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)] = 60.0
     loss: Annotated[float, Field(ge=0, le=1)] = LOSS_LIMIT
     recheck_nights: Annotated[int, Field(ge=1)] = 30
+    trust_directories: bool = False
     retracted: str | None = None
     cards: str | None = None
 
@@ -117,6 +122,10 @@ class Source(BaseModel):
     def _agrees(self) -> Source:
         if self.headers and self.tape:
             raise ValueError("headers: true would recall files from tape")
+        if self.trust_directories and self.tape:
+            raise ValueError("trust_directories: files go to tape without their directory")
+        if self.trust_directories and self.inventory is not None:
+            raise ValueError("trust_directories: an inventory lists every directory")
         if self.window is not None:
             Window.parse(self.window)
         return self
@@ -202,6 +211,12 @@ def _placed(source: Source, file: Path, site: Site) -> Source:
             f"the sources {file}: headers of {source.root!r} would recall files from tape, which "
             f"the site {site.site} says is behind it",
             hint="Leave `headers` out.",
+        )
+    if tape and source.trust_directories:
+        raise UsageError(
+            f"the sources {file}: directories of {source.root!r} cannot be trusted: the site "
+            f"{site.site} says that tape is behind it, and files go there without their directory",
+            hint="Leave `trust_directories` out.",
         )
     family = source.family
     if family.endswith((".yaml", ".yml")):

@@ -9,7 +9,7 @@ import polars as pl
 from climeri_platform.catalog.vocabulary import in_order
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from climeri_platform.catalog.family import Family
 
@@ -19,6 +19,7 @@ __all__ = [
     "ROW_COLUMNS",
     "aligned",
     "datasets_of",
+    "facet_order",
     "files_schema",
     "in_member_order",
     "mark_latest",
@@ -152,10 +153,15 @@ def sort_files(files: pl.DataFrame, family: Family) -> pl.DataFrame:
 
     Members and versions are in the order of their numbers.
     """
-    members = {family.shared["member"], family.behind_cards["member"]}
-    facets = [in_member_order(files, each) if each in members else each for each in family.dataset]
+    facets = facet_order(files, family, family.dataset)
     by = [*facets, version_number(), "version", "root", "start", "path"]
     return files.sort(by, nulls_last=True)
+
+
+def facet_order(rows: pl.DataFrame, family: Family, facets: Sequence[str]) -> list[pl.Expr]:
+    """Return what orders rows by some facets: members by their numbers, all others as text."""
+    members = {family.shared["member"], family.behind_cards["member"]}
+    return [in_member_order(rows, each) if each in members else pl.col(each) for each in facets]
 
 
 def datasets_of(files: pl.DataFrame, family: Family) -> pl.DataFrame:

@@ -7,17 +7,21 @@ import os
 import stat
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import get_ident
 from typing import TYPE_CHECKING, NamedTuple
 
+from climeri_platform.catalog.folders import state_of
+from climeri_platform.catalog.skipped import Skipped
 from climeri_platform.catalog.walkers import Pace, Spread
 from climeri_platform.core.errors import RootUnusable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from climeri_platform.catalog.folders import Folders, Stamped
 
 __all__ = [
     "FoundFile",
@@ -100,63 +104,6 @@ class FoundFile(NamedTuple):
     group: int | None = None
     public: bool | None = None
     device: int | None = None
-
-
-@dataclass(slots=True)
-class Skipped:
-    """What a walk saw and did not take, for the report.
-
-    Attributes
-    ----------
-    other
-        How many files were not data by name.
-    links
-        Directory links, which are not followed: ``latest`` and its like repeat the tree.
-    latest
-        Those of them whose name is ``latest``, with their targets.
-    unreadable
-        Relative path of a directory, or a file, and the reason of the system.
-    unseen
-        Relative paths of directories and files at which nobody could look: what is known of them,
-        and of all below them, stays true. A dangling link is none of them.
-    pending
-        Directories that the time did not allow; `unseen` holds them too.
-    gone
-        Files and directories that went away while the walk was on its way to them.
-    repeated
-        Pairs of paths of one version that are the same file: the one that is catalogued, and the
-        other.
-    shared
-        Bytes that are counted more than once in the rows, because versions share files.
-    notes
-        What looks wrong in the tree, in words.
-    unknown
-        What a list of files could not say.
-    """
-
-    other: int = 0
-    links: list[str] = field(default_factory=list)
-    latest: list[tuple[str, str]] = field(default_factory=list)
-    unreadable: list[tuple[str, str]] = field(default_factory=list)
-    unseen: list[str] = field(default_factory=list)
-    pending: list[str] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
-    repeated: list[tuple[str, str]] = field(default_factory=list)
-    shared: int = 0
-    notes: list[str] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
-
-    def take(self, other: Skipped) -> None:
-        """Add what another one holds."""
-        for each in fields(self):
-            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
-
-    def sort(self) -> None:
-        """Put it in an order that does not depend on who came first."""
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if isinstance(value, list):
-                value.sort()
 
 
 def format_of(name: str, *, directory: bool) -> str | None:
@@ -247,7 +194,7 @@ def group_name(number: int) -> str:
 
 
 def walk(
-    root: Path, skipped: Skipped, how: Walking | None = None
+    root: Path, skipped: Skipped, how: Walking | None = None, folders: Folders | None = None
 ) -> Iterator[tuple[str, list[FoundFile]]]:
     """Yield every directory that holds data, with its files; a Zarr store is one of them.
 
@@ -263,6 +210,9 @@ def walk(
     how
         By default one walker without limits. With several, directories come in any order, and a
         large one in several pieces.
+    folders
+        What is known of directories: those that nobody changed are not listed and not yielded, and
+        what is learned of the others is noted there.
 
     Yields
     ------
@@ -271,9 +221,14 @@ def walk(
     """
     how = how or Walking()
     first = _planned(root, how.first)
-    look = _Look(root, how, frozenset(first))
+    look = _Look(root, how, frozenset(first), folders)
     until = None if how.seconds is None else time.monotonic() + how.seconds
-    tasks: list[_Task] = [each for each in ("", *reversed(first)) if each or "" not in first]
+    begin = [""]
+    if folders is not None:
+        for _ in folders.compare(look.states, first, walkers=how.walkers, until=until):
+            yield "", []  # it is alive
+        begin = folders.visit([""])
+    tasks: list[_Task] = [*begin, *reversed(first)]
     spread = Spread(look, tasks, walkers=how.walkers, until=until)
     for relative, found in spread:
         if found:
@@ -285,6 +240,8 @@ def walk(
         if isinstance(task, str):
             skipped.pending.append(task)
             skipped.unseen.append(task)
+            if folders is not None:
+                folders.note(task, None)
         else:  # of a directory that was begun: the rest of it was seen
             skipped.pending.append(task[0])
             skipped.unseen += [_below(task[0], each.name) for each, _ in task[1]]
@@ -299,10 +256,11 @@ def _below(relative: str, name: str) -> str:
 def _planned(root: Path, first: tuple[str, ...]) -> list[str]:
     """Return the directories to begin with, each once, and none that a link leads to."""
     real = os.path.realpath(root)
+    all_of_them = {*first}
     planned: list[str] = []
-    for each in first:
-        above = {each[: at - 1] for at in range(1, len(each)) if each[at - 1] == "/"}
-        if each in planned or not above.isdisjoint(first) or "" in first:
+    for each in dict.fromkeys(first):
+        above = {each[:at] for at in range(1, len(each)) if each[at] == "/"}
+        if "" in all_of_them or not above.isdisjoint(all_of_them):
             continue
         if os.path.realpath(f"{real}/{each}") == f"{real}/{each}" and Path(real, each).is_dir():
             planned.append(each)
@@ -318,20 +276,23 @@ if TYPE_CHECKING:
 class _Look:
     """Looks at a directory, or at some files of one; `said` is what each thread did not take."""
 
-    def __init__(self, root: Path, how: Walking, planned: frozenset[str]) -> None:
+    def __init__(
+        self, root: Path, how: Walking, planned: frozenset[str], folders: Folders | None
+    ) -> None:
         self._top = os.path.join(root, "")  # noqa: PTH118 - with a slash at its end
         self._pace = Pace(how.calls_per_second)
         self._paced = how.calls_per_second is not None
         self._shares = how.walkers > 1
         self._tape = how.tape
         self._planned = planned
+        self._folders = folders
         self.said: dict[int, Skipped] = defaultdict(Skipped)
 
     def __call__(self, task: _Task) -> tuple[_Seen, Sequence[_Task]]:
         said = self.said[get_ident()]
         if not isinstance(task, str):
             return (task[0], self._take(task[1], task[0], said)), ()
-        entries, more = self._list(task, said)
+        entries, more = (self._list if self._folders is None else self._noted)(task, said)
         if len(more) > 1:
             more.sort(reverse=True)
         if not entries:
@@ -341,6 +302,29 @@ class _Look:
             shares = [(task, entries[at : at + _SHARE]) for at in parts]
             return (task, self._take(entries[:_SHARE], task, said)), [*more, *shares]
         return (task, self._take(entries, task, said)), more
+
+    def states(self, folders: Iterable[Stamped]) -> bytes:
+        """Return what became of directories, as `folders.state_of` says it."""
+        found = bytearray()
+        for path, *stamp in folders:
+            self._pace.take()
+            found.append(state_of(self._top + path, *stamp))
+        return bytes(found)
+
+    def _noted(self, relative: str, said: Skipped) -> tuple[_Entries, list[str]]:
+        """List a directory, and note what it is like."""
+        assert self._folders is not None
+        self._pace.take()
+        try:
+            status = os.lstat(self._top + relative)  # before: what changes under way changes it
+        except OSError:
+            status = None
+        before = said.other, len(said.unreadable), len(said.gone)
+        entries, below = self._list(relative, said)
+        whole = before == (said.other, len(said.unreadable), len(said.gone))
+        plain = whole and all(each.is_file(follow_symlinks=False) for each, _ in entries)
+        self._folders.note(relative, status, files=len(entries), plain=plain)
+        return entries, self._folders.visit(below)
 
     def _list(self, relative: str, said: Skipped) -> tuple[_Entries, list[str]]:  # noqa: C901 - the one loop over all entries: no calls in it
         """Return the entries of a directory that want a look, and the directories below."""

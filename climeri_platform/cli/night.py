@@ -208,6 +208,8 @@ def _root(root: dict[str, Any]) -> Iterator[str]:
     )
     if root["pending"]:
         yield f"  {root['pending']:,} directories left for the next night"
+    if unlisted := root.get("unlisted"):  # older reports do not say it
+        yield f"  {unlisted:,} directories not listed: nobody changed them"
     for code, count in root["reasons"].items():
         yield f"  rejected, {code}: {count:,}, such as {root['examples'].get(code, '')}"
     yield from _pairs("not readable", root, "unreadable")

@@ -120,6 +120,7 @@ def _root(night: RootNight) -> str:
     more = [
         f"{night.carried} not seen and kept" if night.carried else "",
         f"{night.pending} directories left for the next night" if night.pending else "",
+        f"{night.unlisted} directories not listed" if night.unlisted else "",
         f"{night.unreadable_count} not readable" if night.unreadable_count else "",
         f"{night.headers} headers read" if night.headers else "",
         f"{night.headers_failed_count} headers not readable" if night.headers_failed else "",

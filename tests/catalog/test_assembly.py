@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from climeri_platform.catalog import assembly, open_snapshot, pieces, publish
+from climeri_platform.catalog import assembly, build_catalog, open_snapshot, pieces, publish
 from climeri_platform.catalog.assembly import FamilyTables, assemble, without_root
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.layout import Root
@@ -181,12 +182,12 @@ def two_roots(tmp_path, in_parts):
     return tmp_path
 
 
-def kept_as_it_was(snapshot, **more):
+def kept_as_it_was(snapshot, root="a", **more):
     table = snapshot.scan("CMIP6", "files")
-    at = (table.select("root").collect()["root"] == "a").arg_true()
+    at = (table.select("root").collect()["root"] == root).arg_true()
     nothing = pl.DataFrame(schema=SCHEMA)
     refused = pl.DataFrame(schema=REJECTED)
-    return Renewal(CMIP6, card("a"), nothing, refused, table=table, kept=at, **more)
+    return Renewal(CMIP6, card(root), nothing, refused, table=table, kept=at, **more)
 
 
 def test_nothing_changed_is_told_without_making_the_table(two_roots):
@@ -226,6 +227,26 @@ def test_what_makes_rows_otherwise_is_a_change(two_roots, monkeypatch, change):
         assert again.same
 
 
+def test_a_root_that_was_read_without_the_list_is_retracted_with_the_same_list_again(two_roots):
+    lists = {"CMIP6": listed([("CMIP", "M", "r2i1p1f1", "v1", None)])}
+
+    def publish_with(root, lists):
+        snapshot = open_snapshot(two_roots)
+        (made,), roots = assemble(snapshot, [kept_as_it_was(snapshot, root)], lists)
+        with writing(two_roots):
+            tables = [] if made.same else [made]
+            publish.publish(two_roots, tables, roots, site="local", previous=snapshot)
+        rows = open_snapshot(two_roots).read("CMIP6", "files")
+        return sorted(rows.filter("retracted")["root"]), made.same
+
+    assert publish_with("a", lists) == (["a", "b"], False)
+    assert publish_with("a", lists) == (["a", "b"], True)
+    assert publish_with("b", None) == (["a"], False)  # as one builds it by hand
+    assert publish_with("a", lists) == (["a", "b"], False)
+    assert publish_with("a", lists) == (["a", "b"], True)
+    assert publish_with("a", None) == (["b"], False)  # what nobody read anew stays as it was
+
+
 def test_a_root_is_taken_out_part_by_part(two_roots):
     snapshot = open_snapshot(two_roots)
     (made,), roots, ends = without_root(snapshot, "a")
@@ -233,6 +254,29 @@ def test_a_root_is_taken_out_part_by_part(two_roots):
     assert (set(rows["root"]), rows.height) == ({"b"}, 3)
     assert rows["member_id"].to_list() == ["r1i1p1f1", "r2i1p1f1", "r10i1p1f1"]
     assert ([each.root_id for each in roots], ends) == (["b"], set())
+
+
+def test_a_family_may_begin_with_the_member(tmp_path, plant, in_parts):
+    rules = {
+        "family": "own",
+        "title": "Own runs",
+        "variable": "variable",
+        "directories": ["<member>/<table>"],
+        "files": ["<variable>.nc"],
+        "dataset": ["member", "table", "variable"],
+        "optional": ["version"],
+        "patterns": {"member": r"r\d+", "table": "[a-z]+", "variable": "[a-z]+"},
+    }
+    own = tmp_path / "own.yaml"
+    own.write_text(yaml.safe_dump(rules))
+    members = ["r1", "r2", "r10", "r11"]
+    for count in (3, 4):
+        root = plant(
+            [f"{each}/mon/{name}.nc" for each in members[:count] for name in ("pr", "tas")]
+        )
+        build_catalog(own, root, store=tmp_path / "store", root_id="r")
+        rows = open_snapshot(tmp_path / "store").read("own", "files")
+        assert rows["member"].to_list() == [each for each in members[:count] for _ in "ab"]
 
 
 def test_rows_that_have_to_stay_and_cannot_be_read_are_told_before_anything_is_written(two_roots):

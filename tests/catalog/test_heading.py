@@ -16,6 +16,7 @@ import yaml
 
 from climeri_platform.catalog import load_family, open_snapshot
 from climeri_platform.catalog.heading import files_to_read, read_some, with_headers
+from climeri_platform.catalog.publish import roll_back
 from climeri_platform.catalog.refresh import refresh
 from climeri_platform.catalog.renewal import renew, same_files
 from climeri_platform.catalog.scan import compare_root
@@ -57,6 +58,27 @@ def test_headers_reach_the_rows_and_stay(night):
     (again,) = night().roots
     assert again.headers == 0
     assert night.rows().equals(first)
+
+
+def test_headers_outlive_a_rollback_while_the_night_runs(night, monkeypatch):
+    night()
+    first = open_snapshot(night.store).name
+    path = night.root / night.rows()["path"][0]
+    newer = path.parents[1] / "v29990101"
+    newer.mkdir()
+    shutil.copy(path, newer)
+    night()
+    read = night.rows()
+    module = sys.modules[refresh.__module__]
+    real = module._read_headers
+
+    def later(*given):
+        real(*given)
+        roll_back(night.store, first)
+
+    monkeypatch.setattr(module, "_read_headers", later)
+    night()
+    assert night.rows().equals(read)
 
 
 def test_a_changed_file_is_read_again_and_no_other(night):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from climeri_platform.catalog import build_catalog, load_family, open_snapshot
 from climeri_platform.catalog.layout import Root, Snapshot, SnapshotCard
-from climeri_platform.catalog.night import NAMED, NightReport, RootNight, duplicated
+from climeri_platform.catalog.night import NAMED, NightReport, RootNight, bytes_by_model, duplicated
 from climeri_platform.catalog.scan import Difference
 from climeri_platform.catalog.tables import REJECTED
 from climeri_platform.catalog.walk import Skipped
@@ -44,6 +44,16 @@ def two(tmp_path):
         return open_snapshot(tmp_path / "store")
 
     return two
+
+
+def test_models_of_one_size_are_told_in_the_order_of_their_names(plant):
+    folder = "CMIP6/CMIP/{0}/{0}-1/historical/r1i1p1f1/Amon/tas/gr/v1"
+    file = "tas_Amon_{0}-1_historical_r1i1p1f1_gr_185001-189912.nc"
+    names = [f"M{number}" for number in range(20)]
+    root = plant([f"{folder}/{file}".format(each) for each in names], root="a")
+    build_catalog("CMIP6", root, store=root.parent / "store", root_id="a")
+    told = bytes_by_model(open_snapshot(root.parent / "store"), load_family("CMIP6"))
+    assert [each["institution"] for each in told] == sorted(names)
 
 
 def test_parts_of_one_dataset_are_no_copies(two):

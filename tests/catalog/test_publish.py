@@ -136,6 +136,65 @@ def test_every_write_may_fail(archive, tmp_path, monkeypatch, plant, tas):
     assert outcomes == {1, 2}
 
 
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("at", [3, 8, 15])
+def test_what_somebody_ends_leaves_nothing(archive, tmp_path, monkeypatch, at):
+    root, make, grow = archive
+    store = tmp_path / "store"
+    make(store)
+    grow()
+    was = sorted((store / "snapshots").iterdir())
+    with monkeypatch.context() as patch:
+        Fault(patch, at, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            build_catalog("CMIP6", root, store=store, root_id="r")
+    assert sorted((store / "snapshots").iterdir()) == was
+    assert state(store) == 1
+
+
+ENDED = """
+import os, signal, sys
+import polars as pl
+from pathlib import Path
+from climeri_platform.catalog.assembly import FamilyTables
+from climeri_platform.catalog.family import load_family
+from climeri_platform.catalog.layout import Root
+from climeri_platform.catalog.publish import prepare_store, publish, writing
+from climeri_platform.catalog.tables import REJECTED, files_schema
+
+class Parts:
+    def __iter__(self):
+        for _ in range(3):
+            yield pl.DataFrame(schema=files_schema(family)).clear(1)
+        os.kill(os.getpid(), signal.SIGINT)
+        while True:
+            yield pl.DataFrame(schema=files_schema(family)).clear(1)
+
+store, family = Path(sys.argv[1]), load_family("CMIP6")
+counts = {"walked": "2026-01-01", "found": 1, "catalogued": 1, "rejected": 0}
+root = Root(root_id="r", mount="/r", family="CMIP6", **counts)
+tables = FamilyTables(family, Parts(), pl.DataFrame(schema=REJECTED))
+prepare_store(store)
+with writing(store):
+    publish(store, [tables], [root], site="local", previous=None)
+"""
+
+
+def test_ctrl_c_while_a_table_is_written_leaves_nothing(tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDED, str(tmp_path / "store")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == -signal.SIGINT, ended.stderr
+    assert list((tmp_path / "store/snapshots").iterdir()) == []
+
+
 def test_what_cannot_be_linked_is_copied(archive, tmp_path, monkeypatch):
     root, make, _ = archive
     make(tmp_path / "store")

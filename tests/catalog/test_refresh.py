@@ -23,6 +23,7 @@ from climeri_platform.cli.front import run
 from climeri_platform.core.errors import (
     RootUnusable,
     StoreBusy,
+    StoreDamaged,
     UnknownFamily,
     UnknownValue,
     UsageError,
@@ -596,6 +597,92 @@ def test_a_damaged_table_is_mended_by_the_night_and_the_report_says_so(night, ob
     assert night.run().not_compared == ""
 
 
+@pytest.mark.parametrize(("family", "path"), [("obs4MIPs", "obs"), ("CMIP6", "b")])
+@pytest.mark.usefixtures("obs")
+def test_a_snapshot_that_is_pruned_while_the_night_runs_is_not_missed(
+    night, tmp_path, monkeypatch, family, path
+):
+    night.run()
+    first, real = open_snapshot(night.store), sys.modules[refresh.__module__]._read_headers
+
+    def later(*given):
+        while first.folder.exists():
+            build_catalog(family, tmp_path / path, store=night.store, root_id="d")
+        return real(*given)
+
+    monkeypatch.setattr(sys.modules[refresh.__module__], "_read_headers", later)
+    model(tmp_path / "a", "A-10")
+    report = night.run()
+    assert report.problems == []
+    assert (by_root(report)["a"].new, by_root(report)["a"].catalogued) == (1, 11)
+    assert check_store(night.store) == []
+
+
+def test_rules_that_changed_are_published_though_a_root_is_no_longer_declared(night, tmp_path):
+    own = tmp_path / "own.yaml"
+    rules = {**load_family("CMIP6").model_dump(exclude_defaults=True), "family": "own"}
+    own.write_text(yaml.safe_dump(rules))
+    sources = [{"root": root, "path": str(tmp_path / root), "family": str(own)} for root in "ab"]
+    (night.folder / "all.yaml").write_text(yaml.safe_dump({"sources": sources}))
+    night.run()
+    own.write_text(yaml.safe_dump({**rules, "constants": {"era": "sixth"}}))
+    (night.folder / "all.yaml").write_text(yaml.safe_dump({"sources": sources[:1]}))
+    assert by_root(night.run())["b"].state == "no longer declared"
+    eras = night.files("own").group_by("root").agg(pl.col("era").first()).sort("root")
+    assert eras.rows() == [("a", "sixth"), ("b", None)]
+
+
+def damage(path: Path, column: str) -> None:
+    """Damage one column of a table: all others can be read."""
+    rows, alone = pl.read_parquet(path), path.with_name("alone")
+    rows.write_parquet(path)
+    rows.select(column).write_parquet(alone)
+    chunk = alone.read_bytes()[4:40]
+    alone.unlink()
+    whole = path.read_bytes()
+    assert whole.count(chunk) == 1
+    path.write_bytes(whole.replace(chunk, b"\xff" * len(chunk)))
+    with pytest.raises(pl.exceptions.PolarsError):
+        pl.read_parquet(path, columns=[column])
+    pl.read_parquet(path, columns=[each for each in rows.columns if each != column])
+
+
+# the first is looked at to tell parts apart, the second only where whole rows are read
+@pytest.mark.parametrize("column", ["activity_id", "grid_label"])
+def test_a_table_of_which_a_column_is_damaged_is_mended(night, tmp_path, faults, column):
+    night.run()
+    rows = night.files()
+    damage(open_snapshot(night.store).folder / "CMIP6/files.parquet", column)
+    assert night.run().problems == []
+    assert night.files().equals(rows)
+    # nobody can look at some of the rows: they are lost with the table, and the night is not
+    damage(open_snapshot(night.store).folder / "CMIP6/files.parquet", column)
+    faults(places={str(tmp_path / "a/CMIP6/CMIP/IPSL/A-3"): 5})
+    assert night.run().problems == []
+    assert night.files().equals(rows.filter(~pl.col("path").str.contains("A-3")))
+
+
+@pytest.mark.parametrize("column", ["activity_id", "grid_label"])
+def test_a_build_mends_a_table_of_which_a_column_is_damaged(tmp_path, column):
+    for number in range(3):
+        model(tmp_path / "a", f"A-{number}")
+    store = tmp_path / "store"
+    build_catalog("CMIP6", tmp_path / "a", store=store, root_id="a")
+    damage(open_snapshot(store).folder / "CMIP6/files.parquet", column)
+    build_catalog("CMIP6", tmp_path / "a", store=store, root_id="a")
+    assert check_store(store) == []
+    assert open_snapshot(store).read("CMIP6", "files").height == 3
+
+
+def test_a_root_is_not_forgotten_where_the_rows_of_another_cannot_be_read(night):
+    night.run()
+    damage(open_snapshot(night.store).folder / "CMIP6/files.parquet", "grid_label")
+    was = sorted(each.name for each in (night.store / "snapshots").iterdir())
+    with pytest.raises(StoreDamaged):
+        forget_root("a", store=night.store)
+    assert sorted(each.name for each in (night.store / "snapshots").iterdir()) == was
+
+
 def test_a_table_that_is_damaged_costs_its_family_while_another_root_of_it_is_away(
     night, obs, tmp_path
 ):
@@ -609,7 +696,7 @@ def test_a_table_that_is_damaged_costs_its_family_while_another_root_of_it_is_aw
     report = night.run()
     told = by_root(report)
     assert (told["a"].new, told["a"].catalogued) == (1, 11)
-    assert told["obs"].state == "carried forward"
+    assert (told["obs"].state, told["obs"].new) == ("carried forward", 0)
     assert "obs4MIPs/files.parquet cannot be read" in told["obs"].reason
     assert night.files().height == 21
     # what is damaged stays, and says so, until its roots are built again
