@@ -1,7 +1,7 @@
 """One file: what format it has, and how its bytes become lazy arrays.
 
 netCDF4 from PyPI dies when two threads are in it, xarray's file cache included, so files are read
-through h5py (NetCDF-4) and scipy (classic), which survive threads.
+without it: NetCDF-4 by `access.hdf5`, and classic files by scipy, which survive threads.
 """
 
 from __future__ import annotations
@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from xarray.backends import BackendEntrypoint
+from xarray.backends import BackendArray, BackendEntrypoint
+from xarray.core import indexing
 
+from climeri_platform.access.hdf5 import read_header
 from climeri_platform.core.errors import FileUnreadable
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Collection
+
+    from climeri_platform.access.hdf5 import Header
+    from climeri_platform.access.stored import StoredArray
 
 __all__ = ["TIME_NAMES", "engine_of", "open_file"]
 
@@ -39,7 +45,7 @@ _MARGINAL = ("bounds", "climatology")  # attributes that name variables of coord
 
 
 def engine_of(path: str | os.PathLike[str]) -> str:
-    """Return the xarray engine that reads a file, from its first bytes.
+    """Return the engine that reads a file, from its first bytes.
 
     Parameters
     ----------
@@ -49,7 +55,7 @@ def engine_of(path: str | os.PathLike[str]) -> str:
     Returns
     -------
     str
-        ``h5netcdf`` or ``scipy``.
+        ``hdf5``, which is our own, or ``scipy``.
 
     Raises
     ------
@@ -64,7 +70,7 @@ def engine_of(path: str | os.PathLike[str]) -> str:
     if not first:
         raise FileUnreadable(f"{path}: zero bytes", hint="Copy it from its origin again.")
     if first == _HDF5:
-        return "h5netcdf"
+        return "hdf5"
     if first[:4] in _CLASSIC:
         return "scipy"
     if first[:4] == b"CDF\x05":
@@ -86,6 +92,31 @@ def _remedy(problem: OSError) -> str:
     return "Try again; tell the centre if it lasts."
 
 
+class _Lazy(BackendArray):
+    """What xarray reads when it needs it."""
+
+    def __init__(self, array: StoredArray) -> None:
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.BASIC, self.array.read
+        )
+
+
+def _as_dataset(header: Header, without: Collection[str]) -> xr.Dataset:
+    variables = {
+        name: xr.Variable(
+            each.dims, indexing.LazilyIndexedArray(_Lazy(each.array)), each.attrs, each.encoding
+        )
+        for name, each in header.variables.items()
+        if name not in without
+    }
+    dataset = xr.Dataset(variables, attrs=header.attrs)
+    dataset.encoding["unlimited_dims"] = set(header.unlimited)
+    return dataset
+
+
 class _DecodedHere(BackendEntrypoint):
     """xarray's engines, with the one convention that they leave out."""
 
@@ -100,9 +131,12 @@ class _DecodedHere(BackendEntrypoint):
         reader: str,
         use_cftime: bool | None,
     ) -> xr.Dataset:
-        raw = xr.open_dataset(
-            filename_or_obj, engine=reader, decode_cf=False, drop_variables=drop_variables
-        )
+        if reader == "hdf5":
+            raw = _as_dataset(read_header(filename_or_obj), drop_variables or ())
+        else:
+            raw = xr.open_dataset(
+                filename_or_obj, engine=reader, decode_cf=False, drop_variables=drop_variables
+            )
         if not raw.variables:
             raise ValueError("there is no variable at its top level; groups are not read")
         empty = [name for name in TIME_NAMES if raw.sizes.get(name) == 0]

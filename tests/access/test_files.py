@@ -16,8 +16,8 @@ from climeri_platform.core.errors import FileUnreadable
 @pytest.mark.parametrize(
     ("form", "engine"),
     [
-        ("NETCDF4", "h5netcdf"),
-        ("NETCDF4_CLASSIC", "h5netcdf"),
+        ("NETCDF4", "hdf5"),
+        ("NETCDF4_CLASSIC", "hdf5"),
         ("NETCDF3_CLASSIC", "scipy"),
         ("NETCDF3_64BIT_OFFSET", "scipy"),
     ],
@@ -175,4 +175,4 @@ def test_values_that_were_never_written_are_missing(write):
 def test_a_path_may_be_of_any_kind(write):
     path = write("a.nc")
     for each in (path, Path(path)):
-        assert engine_of(each) == "h5netcdf"
+        assert engine_of(each) == "hdf5"

@@ -1,0 +1,428 @@
+"""NetCDF-4 files: what HDF5 says of them once, so that they are read without it.
+
+h5py lets one thread at a time into the HDF5 library, and its objects cost more than what they hold:
+the header is read through its lowest layer. Of each variable the places of its chunks are noted; how
+these become numbers is `access.stored`. What that does not know (other filters than deflate and
+shuffle, text of any length) is read by h5py.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from climeri_platform.access.stored import (
+    DEFLATE,
+    SHUFFLE,
+    ChunkedArray,
+    FileStamp,
+    FlatArray,
+    Places,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from climeri_platform.access.stored import Key, StoredArray
+
+__all__ = ["Header", "HeldArray", "LibraryArray", "StoredVariable", "read_header"]
+
+_HIDDEN = {
+    *("CLASS", "NAME", "REFERENCE_LIST", "DIMENSION_LIST", "DIMENSION_LABELS"),
+    *("_Netcdf4Dimid", "_Netcdf4Coordinates", "_NCProperties", "_nc3_strict"),
+}
+_ONLY_A_DIMENSION = "This is a netCDF dimension but not a netCDF variable"
+_NOT_A_COORDINATE = "_nc4_non_coord_"
+# bytes of an axis, and of other arrays, that are read with the header: nobody opens the file again
+_SMALL, _TINY = 65_536, 4_096
+_KNOWN = 2**20  # chunks whose places are kept in memory
+_FILTERS = {1: DEFLATE, 2: SHUFFLE}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVariable:
+    """A variable of a file: names, attributes, and where its numbers are."""
+
+    dims: tuple[str, ...]
+    attrs: dict[str, Any]
+    array: StoredArray
+    encoding: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says of itself.
+
+    Attributes
+    ----------
+    sizes
+        Names and lengths of the dimensions.
+    unlimited
+        Those that may grow.
+    attrs
+        The global attributes.
+    variables
+        In the order in which they were made.
+    """
+
+    sizes: dict[str, int]
+    unlimited: frozenset[str]
+    attrs: dict[str, Any]
+    variables: dict[str, StoredVariable]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldArray:
+    """A small array, read with the header."""
+
+    values: np.ndarray[Any, Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+        shape: tuple[int, ...] = self.values.shape
+        return shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its numbers."""
+        dtype: np.dtype[Any] = self.values.dtype
+        return dtype
+
+    def read(self, key: Key) -> np.ndarray[Any, Any]:
+        """Return part of it."""
+        return np.asarray(self.values[key])
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryArray:
+    """An array that only the HDF5 library reads, one thread at a time."""
+
+    stamp: FileStamp
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def read(self, key: Key) -> np.ndarray[Any, Any]:
+        """Return part of it."""
+        import h5py
+
+        os.close(self.stamp.open())  # that it is the same file
+        with h5py.File(self.stamp.path, "r", locking=False) as file:
+            return np.asarray(file[self.name][key]).astype(self.dtype, copy=False)
+
+
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """Read the header of a NetCDF-4 file, and the numbers of its small variables.
+
+    Parameters
+    ----------
+    path
+        A local file.
+
+    Returns
+    -------
+    Header
+        Of its top level: groups are left out.
+
+    Raises
+    ------
+    OSError, ValueError, KeyError
+        If it is damaged, or no NetCDF.
+    """
+    from h5py import h5g
+
+    stamp = FileStamp.of(path)
+    file = _opened(stamp.path)
+    try:
+        root = h5g.open(file, b"/")
+        found = {name: _Found(stamp, name, each) for name, each in _datasets(root)}
+        dims = _named(found)
+        sizes, unlimited = _lengths(found, dims)
+        variables = {
+            name.removeprefix(_NOT_A_COORDINATE): found[name].variable(sizes, its)
+            for name, its in dims.items()
+        }
+        return Header(sizes, unlimited, _visible(_attributes(root)), variables)
+    finally:
+        file.close()
+
+
+def _datasets(root: Any) -> list[tuple[str, Any]]:
+    from h5py import h5, h5d, h5o, h5p
+
+    names: list[bytes] = []
+    in_order = root.get_create_plist().get_link_creation_order() & h5p.CRT_ORDER_TRACKED
+    root.links.iterate(names.append, idx_type=h5.INDEX_CRT_ORDER if in_order else h5.INDEX_NAME)
+    opened = ((name.decode(), h5o.open(root, name)) for name in names)
+    return [(name, each) for name, each in opened if isinstance(each, h5d.DatasetID)]
+
+
+class _Found:
+    """A dataset of the file, while that is open."""
+
+    def __init__(self, stamp: FileStamp, name: str, dataset: Any) -> None:
+        self.stamp, self.name, self.dataset = stamp, name, dataset
+        self.attrs = _attributes(dataset)
+        self.shape: tuple[int, ...] = dataset.shape or ()
+        self.is_scale = self.attrs.get("CLASS") == "DIMENSION_SCALE"
+
+    @property
+    def only_a_dimension(self) -> bool:
+        return self.is_scale and str(self.attrs.get("NAME", "")).startswith(_ONLY_A_DIMENSION)
+
+    def dims(self, by_number: Mapping[int, str], by_address: Mapping[Any, str]) -> list[str]:
+        """Return the names of its dimensions."""
+        numbers = self.attrs.get("_Netcdf4Coordinates")
+        if numbers is not None:
+            wanted = np.atleast_1d(numbers)
+            if all(int(each) in by_number for each in wanted):
+                return [by_number[int(each)] for each in wanted]
+        if self.is_scale and len(self.shape) == 1:
+            return [self.name.removeprefix(_NOT_A_COORDINATE)]
+        from h5py import h5ds, h5o
+
+        found: list[str] = []
+        for axis in range(len(self.shape)):
+            scales: list[Any] = []
+            if h5ds.get_num_scales(self.dataset, axis):
+                h5ds.iterate(self.dataset, axis, scales.append)
+            if not scales:
+                raise ValueError(
+                    f"{self.name} has dimensions without names: this is HDF5, and no NetCDF"
+                )
+            found.append(by_address[h5o.get_info(scales[0]).addr])
+        return found
+
+    def variable(self, sizes: Mapping[str, int], dims: tuple[str, ...]) -> StoredVariable:
+        """Return it as a variable of the whole file."""
+        from h5py import h5d
+
+        plan = self.dataset.get_create_plist()
+        chunked = plan.get_layout() == h5d.CHUNKED
+        chunks = plan.get_chunk() if chunked else None
+        filters = [plan.get_filter(at) for at in range(plan.get_nfilters())]
+        array = self._array(plan, chunks, filters, tuple(sizes[each] for each in dims))
+        codes = {code: options for code, _, options, _ in filters}
+        encoding = {
+            "dtype": self.dataset.dtype,
+            "contiguous": not chunked,
+            "chunksizes": chunks,
+            "zlib": 1 in codes,
+            "shuffle": 2 in codes,
+            "fletcher32": 3 in codes,
+            "source": self.stamp.path,
+            "original_shape": array.shape,
+        }
+        if chunks is not None:
+            encoding["preferred_chunks"] = dict(zip(dims, chunks, strict=True))
+        if 1 in codes:
+            encoding["complevel"] = codes[1][0]
+        return StoredVariable(dims, _visible(self.attrs), array, encoding)
+
+    def _array(
+        self, plan: Any, chunks: tuple[int, ...] | None, filters: list[Any], shape: tuple[int, ...]
+    ) -> StoredArray:
+        from h5py import h5t
+
+        kind = self.dataset.get_type()
+        numbers = kind.get_class() in (h5t.INTEGER, h5t.FLOAT) or (
+            kind.get_class() == h5t.STRING and not kind.is_variable_str()
+        )
+        known = all(code in _FILTERS for code, *_ in filters)
+        if kind.get_class() == h5t.STRING and not numbers:
+            return HeldArray(self._labels())
+        if not numbers or not known:
+            dtype = self.dataset.dtype.newbyteorder("=")
+            return LibraryArray(self.stamp, self.name, self.shape, dtype)
+        stored = self.dataset.dtype
+        if shape == self.shape and self._small(stored):
+            return HeldArray(self._read(stored.newbyteorder("=")))
+        if chunks is None:
+            offset = self.dataset.get_offset()
+            if offset is not None:
+                return FlatArray(self.stamp, shape, stored, offset)
+            # nothing was ever written
+            find: Callable[[], Places] = partial(Places.none, 1)
+            chunks = tuple(max(1, each) for each in shape)
+        else:
+            find = partial(_places, self.stamp, self.name, shape, chunks)
+        names = tuple(_FILTERS[code] for code, *_ in filters)
+        fill = self._fill(plan, stored)
+        return ChunkedArray(self.stamp, shape, stored, chunks, names, find, fill, self.shape)
+
+    def _small(self, stored: np.dtype[Any]) -> bool:
+        size = stored.itemsize * int(np.prod(self.shape, dtype=np.int64))
+        return size <= (_SMALL if len(self.shape) < 2 else _TINY)
+
+    def _labels(self) -> np.ndarray[Any, Any]:
+        """Return texts of any length, which are few: names of regions, of stations, of models."""
+        texts = self._read(self.dataset.dtype)
+        return np.array([_text(each) for each in texts.ravel()], np.str_).reshape(self.shape)
+
+    def _read(self, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+        from h5py import h5s
+
+        values = np.empty(self.shape, dtype)
+        self.dataset.read(h5s.ALL, h5s.ALL, values)
+        return values
+
+    def _fill(self, plan: Any, dtype: np.dtype[Any]) -> Any:
+        from h5py import h5d
+
+        fill = np.zeros((), dtype.newbyteorder("="))
+        if plan.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED:
+            plan.get_fill_value(fill)
+        return fill[()]
+
+
+class _Kept:
+    """The places of the chunks that were asked for last."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._places: dict[tuple[FileStamp, str], Places] = {}
+
+    def get(self, key: tuple[FileStamp, str]) -> Places | None:
+        with self._lock:
+            if (found := self._places.pop(key, None)) is not None:
+                self._places[key] = found
+            return found
+
+    def put(self, key: tuple[FileStamp, str], places: Places) -> None:
+        with self._lock:
+            self._places[key] = places
+            count = sum(len(each.offsets) for each in self._places.values())
+            while count > _KNOWN and len(self._places) > 1:
+                count -= len(self._places.pop(next(iter(self._places))).offsets)
+
+
+_KEPT = _Kept()
+
+
+def _places(stamp: FileStamp, name: str, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Places:
+    """Return where the chunks of an array are: asked of the library once."""
+    if (known := _KEPT.get((stamp, name))) is not None:
+        return known
+    from h5py import h5o
+
+    os.close(stamp.open())  # that it is the same file
+    file = _opened(stamp.path)
+    try:
+        found: list[Any] = []
+        h5o.open(file, name.encode()).chunk_iter(found.append)
+    finally:
+        file.close()
+    grid = tuple(-(-size // chunk) for size, chunk in zip(shape, chunks, strict=True))
+    places = Places.none(int(np.prod(grid, dtype=np.int64)))
+    if found:
+        at = np.array([each.chunk_offset for each in found]) // np.array(chunks)
+        # chunks beyond what is there now are left of a variable that was longer once
+        inside = (at < np.array(grid)).all(axis=1)
+        number = np.ravel_multi_index(tuple(at[inside].T), grid)
+        places.offsets[number] = np.array([each.byte_offset for each in found])[inside]
+        places.sizes[number] = np.array([each.size for each in found])[inside]
+        places.skipped[number] = np.array([each.filter_mask for each in found])[inside]
+    _KEPT.put((stamp, name), places)
+    return places
+
+
+def _opened(path: str) -> Any:
+    from h5py import h5f, h5p
+
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
+    # archives are read-only mounts, and many of them know no locks
+    access.set_file_locking(False, True)
+    return h5f.open(os.fsencode(path), h5f.ACC_RDONLY, fapl=access)
+
+
+def _named(found: Mapping[str, _Found]) -> dict[str, tuple[str, ...]]:
+    """Return the names of the dimensions of each variable."""
+    from h5py import h5o
+
+    scales = {name: each for name, each in found.items() if each.is_scale}
+    names = {name: name.removeprefix(_NOT_A_COORDINATE) for name in scales}
+    by_number = {
+        int(each.attrs["_Netcdf4Dimid"]): names[name]
+        for name, each in scales.items()
+        if "_Netcdf4Dimid" in each.attrs
+    }
+    by_address = {h5o.get_info(each.dataset).addr: names[name] for name, each in scales.items()}
+    return {
+        name: tuple(each.dims(by_number, by_address))
+        for name, each in found.items()
+        if not each.only_a_dimension
+    }
+
+
+def _lengths(
+    found: Mapping[str, _Found], dims: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[str, int], frozenset[str]]:
+    """Return the lengths of the dimensions, as the longest variable has them, and which may grow."""
+    from h5py import h5s
+
+    sizes: dict[str, int] = {}
+    unlimited: set[str] = set()
+    for name, each in found.items():
+        its = dims.get(name, (name.removeprefix(_NOT_A_COORDINATE),))
+        limits = each.dataset.get_space().get_simple_extent_dims(True) if each.shape else ()
+        for dim, size, limit in zip(its, each.shape, limits, strict=True):
+            if each.only_a_dimension or name in dims:
+                sizes[dim] = max(size, sizes.get(dim, 0))
+            if limit == h5s.UNLIMITED:
+                unlimited.add(dim)
+    return sizes, frozenset(unlimited)
+
+
+def _attributes(owner: Any) -> dict[str, Any]:
+    from h5py import h5a
+
+    found: dict[str, Any] = {}
+    for at in range(h5a.get_num_attrs(owner)):
+        attribute = h5a.open(owner, index=at)
+        name = attribute.name.decode("utf-8", "replace")
+        if name not in ("REFERENCE_LIST", "DIMENSION_LIST", "DIMENSION_LABELS", "_NCProperties"):
+            found[name] = _value(attribute)
+    return found
+
+
+def _value(attribute: Any) -> Any:
+    from h5py import h5t
+
+    kind = attribute.get_type()
+    shape = attribute.shape
+    if kind.get_class() == h5t.STRING:
+        if shape is None:
+            return ""
+        if kind.is_variable_str():
+            values = np.empty(shape, attribute.dtype)
+            attribute.read(values)
+        else:  # its own kind: h5py would refuse text that says to be UTF-8
+            values = np.empty(shape, f"S{kind.get_size()}")
+            attribute.read(values, mtype=kind)
+        texts = [_text(each) for each in values.ravel()]
+        return texts[0] if len(texts) == 1 else texts
+    values = np.empty((0,) if shape is None else shape, attribute.dtype)
+    if values.size:
+        attribute.read(values)
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    return values.ravel()[0] if values.size == 1 else values
+
+
+def _text(value: str | bytes | None) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return (value or b"").decode("utf-8")
+    except UnicodeDecodeError:
+        return (value or b"").decode("latin-1")
+
+
+def _visible(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in attrs.items() if name not in _HIDDEN}

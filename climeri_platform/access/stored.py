@@ -1,0 +1,336 @@
+"""Arrays as they lie in a file: which bytes hold which chunk, and how they become numbers.
+
+Once the places of the chunks are known no library is needed to read them, and none that allows one
+thread at a time: bytes are read by the system and inflated by zlib, both beside other threads. The
+file is open only while it is read, so that there is no number of files that is too large.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from climeri_platform.core.errors import FileUnreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["DEFLATE", "SHUFFLE", "ChunkedArray", "FileStamp", "FlatArray", "Places", "StoredArray"]
+
+SHUFFLE, DEFLATE = "shuffle", "deflate"
+_AT_ONCE = 2**25  # bytes of a flat array that are read at the same time
+Key = tuple["int | slice", ...]
+
+
+class StoredArray(Protocol):
+    """What can be read of an array that is in a file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its numbers in memory."""
+
+    def read(self, key: Key) -> np.ndarray[Any, Any]:
+        """Return part of it: one integer or slice for each dimension."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """A file as it was when its header was read."""
+
+    path: str
+    size: int
+    mtime: int
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str]) -> FileStamp:
+        """Return the stamp of a file as it is now."""
+        place = Path(path).absolute()  # a worker may be in another folder
+        about = place.stat()
+        return cls(os.fspath(place), about.st_size, about.st_mtime_ns)
+
+    def open(self) -> int:
+        """Return a file descriptor.
+
+        Raises
+        ------
+        FileUnreadable
+            If it is there no longer, or another file has its name.
+        """
+        try:
+            handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as problem:
+            raise FileUnreadable(
+                f"{self.path}: {problem.strerror}",
+                hint="It was there when the dataset was opened: open it again.",
+            ) from problem
+        about = os.fstat(handle)
+        if (about.st_size, about.st_mtime_ns) != (self.size, self.mtime):
+            os.close(handle)
+            raise FileUnreadable(
+                f"{self.path}: the file was replaced after the dataset was opened",
+                hint="Open the dataset again: what its header said holds no longer.",
+            )
+        return handle
+
+    def bytes_at(self, handle: int, offset: int, size: int) -> bytes:
+        """Return some bytes of the open file.
+
+        Raises
+        ------
+        FileUnreadable
+            If the disk refuses, or the file ends before.
+        """
+        parts: list[bytes] = []
+        left = size
+        while left:
+            try:
+                part = os.pread(handle, left, offset + size - left)
+            except OSError as problem:
+                raise FileUnreadable(
+                    f"{self.path}: {problem.strerror}, at byte {offset}",
+                    hint="Try again; tell the centre if it lasts.",
+                ) from problem
+            if not part:
+                raise FileUnreadable(
+                    f"{self.path}: it ends at byte {offset + size - left}, within its data",
+                    hint="Truncated files end like this: compare its size and checksum with its origin.",
+                )
+            parts.append(part)
+            left -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the chunks of an array are, in the order of C.
+
+    Attributes
+    ----------
+    offsets
+        The first byte of each; -1 for one that was never written.
+    sizes
+        How many bytes it has.
+    skipped
+        A bit for each filter that was not applied to it.
+    """
+
+    offsets: np.ndarray[Any, Any]
+    sizes: np.ndarray[Any, Any]
+    skipped: np.ndarray[Any, Any]
+
+    @classmethod
+    def none(cls, count: int) -> Places:
+        """Return those of chunks that were never written."""
+        return cls(np.full(count, -1), np.zeros(count, np.int64), np.zeros(count, np.uint32))
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkedArray:
+    """An array in chunks of one shape, each filtered by itself.
+
+    Attributes
+    ----------
+    stamp
+        The file.
+    shape, stored
+        Its shape, and the type of its numbers in the file.
+    chunks
+        The shape of a chunk.
+    filters
+        `SHUFFLE` and `DEFLATE`, in the order in which they were applied.
+    find
+        Returns the places of its chunks; asked when it is read, for there may be millions.
+    fill
+        The value of what was never written.
+    extent
+        Where what was written ends: along an unlimited dimension another variable may be longer.
+    """
+
+    stamp: FileStamp
+    shape: tuple[int, ...]
+    stored: np.dtype[Any]
+    chunks: tuple[int, ...]
+    filters: tuple[str, ...]
+    find: Callable[[], Places]
+    fill: Any
+    extent: tuple[int, ...]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its numbers in memory."""
+        return self.stored.newbyteorder("=")
+
+    def read(self, key: Key) -> np.ndarray[Any, Any]:
+        """Return part of it."""
+        ranges = [_range(each, size) for each, size in zip(key, self.shape, strict=True)]
+        found = np.empty([len(each) for each in ranges], self.dtype)
+        if found.size:
+            places = self.find()
+            handle = self.stamp.open()
+            try:
+                for number, there, here in self._pieces(ranges):
+                    found[there] = self._chunk(handle, places, number)[here]
+            finally:
+                os.close(handle)
+            for axis, (along, end) in enumerate(zip(ranges, self.extent, strict=True)):
+                if along[-1] >= end:
+                    beyond = [slice(None)] * len(ranges)
+                    beyond[axis] = slice(len(range(along.start, end, along.step)), None)
+                    found[tuple(beyond)] = self.fill
+        return _without_integers(found, key)
+
+    def _pieces(self, ranges: list[range]) -> Iterator[tuple[int, Any, Any]]:
+        """Yield the chunks that are needed: number, where it goes, and what of it."""
+        grid = [-(-size // chunk) for size, chunk in zip(self.shape, self.chunks, strict=True)]
+        along = [
+            list(_overlaps(each, chunk)) for each, chunk in zip(ranges, self.chunks, strict=True)
+        ]
+        for parts in product(*along):
+            number = 0
+            for (at, _, _), count in zip(parts, grid, strict=True):
+                number = number * count + at
+            yield number, tuple(part[1] for part in parts), tuple(part[2] for part in parts)
+
+    def _chunk(self, handle: int, places: Places, number: int) -> np.ndarray[Any, Any]:
+        offset = int(places.offsets[number])
+        if offset < 0:
+            return np.broadcast_to(np.asarray(self.fill, self.dtype), self.chunks)
+        data: Any = self.stamp.bytes_at(handle, offset, int(places.sizes[number]))
+        skipped = int(places.skipped[number])
+        for at in range(len(self.filters) - 1, -1, -1):
+            if skipped >> at & 1:
+                continue
+            if self.filters[at] == DEFLATE:
+                data = self._inflated(data, offset)
+            else:
+                data = _unshuffled(data, self.stored.itemsize)
+        try:
+            return np.frombuffer(data, self.stored).reshape(self.chunks)
+        except ValueError as problem:
+            raise self._damaged(offset, problem) from problem
+
+    def _inflated(self, data: bytes, offset: int) -> bytes:
+        size = self.stored.itemsize * int(np.prod(self.chunks, dtype=np.int64))
+        try:
+            return zlib.decompress(data, bufsize=size)
+        except zlib.error as problem:
+            raise self._damaged(offset, problem) from problem
+
+    def _damaged(self, offset: int, problem: Exception) -> FileUnreadable:
+        return FileUnreadable(
+            f"{self.stamp.path}: the data at byte {offset} are damaged: {problem}",
+            hint="Compare its checksum with its origin, and fetch it again.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FlatArray:
+    """An array in one piece, in the order of C.
+
+    Attributes
+    ----------
+    stamp, shape, stored
+        As of a `ChunkedArray`.
+    offset
+        Its first byte.
+    """
+
+    stamp: FileStamp
+    shape: tuple[int, ...]
+    stored: np.dtype[Any]
+    offset: int
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its numbers in memory."""
+        return self.stored.newbyteorder("=")
+
+    def read(self, key: Key) -> np.ndarray[Any, Any]:
+        """Return part of it."""
+        ranges = [_range(each, size) for each, size in zip(key, self.shape, strict=True)]
+        found = np.empty([len(each) for each in ranges], self.dtype)
+        if found.size:
+            handle = self.stamp.open()
+            try:
+                self._fill(handle, ranges, found)
+            finally:
+                os.close(handle)
+        return _without_integers(found, key)
+
+    def _fill(self, handle: int, ranges: list[range], found: np.ndarray[Any, Any]) -> None:
+        if not self.shape:
+            found[()] = np.frombuffer(
+                self.stamp.bytes_at(handle, self.offset, self.stored.itemsize), self.stored
+            )[0]
+            return
+        row = int(np.prod(self.shape[1:], dtype=np.int64)) * self.stored.itemsize
+        inside = tuple(_slice(each) for each in ranges[1:])
+        first = ranges[0]
+        # rows that lie close together are read together
+        at_once = max(1, _AT_ONCE // max(1, row * first.step))
+        for begin in range(0, len(first), at_once):
+            rows = first[begin : begin + at_once]
+            data = self.stamp.bytes_at(
+                handle, self.offset + rows[0] * row, (rows[-1] - rows[0] + 1) * row
+            )
+            block = np.frombuffer(data, self.stored).reshape(-1, *self.shape[1:])
+            found[begin : begin + len(rows)] = block[(slice(None, None, first.step), *inside)]
+
+
+def _range(key: int | slice, size: int) -> range:
+    """Return the places that a key means; backwards is forwards here."""
+    if isinstance(key, slice):
+        found = range(*key.indices(size))
+        return found if found.step > 0 else found[::-1]
+    at = int(key)
+    return range(at % size if at < 0 else at, (at % size if at < 0 else at) + 1)
+
+
+def _slice(places: range) -> slice:
+    return slice(places.start, places.stop, places.step)
+
+
+def _overlaps(places: range, chunk: int) -> Iterator[tuple[int, slice, slice]]:
+    """Yield the chunks along one dimension: number, where it goes, and what of it."""
+    done = 0
+    while done < len(places):
+        first = places[done]
+        number = first // chunk
+        # how many of the places are in this chunk
+        count = min(len(places) - done, ((number + 1) * chunk - 1 - first) // places.step + 1)
+        begin = first - number * chunk
+        inside = slice(begin, begin + (count - 1) * places.step + 1, places.step)
+        yield number, slice(done, done + count), inside
+        done += count
+
+
+def _without_integers(found: np.ndarray[Any, Any], key: Key) -> np.ndarray[Any, Any]:
+    backwards = tuple(
+        slice(None, None, -1) if isinstance(each, slice) and (each.step or 1) < 0 else slice(None)
+        for each in key
+    )
+    index = tuple(
+        each if isinstance(wanted, slice) else 0
+        for each, wanted in zip(backwards, key, strict=True)
+    )
+    return found[(*index, ...)]  # an array, even of one number
+
+
+def _unshuffled(data: Any, size: int) -> Any:
+    """Undo HDF5's shuffle: the first bytes of all numbers, then the second bytes, and so on."""
+    if size == 1:
+        return data
+    count = len(data) // size
+    whole = np.frombuffer(data, np.uint8)
+    numbers = np.ascontiguousarray(whole[: count * size].reshape(size, count).T)
+    return numbers if count * size == len(data) else numbers.tobytes() + bytes(data[count * size :])

@@ -1,0 +1,218 @@
+"""Arrays read without a library are those that the library reads."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+
+import h5py
+import netCDF4
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from climeri_platform.access import hdf5
+from climeri_platform.access.hdf5 import LibraryArray, read_header
+from climeri_platform.access.stored import ChunkedArray, FileStamp, FlatArray
+from climeri_platform.core.errors import FileUnreadable
+
+SHAPES = st.lists(st.integers(1, 7), min_size=1, max_size=3).map(tuple)
+KINDS = st.sampled_from(["<f4", ">f4", "<f8", ">i2", "<i4", "u1", "S1"])
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_small(monkeypatch):
+    monkeypatch.setattr(hdf5, "_SMALL", -1)
+    monkeypatch.setattr(hdf5, "_TINY", -1)
+
+
+@st.composite
+def stored(draw):
+    """How an array is written, and which part of it is asked for."""
+    shape = draw(SHAPES)
+    chunked = draw(st.booleans())
+    options = {}
+    if chunked:
+        options["chunks"] = tuple(draw(st.integers(1, size)) for size in shape)
+        options["shuffle"] = draw(st.booleans())
+        options["compression"] = draw(st.sampled_from([None, "gzip", "lzf"]))
+        options["fletcher32"] = draw(st.booleans())
+    part = st.one_of(
+        st.integers(0, 6),
+        st.slices(7).filter(lambda each: each.step is None or each.step != 0),
+    )
+    key = tuple(
+        min(each, size - 1) if isinstance(each, int) else each
+        for each, size in ((draw(part), size) for size in shape)
+    )
+    written = draw(st.integers(0, shape[0]))
+    return shape, options, draw(KINDS), key, written, draw(st.integers(0, 9))
+
+
+def planted(path, shape, options, kind, written, fill):
+    values = (np.arange(np.prod(shape)) % 97 + 1).reshape(shape).astype(kind)
+    with h5py.File(path, "w") as file:
+        for axis, size in enumerate(shape):
+            scale = file.create_dataset(f"d{axis}", data=np.zeros(size))
+            scale.make_scale(f"d{axis}")
+        extra = {} if kind == "S1" else {"fillvalue": np.asarray(fill).astype(kind)}
+        field = file.create_dataset("x", shape, kind, **options, **extra)
+        if written:
+            field[:written] = values[:written]
+        for axis in range(len(shape)):
+            field.dims[axis].attach_scale(file[f"d{axis}"])
+        return field[...]
+
+
+@given(stored())
+def test_any_part_of_any_array(tmp_path_factory, how):
+    shape, options, kind, key, written, fill = how
+    path = tmp_path_factory.mktemp("stored") / "x.nc"
+    expected = planted(path, shape, options, kind, written, fill)
+    array = read_header(path).variables["x"].array
+    other = options.get("compression") == "lzf" or options.get("fletcher32")
+    if other:
+        assert isinstance(array, LibraryArray)
+    else:
+        assert isinstance(array, ChunkedArray | FlatArray)
+    # h5py takes no step backwards
+    if other and any(isinstance(each, slice) and (each.step or 1) < 0 for each in key):
+        return
+    found = pickle.loads(pickle.dumps(array)).read(key)
+    np.testing.assert_array_equal(found, expected[key])
+    assert found.dtype == expected.dtype.newbyteorder("=")
+    assert found.shape == expected[key].shape
+
+
+def test_a_variable_that_is_shorter_than_its_dimension_is_filled(tmp_path):
+    path = tmp_path / "x.nc"
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension("time", None)
+        file.createDimension("lat", 3)
+        long = file.createVariable("long", "f4", ("time", "lat"), chunksizes=(4, 2))
+        short = file.createVariable(
+            "short", "i2", ("time", "lat"), chunksizes=(4, 2), fill_value=-9
+        )
+        file.createVariable("never", "f8", ("time", "lat"))
+        long[:10] = 1.0
+        short[:3] = 2
+    header = read_header(path)
+    assert (header.sizes, header.unlimited) == ({"time": 10, "lat": 3}, {"time"})
+    everything = (slice(None), slice(None))
+    values = header.variables["short"].array.read(everything)
+    assert values.tolist() == [[2] * 3] * 3 + [[-9] * 3] * 7
+    assert header.variables["short"].array.read((slice(9, 1, -3), 1)).tolist() == [-9, -9, -9]
+    never = header.variables["never"].array.read(everything)
+    assert (never == netCDF4.default_fillvals["f8"]).all()
+
+
+@pytest.fixture
+def field(tmp_path):
+    path = tmp_path / "x.nc"
+    planted(path, (40, 30, 20), {"chunks": (1, 30, 20), "compression": "gzip"}, "<f4", 40, 0)
+    return path, read_header(path).variables["x"].array
+
+
+def test_a_file_that_was_replaced_is_not_read(field):
+    path, array = field
+    content = path.read_bytes()
+    array.read((0, 0, 0))
+    path.write_bytes(content + b"\0")
+    with pytest.raises(FileUnreadable, match="replaced after") as told:
+        array.read((0, 0, 0))
+    assert "again" in told.value.hint
+    path.unlink()
+    with pytest.raises(FileUnreadable, match="No such file"):
+        array.read((0, 0, 0))
+
+
+@pytest.mark.parametrize("how", ["cut", "scrambled", "another size"])
+def test_damaged_data_are_told_with_their_place(field, how, monkeypatch):
+    path, array = field
+    places = array.find()
+    offset = int(places.offsets[7])
+    content = bytearray(path.read_bytes())
+    if how == "cut":
+        content = content[: offset + 5]
+    else:
+        content[offset : offset + 20] = b"\xff" * 20
+    path.write_bytes(content)
+    now = FileStamp.of(path)
+    kind = np.dtype("f8") if how == "another size" else array.stored
+    changed = ChunkedArray(
+        now, array.shape, kind, array.chunks, array.filters, lambda: places, 0, array.shape
+    )
+    at = 3 if how == "another size" else 7
+    with pytest.raises(
+        FileUnreadable, match=f"byte {int(places.offsets[at])}|ends at byte"
+    ) as told:
+        changed.read((at, slice(None), slice(None)))
+    assert told.value.message.startswith(str(path))
+    assert told.value.hint
+
+
+def test_the_places_of_chunks_are_asked_for_once(field, monkeypatch):
+    _, array = field
+    array.read((0, 0, 0))
+    monkeypatch.setattr(hdf5, "_opened", lambda _: pytest.fail("the library was asked again"))
+    assert array.read((39, 29, 19)) == pickle.loads(pickle.dumps(array)).read((39, 29, 19))
+
+
+def test_few_places_are_kept(field, monkeypatch):
+    _, array = field
+    monkeypatch.setattr(hdf5, "_KNOWN", 100)
+    kept = hdf5._Kept()
+    stamps = [FileStamp(f"{n}.nc", 1, 1) for n in range(9)]
+    for each in stamps:
+        kept.put((each, "x"), array.find())
+    assert [kept.get((each, "x")) is not None for each in stamps] == [False] * 7 + [True] * 2
+
+
+def test_two_threads_read_at_the_same_time(field):
+    """Not faster on a busy machine: but the second begins before the first has ended."""
+    _, array = field
+    inside, together = threading.Barrier(2, timeout=60), []
+    real = ChunkedArray._inflated
+
+    def inflated(self, data, offset):
+        inside.wait()
+        together.append(threading.get_ident())
+        return real(self, data, offset)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ChunkedArray, "_inflated", inflated)
+        threads = [
+            threading.Thread(target=array.read, args=((n, slice(None), slice(None)),))
+            for n in range(2)
+        ]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+    assert len(set(together)) == 2
+
+
+@pytest.mark.real_data
+def test_every_real_file_is_read_as_the_library_reads_it(real_data):
+    read = 0
+    for path in sorted(real_data.rglob("*.nc*")):
+        with path.open("rb") as file:
+            if file.read(8) != b"\x89HDF\r\n\x1a\n":
+                continue
+        header = read_header(path)
+        with netCDF4.Dataset(path) as file:
+            file.set_auto_maskandscale(False)
+            assert {name: len(each) for name, each in file.dimensions.items()} == header.sizes, path
+            assert list(file.variables) == list(header.variables), path
+            assert set(file.ncattrs()) == set(header.attrs), path
+            for name, each in file.variables.items():
+                ours = header.variables[name]
+                assert each.dimensions == ours.dims, (path, name)
+                for word in each.ncattrs():
+                    np.testing.assert_array_equal(ours.attrs[word], each.getncattr(word))
+                if each.size < 1_000_000:
+                    found = ours.array.read((slice(None),) * each.ndim)
+                    np.testing.assert_array_equal(found, each[...].astype(found.dtype))
+        read += 1
+    assert read > 450
