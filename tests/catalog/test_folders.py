@@ -424,6 +424,7 @@ def test_with_what_a_walk_has_to_begin_is_listed(archive):
     assert begin in archive.listed
     assert archive.listed.count(begin) == 1
     assert found.folders.unlisted >= 2 * BELOW
+    assert archive.night().folders.unlisted == ABOVE + 3 * BELOW - 1
 
 
 def test_rows_that_are_not_those_of_the_listing_cost_a_listing(archive):
