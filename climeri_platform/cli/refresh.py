@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["refresh"]
 
 
+# polars has its allocator keep freed memory until the system wants it; the memory of millions of rows
+# goes back after half a second here. It is read once, when polars is loaded; what stands in the
+# environment is ours to change if a polars that runs this command put it there
+_POLARS_OWN = ("dirty_decay_ms:500,muzzy_decay_ms:-1",)
+
+
 @click.command("refresh")
 @click.option("--site", metavar="SITE", help="The site [default: the setting `site`].")
 @click.option("--store", metavar="DIR", help="The folder of the catalogs [default: the setting].")
@@ -49,9 +55,8 @@ def refresh(
 
     What cannot be had is carried forward as it was, marked stale; the exit code is 12 then.
     """
-    # the memory of millions of rows goes back after half a second, not after ten; only polars'
-    # allocator reads it, once, when it is loaded
-    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:500,muzzy_decay_ms:500")
+    if os.environ.get("_RJEM_MALLOC_CONF") in (None, *_POLARS_OWN):
+        os.environ["_RJEM_MALLOC_CONF"] = "muzzy_decay_ms:500"
     from climeri_platform.catalog.refresh import refresh as refresh_site
 
     seen: dict[str, int] = {}
