@@ -14,7 +14,10 @@ CDO_RADIUS = 6_371_000.0
 
 def run_cdo(*words):
     done = subprocess.run(
-        ["cdo", "-L", "-s", "-b", "F64", *map(str, words)], capture_output=True, text=True, check=False
+        ["cdo", "-L", "-s", "-b", "F64", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 
