@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
 
-__all__ = ["Known", "as_known", "as_scanned", "known_table"]
+__all__ = ["Known", "as_known", "known_table"]
 
 _SAME = ("size", "mtime", "ctime", "inode", "online", "public")
 _ROWS: dict[str, Any] = {
@@ -76,22 +76,14 @@ def known_table(previous: Snapshot | None, family: Family, root_id: str, mount: 
     return None
 
 
-def as_scanned(rows: pl.DataFrame, family: Family) -> pl.DataFrame:
-    """Return rows of a catalog as a scan gives them: with what names and file systems say only."""
-    return _said(rows, family, pl.col("time_range").is_not_null())
-
-
 def as_known(rows: pl.DataFrame, family: Family) -> pl.DataFrame:
-    """Return rows of a catalog as `as_scanned` does, with what was read of their headers."""
+    """Return rows of a catalog with what names, file systems and headers that were read say of them.
+
+    What cards and lists say of them, and which is the latest, is left out.
+    """
+    said = [each for each in family.facets if not family.cards or each not in family.card_facets]
     read = pl.col("header_read").is_not_null()
     timed = pl.col("time_range").is_not_null() | read
-    return _said(rows, family, timed, *(pl.when(read).then(each) for each in FROM_HEADERS))
-
-
-def _said(
-    rows: pl.DataFrame, family: Family, timed: pl.Expr, *more: pl.Expr | pl.When
-) -> pl.DataFrame:
-    said = [each for each in family.facets if not family.cards or each not in family.card_facets]
     return aligned(
         rows.select(
             *said,
@@ -99,7 +91,7 @@ def _said(
             *(pl.when(timed).then(pl.col(each)).alias(each) for each in ("start", "end")),
             *("root", "path", "size", "mtime", "format", "ctime", "inode", "online"),
             *("unix_group", "public"),
-            *more,
+            *(pl.when(read).then(each) for each in FROM_HEADERS),
         ),
         files_schema(family),
     )

@@ -18,7 +18,7 @@ import polars as pl
 from climeri_platform.catalog.carding import find_cards
 from climeri_platform.catalog.folders import Folders, folder_number
 from climeri_platform.catalog.inventory import read_inventory
-from climeri_platform.catalog.known import Known, as_known, as_scanned
+from climeri_platform.catalog.known import Known, as_known
 from climeri_platform.catalog.listing import LISTING, gather
 from climeri_platform.catalog.parsing import Parser, aside
 from climeri_platform.catalog.pieces import rows_at
@@ -35,37 +35,7 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.folders import Noted, Trust
 
-__all__ = ["Difference", "Scan", "Walking", "compare_root", "scan_root"]
-
-
-@dataclass(slots=True)
-class Scan:
-    """What a root holds.
-
-    Attributes
-    ----------
-    files
-        One row for each file that follows the family's rules, in the order of the paths; `latest`
-        is null. A file that two versions share is a row of each: `skipped.shared` says how many
-        bytes that counts twice.
-    rejected
-        One row for each other data file, with the reason.
-    skipped
-        What was not taken.
-    walked
-        When it began, in UTC, ISO 8601.
-    seconds
-        How long it took.
-    cards
-        The simulation cards that were found beside and above the files; None if nobody looked.
-    """
-
-    files: pl.DataFrame
-    rejected: pl.DataFrame
-    skipped: Skipped
-    walked: str
-    seconds: float
-    cards: list[FoundCard] | None = None
+__all__ = ["Difference", "Walking", "compare_root"]
 
 
 @dataclass(slots=True)
@@ -77,13 +47,23 @@ class Difference:
     rules, root_id
         Whose rows they are.
     fresh
-        The rows of all other files, as a `Scan` has them.
+        The rows of all other files, one for each that follows the rules, in the order of the paths;
+        `latest` is null. A file that two versions share is a row of each: `skipped.shared` says
+        how many bytes that counts twice.
     known
         The `files` table of the last catalog; None if there is none.
     kept
         The places in it of the rows that are as they were, ascending.
-    rejected, skipped, walked, seconds, cards
-        As of a `Scan`.
+    rejected
+        One row for each other data file, with the reason.
+    skipped
+        What was not taken.
+    walked
+        When it began, in UTC, ISO 8601.
+    seconds
+        How long it took.
+    cards
+        The simulation cards that were found beside and above the files; None if nobody looked.
     known_at
         The file of that table, if it is one's.
     folders
@@ -152,58 +132,7 @@ class Difference:
         """
         if self.known is not None:
             for each in rows_at(self.known, self.kept):
-                as_scanned(each, self.rules)
-
-    def whole(self) -> Scan:
-        """Return it with the rows of all files, which needs room for them."""
-        rows = [self.fresh]
-        if self.known is not None:
-            rows += [as_scanned(each, self.rules) for each in rows_at(self.known, self.kept)]
-        files = self.fresh if len(rows) == 1 else pl.concat(rows).sort("path")
-        return Scan(files, self.rejected, self.skipped, self.walked, self.seconds, self.cards)
-
-
-def scan_root(
-    rules: Family,
-    place: Path,
-    root_id: str,
-    *,
-    inventory: str | os.PathLike[str] | None = None,
-    how: Walking | None = None,
-    known: pl.DataFrame | pl.LazyFrame | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> Scan:
-    """Return the rows of one root.
-
-    Parameters
-    ----------
-    rules
-        The archive family.
-    place
-        The root's absolute path, as `check_root` returns it.
-    root_id
-        The name under which its paths are stored.
-    inventory
-        A list of the root's files, in place of a walk.
-    how
-        How to walk; by default one walker without limits.
-    known
-        Rows of the root that the same rules gave: what did not change since is not read again.
-    progress
-        Is called with the number of files seen so far.
-
-    Returns
-    -------
-    Scan
-
-    Raises
-    ------
-    RootUnusable
-        If the inventory cannot be read.
-    """
-    return compare_root(
-        rules, place, root_id, inventory=inventory, how=how, known=known, progress=progress
-    ).whole()
+                as_known(each, self.rules)
 
 
 def compare_root(
@@ -219,9 +148,34 @@ def compare_root(
 ) -> Difference:
     """Return what one root holds, without the rows of files that are as they were.
 
-    Parameters and errors are those of `scan_root`; ``known`` is read lazily, piece by piece. A table
-    that cannot be read is no table: every name is read again then. With ``trust``, directories that
-    nobody changed are not listed, and what is learned of the others is written.
+    Parameters
+    ----------
+    rules
+        The archive family.
+    place
+        The root's absolute path, as `check_root` returns it.
+    root_id
+        The name under which its paths are stored.
+    inventory
+        A list of the root's files, in place of a walk.
+    how
+        How to walk; by default one walker without limits.
+    known
+        A table with rows of the root that the same rules gave, read piece by piece: what did not
+        change since is not read again. One that cannot be read is none.
+    progress
+        Is called with the number of files seen so far.
+    trust
+        Leave directories unlisted that nobody changed, and write what is learned of the others.
+
+    Returns
+    -------
+    Difference
+
+    Raises
+    ------
+    RootUnusable
+        If the inventory cannot be read.
     """
     began = time.perf_counter()
     skipped = Skipped()
@@ -344,7 +298,7 @@ def _read_meanwhile(
 def _again(table: pl.LazyFrame, doubtful: pl.DataFrame, rules: Family) -> pl.DataFrame:
     """Return known rows as if they had been read now."""
     doubtful = doubtful.sort("at")
-    rows = pl.concat(as_scanned(each, rules) for each in rows_at(table, doubtful["at"]))
+    rows = pl.concat(as_known(each, rules) for each in rows_at(table, doubtful["at"]))
     said = [*rules.facets, "dataset", "time_range", "start", "end"]
     listing = rows.with_columns(doubtful["device"])
     return listing.select(*LISTING, *said)

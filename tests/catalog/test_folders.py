@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from climeri_platform.catalog import folders
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.folders import Noted, Trust
-from climeri_platform.catalog.scan import Walking, compare_root, scan_root
+from climeri_platform.catalog.scan import Walking, compare_root
 
 CMIP6 = load_family("CMIP6")
 GRID = "CMIP6/CMIP/IPSL/{}/historical/r1i1p1f1/Amon/tas/gr"
@@ -65,7 +66,7 @@ class Archive:
 
     def keep(self, found, *, age=0):
         """Keep what a night found, as a snapshot does, as if it were some seconds ago."""
-        found.whole().files.write_parquet(self.table)
+        whole(found).files.write_parquet(self.table)
         notes = pl.read_parquet(found.folders.path)
         back = notes.with_columns(listed=pl.col("listed") - age * 10**9)
         back.write_parquet(found.folders.path)
@@ -74,9 +75,15 @@ class Archive:
     def night(self, but=(), **how):
         """Return what a night finds; it must be what one finds that lists everything."""
         found = self.compare(**how)
-        same(found.whole(), scan_root(CMIP6, self.root, "r"), but)
+        same(whole(found), whole(compare_root(CMIP6, self.root, "r")), but)
         self.keep(found)
         return found
+
+
+def whole(found):
+    """All that was found, with the rows of files that are as they were."""
+    rows = found.in_table(None).fresh.sort("path")
+    return SimpleNamespace(files=rows, rejected=found.rejected, skipped=found.skipped)
 
 
 def same(one, other, but=()):
@@ -246,7 +253,7 @@ def test_a_file_that_two_versions_share(archive):
     _shared_by_versions(archive)
     found = archive.night(but=["ctime"])
     assert (found.files, found.skipped.shared) == (7, 1)
-    rows = archive.compare().whole().files
+    rows = whole(archive.compare()).files
     assert rows.filter(pl.col("inode").is_duplicated())["ctime"].n_unique() == 2
     archive.night(nights=1)
 
@@ -407,7 +414,7 @@ def test_the_time_is_up_in_the_midst(archive, monkeypatch, calls):
         patched.setattr(folders, "_CHUNK", 1)
         patched.setattr(time, "monotonic", lambda: next(clock))
         found = archive.compare(seconds=calls + 0.5)
-    rows = found.whole().files
+    rows = whole(found).files
     last = pl.read_parquet(archive.table)
     left = last.join(rows, on="path", how="anti").with_columns(stale=pl.lit("2026-01-01"))
     archive.keep(found)

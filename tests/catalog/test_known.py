@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -17,7 +18,7 @@ from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.known import Known, known_table
 from climeri_platform.catalog.parsing import Parser
 from climeri_platform.catalog.pieces import rows_at
-from climeri_platform.catalog.scan import Walking, compare_root, scan_root
+from climeri_platform.catalog.scan import Walking, compare_root
 from climeri_platform.catalog.tables import files_schema
 
 CMIP6 = load_family("CMIP6")
@@ -53,6 +54,16 @@ def written(folder, rows):
     return path
 
 
+def whole(found):
+    """All that was found, with the rows of files that are as they were."""
+    rows = found.in_table(None).fresh.sort("path")
+    return SimpleNamespace(files=rows, rejected=found.rejected, skipped=found.skipped)
+
+
+def scan(**more):
+    return whole(compare_root(CMIP6, ROOT, "r", **more))
+
+
 def said(scan):
     return scan.files, scan.rejected, scan.skipped
 
@@ -68,7 +79,7 @@ def test_what_is_known_changes_nothing_but_the_work(
         patched.setattr(records, "_PIECE", piece)
         patched.setattr(pieces, "_PIECE", rows)
         patched.setattr(pieces, "_WHOLE", rows)
-        first = scan_root(CMIP6, ROOT, "r", inventory=written(folder, before))
+        first = scan(inventory=written(folder, before))
         # rows of another root stand between; a catalog is in another order than a list
         other = first.files.with_columns(root=pl.lit("other"))
         table = pl.concat([other, first.files]).sort("inode", "root", descending=True)
@@ -78,10 +89,10 @@ def test_what_is_known_changes_nothing_but_the_work(
         lean = compare_root(
             CMIP6, ROOT, "r", inventory=now, known=pl.scan_parquet(folder / "files.parquet")
         )
-        fresh = scan_root(CMIP6, ROOT, "r", inventory=now)
+        fresh = scan(inventory=now)
         assert lean.files == fresh.files.height
-        assert sorted(lean.whole().files["path"]) == fresh.files["path"].to_list()
-        for one, two in zip(said(lean.whole()), said(fresh), strict=True):
+        assert sorted(whole(lean).files["path"]) == fresh.files["path"].to_list()
+        for one, two in zip(said(whole(lean)), said(fresh), strict=True):
             assert one.equals(two) if isinstance(one, pl.DataFrame) else one == two
 
 
@@ -115,7 +126,7 @@ def asked(monkeypatch):
 )
 def test_whatever_a_list_says_otherwise_is_a_change(tmp_path, asked, column, value):
     rows = _listed(PATHS[:2])
-    first = scan_root(CMIP6, ROOT, "r", inventory=written(tmp_path, rows)).files
+    first = scan(inventory=written(tmp_path, rows)).files
     rows[1][column] = value
     asked.clear()
     lean = compare_root(CMIP6, ROOT, "r", inventory=written(tmp_path, rows), known=first)
@@ -125,7 +136,7 @@ def test_whatever_a_list_says_otherwise_is_a_change(tmp_path, asked, column, val
 
 def test_paths_of_one_hash_are_told_apart(tmp_path, monkeypatch):
     rows = _listed(PATHS[:2])
-    first = scan_root(CMIP6, ROOT, "r", inventory=written(tmp_path, rows)).files
+    first = scan(inventory=written(tmp_path, rows)).files
     real = known._numbers
     monkeypatch.setattr(
         known,
@@ -140,22 +151,25 @@ def test_paths_of_one_hash_are_told_apart(tmp_path, monkeypatch):
     assert lean.kept.is_empty()
 
 
-def test_what_headers_and_cards_said_is_not_taken_for_what_names_say(tmp_path):
+@pytest.mark.parametrize("read", ["2026-01-01", None])
+def test_what_headers_said_is_known_and_what_cards_and_lists_said_is_not(tmp_path, read):
     rows = _listed(PATHS[:2])
-    fresh = scan_root(CMIP6, ROOT, "r", inventory=written(tmp_path, rows))
-    table = fresh.files.with_columns(
-        calendar=pl.lit("noleap"), header_read=pl.lit("2026-01-01"), latest=pl.lit(value=True)
+    fresh = scan(inventory=written(tmp_path, rows)).files
+    known = fresh.with_columns(
+        calendar=pl.lit("noleap"), header_read=pl.lit(read, pl.String), retracted=pl.lit(value=True)
     )
-    again = scan_root(CMIP6, ROOT, "r", inventory=written(tmp_path, rows), known=table)
-    assert again.files.equals(fresh.files)
+    table = known.with_columns(latest=pl.lit(value=True))
+    again = scan(inventory=written(tmp_path, rows), known=table).files
+    said = known.with_columns(retracted=pl.lit(None, pl.Boolean)) if read else fresh
+    assert again.equals(said)
 
 
 def test_rows_that_nobody_could_see_are_read_again(tmp_path, asked):
     rows = _listed(PATHS[:1])
-    first = scan_root(CMIP6, ROOT, "r", inventory=written(tmp_path, rows)).files
+    first = scan(inventory=written(tmp_path, rows)).files
     stale = first.with_columns(stale=pl.lit("2026-01-01"))
     asked.clear()
-    again = scan_root(CMIP6, ROOT, "r", inventory=written(tmp_path, rows), known=stale)
+    again = scan(inventory=written(tmp_path, rows), known=stale)
     assert asked == PATHS[:1]
     assert again.files.equals(first)
 
@@ -163,12 +177,12 @@ def test_rows_that_nobody_could_see_are_read_again(tmp_path, asked):
 def test_a_table_that_cannot_be_read_is_no_table(tmp_path):
     rows = _listed(PATHS[:2])
     inventory = written(tmp_path, rows)
-    fresh = scan_root(CMIP6, ROOT, "r", inventory=inventory)
+    fresh = scan(inventory=inventory)
     table = tmp_path / "files.parquet"
     fresh.files.write_parquet(table)
     table.write_bytes(b"PAR1" + b"\0" * 50)
     lean = compare_root(CMIP6, ROOT, "r", inventory=inventory, known=pl.scan_parquet(table))
-    assert lean.whole().files.equals(fresh.files)
+    assert whole(lean).files.equals(fresh.files)
 
 
 def test_rows_at_places_come_in_pieces(monkeypatch):
@@ -206,7 +220,7 @@ def test_known_is_what_the_same_rules_release_and_place_gave(tmp_path):
 def test_a_child_goes_by_what_is_known(tmp_path, damage):
     rows = _listed(PATHS[:4])
     inventory = written(tmp_path, rows)
-    fresh = scan_root(CMIP6, ROOT, "r", inventory=inventory)
+    fresh = scan(inventory=inventory)
     table = tmp_path / "files.parquet"
     fresh.files.write_parquet(table)
     if damage == "no Parquet":
@@ -224,10 +238,10 @@ def test_a_child_goes_by_what_is_known(tmp_path, damage):
         "cards": None,
         "known": str(table),
     }
-    scan = scan_apart(tmp_path / "job", job, patience=60)
-    assert scan.whole().files.equals(fresh.files)
-    assert len(scan.kept) == (scan.files if damage == "none" else 0)
-    assert scan.rejected.equals(fresh.rejected)
-    assert json.dumps(asdict(scan.skipped)) == json.dumps(asdict(fresh.skipped))
+    found = scan_apart(tmp_path / "job", job, patience=60)
+    assert whole(found).files.equals(fresh.files)
+    assert len(found.kept) == (found.files if damage == "none" else 0)
+    assert found.rejected.equals(fresh.rejected)
+    assert json.dumps(asdict(found.skipped)) == json.dumps(asdict(fresh.skipped))
     read = pl.read_parquet(tmp_path / "job" / "files.parquet").height
     assert read == (0 if damage == "none" else fresh.files.height)

@@ -6,6 +6,7 @@ import os
 import string
 import subprocess
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -19,7 +20,7 @@ from climeri_platform.catalog.family import Rejected, family_names, load_family
 from climeri_platform.catalog.guess import guess_family
 from climeri_platform.catalog.inventory import FIND_FORMAT
 from climeri_platform.catalog.parsing import Parser
-from climeri_platform.catalog.scan import Walking, compare_root, scan_root
+from climeri_platform.catalog.scan import Walking, compare_root
 from climeri_platform.catalog.tables import files_schema
 from climeri_platform.catalog.walk import check_root
 from climeri_platform.core.errors import UsageError
@@ -33,8 +34,14 @@ NAME = "tas_Amon_IPSL-CM6A-LR_historical_r1i1p1f1_gr_{}.nc"
 OLD, NEW = "185001-194912", "195001-201412"
 
 
+def whole(found):
+    """All that was found, with the rows of files that are as they were."""
+    rows = found.in_table(None).fresh.sort("path")
+    return SimpleNamespace(files=rows, rejected=found.rejected, skipped=found.skipped)
+
+
 def scan(root, **more):
-    return scan_root(CMIP6, check_root(root), "here", **more)
+    return whole(compare_root(CMIP6, check_root(root), "here", **more))
 
 
 def grown(tmp_path, files, links=(), hard=()):
@@ -170,7 +177,7 @@ def test_versions_of_cmip5_that_are_links_to_files_beside_them(tmp_path, kind):
         "none": [],
     }[kind]
     root = grown(tmp_path, [f"{BADC}/files/{each}" for each in held], links)
-    found = scan_root(CMIP5, check_root(root), "here")
+    found = whole(compare_root(CMIP5, check_root(root), "here"))
     counts = dict(found.files["version"].value_counts().rows())
     assert counts == {"v20110323": 2, "v20120101": 2 if kind == "files" else 1}
     assert found.rejected.height == 0
@@ -318,7 +325,7 @@ def test_a_file_that_a_walk_meets_twice_is_as_it_was_met_last(tmp_path, monkeypa
     monkeypatch.setattr(scanning, "gather", twice)
     again = compare_root(CMIP6, check_root(root), "here", known=before.files)
     assert (again.fresh.height, len(again.kept)) == (0, before.files.height)
-    assert again.whole().files.equals(before.files)
+    assert whole(again).files.equals(before.files)
 
 
 def test_what_goes_wrong_with_names_ends_the_walk(tmp_path, monkeypatch):
@@ -336,7 +343,7 @@ def test_what_goes_wrong_with_names_ends_the_walk(tmp_path, monkeypatch):
     monkeypatch.setattr(listing, "_BATCH", 1)
     monkeypatch.setattr(os, "scandir", broken)
     with pytest.raises(MemoryError):
-        scan_root(CMIP6, root, "here")
+        compare_root(CMIP6, root, "here")
     assert threading.active_count() == threads
 
 
@@ -468,5 +475,5 @@ def test_a_family_may_have_a_facet_called_group(tmp_path):
         "patterns: {group: '[a-z]+', variable: '[a-z]+'}\n"
     )
     root = grown(tmp_path, ["alpha/tas.nc"])
-    row = scan_root(load_family(path), root, "here").files.row(0, named=True)
+    row = whole(compare_root(load_family(path), root, "here")).files.row(0, named=True)
     assert (row["group"], row["unix_group"]) == ("alpha", (root / "alpha/tas.nc").group())
