@@ -9,6 +9,7 @@ shuffle, text of any length) is read by h5py.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -26,7 +27,7 @@ from climeri_platform.access.stored import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from climeri_platform.access.stored import Key, StoredArray
 
@@ -112,8 +113,8 @@ class LibraryArray:
         """Return part of it."""
         import h5py
 
-        os.close(self.stamp.open())  # that it is the same file
-        with h5py.File(self.stamp.path, "r", locking=False) as file:
+        # opened twice, so that it is the same file
+        with self.stamp.opened(), h5py.File(self.stamp.path, "r", locking=False) as file:
             return np.asarray(file[self.name][key]).astype(self.dtype, copy=False)
 
 
@@ -138,8 +139,7 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     from h5py import h5g
 
     stamp = FileStamp.of(path)
-    file = _opened(stamp.path)
-    try:
+    with _opened(stamp.path) as file:
         root = h5g.open(file, b"/")
         found = {name: _Found(stamp, name, each) for name, each in _datasets(root)}
         dims = _named(found)
@@ -149,8 +149,6 @@ def read_header(path: str | os.PathLike[str]) -> Header:
             for name, its in dims.items()
         }
         return Header(sizes, unlimited, _visible(_attributes(root)), variables)
-    finally:
-        file.close()
 
 
 def _datasets(root: Any) -> list[tuple[str, Any]]:
@@ -311,13 +309,9 @@ def _places(stamp: FileStamp, name: str, shape: tuple[int, ...], chunks: tuple[i
         return known
     from h5py import h5o
 
-    os.close(stamp.open())  # that it is the same file
-    file = _opened(stamp.path)
-    try:
-        found: list[Any] = []
+    found: list[Any] = []
+    with stamp.opened(), _opened(stamp.path) as file:  # twice, so that it is the same file
         h5o.open(file, name.encode()).chunk_iter(found.append)
-    finally:
-        file.close()
     grid = tuple(-(-size // chunk) for size, chunk in zip(shape, chunks, strict=True))
     places = Places.none(int(np.prod(grid, dtype=np.int64)))
     if found:
@@ -332,14 +326,19 @@ def _places(stamp: FileStamp, name: str, shape: tuple[int, ...], chunks: tuple[i
     return places
 
 
-def _opened(path: str) -> Any:
+@contextmanager
+def _opened(path: str) -> Iterator[Any]:
     from h5py import h5f, h5p
 
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fclose_degree(h5f.CLOSE_STRONG)
     # archives are read-only mounts, and many of them know no locks
     access.set_file_locking(False, True)
-    return h5f.open(os.fsencode(path), h5f.ACC_RDONLY, fapl=access)
+    file = h5f.open(os.fsencode(path), h5f.ACC_RDONLY, fapl=access)
+    try:
+        yield file
+    finally:
+        file.close()
 
 
 def _named(found: Mapping[str, _Found]) -> dict[str, tuple[str, ...]]:

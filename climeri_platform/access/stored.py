@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -58,8 +59,9 @@ class FileStamp:
         about = place.stat()
         return cls(os.fspath(place), about.st_size, about.st_mtime_ns)
 
-    def open(self) -> int:
-        """Return a file descriptor.
+    @contextmanager
+    def opened(self) -> Iterator[int]:
+        """Open the file, and give its descriptor.
 
         Raises
         ------
@@ -73,14 +75,16 @@ class FileStamp:
                 f"{self.path}: {problem.strerror}",
                 hint="It was there when the dataset was opened: open it again.",
             ) from problem
-        about = os.fstat(handle)
-        if (about.st_size, about.st_mtime_ns) != (self.size, self.mtime):
+        try:
+            about = os.fstat(handle)
+            if (about.st_size, about.st_mtime_ns) != (self.size, self.mtime):
+                raise FileUnreadable(
+                    f"{self.path}: the file was replaced after the dataset was opened",
+                    hint="Open the dataset again: what its header said holds no longer.",
+                )
+            yield handle
+        finally:
             os.close(handle)
-            raise FileUnreadable(
-                f"{self.path}: the file was replaced after the dataset was opened",
-                hint="Open the dataset again: what its header said holds no longer.",
-            )
-        return handle
 
     def bytes_at(self, handle: int, offset: int, size: int) -> bytes:
         """Return some bytes of the open file.
@@ -172,22 +176,19 @@ class ChunkedArray:
 
     def read(self, key: Key) -> np.ndarray[Any, Any]:
         """Return part of it."""
-        ranges = [_range(each, size) for each, size in zip(key, self.shape, strict=True)]
-        found = np.empty([len(each) for each in ranges], self.dtype)
-        if found.size:
-            places = self.find()
-            handle = self.stamp.open()
-            try:
-                for number, there, here in self._pieces(ranges):
-                    found[there] = self._chunk(handle, places, number)[here]
-            finally:
-                os.close(handle)
-            for axis, (along, end) in enumerate(zip(ranges, self.extent, strict=True)):
-                if along[-1] >= end:
-                    beyond = [slice(None)] * len(ranges)
-                    beyond[axis] = slice(len(range(along.start, end, along.step)), None)
-                    found[tuple(beyond)] = self.fill
-        return _without_integers(found, key)
+        return _read(self, key)
+
+    def fill_in(self, ranges: list[range], found: np.ndarray[Any, Any]) -> None:
+        """Put the numbers at some places of each dimension into an array."""
+        places = self.find()
+        with self.stamp.opened() as handle:
+            for number, there, here in self._pieces(ranges):
+                found[there] = self._chunk(handle, places, number)[here]
+        for axis, (along, end) in enumerate(zip(ranges, self.extent, strict=True)):
+            if along[-1] >= end:
+                beyond = [slice(None)] * len(ranges)
+                beyond[axis] = slice(len(range(along.start, end, along.step)), None)
+                found[tuple(beyond)] = self.fill
 
     def _pieces(self, ranges: list[range]) -> Iterator[tuple[int, Any, Any]]:
         """Yield the chunks that are needed: number, where it goes, and what of it."""
@@ -257,15 +258,12 @@ class FlatArray:
 
     def read(self, key: Key) -> np.ndarray[Any, Any]:
         """Return part of it."""
-        ranges = [_range(each, size) for each, size in zip(key, self.shape, strict=True)]
-        found = np.empty([len(each) for each in ranges], self.dtype)
-        if found.size:
-            handle = self.stamp.open()
-            try:
-                self._fill(handle, ranges, found)
-            finally:
-                os.close(handle)
-        return _without_integers(found, key)
+        return _read(self, key)
+
+    def fill_in(self, ranges: list[range], found: np.ndarray[Any, Any]) -> None:
+        """Put the numbers at some places of each dimension into an array."""
+        with self.stamp.opened() as handle:
+            self._fill(handle, ranges, found)
 
     def _fill(self, handle: int, ranges: list[range], found: np.ndarray[Any, Any]) -> None:
         if not self.shape:
@@ -285,6 +283,14 @@ class FlatArray:
             )
             block = np.frombuffer(data, self.stored).reshape(-1, *self.shape[1:])
             found[begin : begin + len(rows)] = block[(slice(None, None, first.step), *inside)]
+
+
+def _read(array: ChunkedArray | FlatArray, key: Key) -> np.ndarray[Any, Any]:
+    ranges = [_range(each, size) for each, size in zip(key, array.shape, strict=True)]
+    found = np.empty([len(each) for each in ranges], array.dtype)
+    if found.size:
+        array.fill_in(ranges, found)
+    return _without_integers(found, key)
 
 
 def _range(key: int | slice, size: int) -> range:
