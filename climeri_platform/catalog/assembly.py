@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from climeri_platform import __version__
 from climeri_platform.catalog.carding import apply_cards, cards_for, cards_without, completed
 from climeri_platform.catalog.facets import FACETS_TABLE
 from climeri_platform.catalog.known import as_known
 from climeri_platform.catalog.pieces import pieces, rows_at
+from climeri_platform.catalog.reader import reader_mark
 from climeri_platform.catalog.retraction import also_retracted, apply_retractions
 from climeri_platform.catalog.tables import (
     REJECTED,
@@ -349,8 +349,8 @@ def _settled(
         (last.retractions, last.also_retracted) == (now[key].retractions, now[key].also_retracted)
         for key, last in roots.items()
     )
-    # the release that last read a root made the whole table
-    if not alike or {each.read_by for each in roots.values()} != {__version__}:
+    # what last read the names of a root made the whole table
+    if not alike or {each.read_by for each in roots.values()} != {reader_mark()}:
         return False
     try:
         return (

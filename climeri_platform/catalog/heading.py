@@ -54,11 +54,8 @@ def files_to_read(renewal: Renewal, *, nights: int, today: date | None = None) -
     fresh = renewal.fresh.with_row_index("row").filter(can)
     again = pl.col("path").is_in(renewal.same.implode())
     rest = [fresh.filter(again).select("row", "header_read", at=pl.lit(None, pl.UInt32))]
-    first = 0
-    for piece in renewal.pieces("stale", "format", "online", "header_read"):
-        at = renewal.kept.slice(first, piece.height).alias("at")
-        first += piece.height
-        rows = piece.with_columns(at, row=pl.lit(None, pl.UInt32)).filter(can)
+    for at, piece in renewal.pieces("stale", "format", "online", "header_read"):
+        rows = piece.with_columns(at=at, row=pl.lit(None, pl.UInt32)).filter(can)
         rest.append(rows.select("row", "header_read", "at"))
     seen = pl.concat(rest)
     never = seen.filter(pl.col("header_read").is_null())
@@ -195,10 +192,8 @@ def with_headers(renewal: Renewal, said: pl.DataFrame) -> Renewal:
     if not said.height:
         return renewal
     fresh = replace(renewal, fresh=_told(renewal.fresh, said))
-    first, found = 0, []
-    for piece in renewal.pieces(*SAME):
-        at = renewal.kept.slice(first, piece.height)
-        first += piece.height
+    found = []
+    for at, piece in renewal.pieces(*SAME):
         row = piece.with_row_index("row").join(said, on=SAME, how="semi", nulls_equal=True)["row"]
         found.append(at.gather(row.sort()))
     if not found:

@@ -182,7 +182,7 @@ def changes(
 
 def _shared(old: Snapshot, new: Snapshot, family: str) -> bool:
     """Tell whether two snapshots have one file for a table: nothing in it changed."""
-    one, two = (each.folder / family / "files.parquet" for each in (old, new))
+    one, two = (each.path_of(family, "files") for each in (old, new))
     try:
         return one.samefile(two)
     except OSError:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from climeri_platform import __version__
 from climeri_platform.catalog.apart import load_scan
 from climeri_platform.catalog.folders import known_folders
 from climeri_platform.catalog.known import known_table
+from climeri_platform.catalog.reader import reader_mark
 from climeri_platform.catalog.tables import files_schema
 from climeri_platform.catalog.walk import Walking
 
@@ -35,9 +35,7 @@ _FRESH = timedelta(hours=44)  # what one night left, the next one uses
 
 def job_mark(source: Source, rules: Family) -> str:
     """Return the name of a job: another source, or other rules, is another job."""
-    what = (
-        f"{__version__} {files_schema(rules)} {source.model_dump_json()} {rules.model_dump_json()}"
-    )
+    what = f"{reader_mark()} {files_schema(rules)} {source.model_dump_json()} {rules.model_dump_json()}"
     if source.inventory is not None:
         with suppress(OSError):
             about = Path(source.inventory).stat()

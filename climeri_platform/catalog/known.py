@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from climeri_platform import __version__
 from climeri_platform.catalog.folders import folder_number
 from climeri_platform.catalog.parsing import aside
 from climeri_platform.catalog.pieces import pieces, rows_at
+from climeri_platform.catalog.reader import reader_mark
 from climeri_platform.catalog.tables import FROM_HEADERS, aligned, files_schema
 from climeri_platform.core.errors import StoreError
 
@@ -49,8 +49,8 @@ _NAME = r"([^/]*)$"
 def known_table(previous: Snapshot | None, family: Family, root_id: str, mount: str) -> Path | None:
     """Return the table that holds what is known of a root; None if it has to be read anew.
 
-    That is so if the rules, the place of the root or the release changed since: each of them says
-    what names mean.
+    That is so if the rules, the place of the root or what reads names (`reader_mark`) changed since:
+    each of them says what names mean.
 
     Parameters
     ----------
@@ -71,8 +71,8 @@ def known_table(previous: Snapshot | None, family: Family, root_id: str, mount: 
             return None
         # what cards say is not read from names
         same = rules == family.model_copy(update={"parameters": rules.parameters})
-        table = previous.folder / name / "files.parquet"
-        return table if same and each.read_by == __version__ else None
+        table = previous.path_of(name, "files")
+        return table if same and each.read_by == reader_mark() else None
     return None
 
 

@@ -96,7 +96,7 @@ class Root(BaseModel):
     site
         The site that walked it; "" of older stores, and where an inventory stood for the walk.
     read_by
-        The release that read its names; "" of older stores.
+        What read its names (`catalog.reader`); "" of older stores.
     retractions
         A mark of the lists of retracted datasets that were used for it; "" if there was none.
     also_retracted
@@ -152,6 +152,10 @@ class Snapshot:
         """Where its tables are."""
         return self.store / "snapshots" / self.name
 
+    def path_of(self, family: str, table: Table) -> Path:
+        """Return the file of a table, whether it is there or not."""
+        return self.folder / family / f"{table}.parquet"
+
     @property
     def families(self) -> list[str]:
         """The families that are catalogued in it."""
@@ -201,7 +205,7 @@ class Snapshot:
                 hint=f"It has {', '.join(like)}. "
                 f"`climeri catalog build {family} ROOT --store {self.store}` makes one.",
             )
-        path = self.folder / family / f"{table}.parquet"
+        path = self.path_of(family, table)
         try:
             frame = pl.scan_parquet(path, glob=False)
             frame.collect_schema()
@@ -244,7 +248,7 @@ class Snapshot:
         try:
             yield
         except (OSError, pl.exceptions.PolarsError) as problem:
-            path = self.folder / family / f"{table}.parquet"
+            path = self.path_of(family, table)
             raise self._damaged(family, path, problem) from problem
 
     def _damaged(self, family: str, path: Path, problem: Exception) -> StoreDamaged:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from climeri_platform import __version__
 from climeri_platform.catalog.layout import Root
 from climeri_platform.catalog.pieces import pieces, rows_at
+from climeri_platform.catalog.reader import reader_mark
 from climeri_platform.catalog.tables import (
     FROM_HEADERS,
     REJECTED,
@@ -26,7 +26,6 @@ from climeri_platform.core.errors import RootShrunk, StoreBusy, StoreDamaged, Us
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from climeri_platform.catalog.carding import FoundCard
     from climeri_platform.catalog.family import Family
@@ -107,13 +106,17 @@ class Renewal:
             found += rows_at(aligned(self.table, chosen), at)
         return pl.concat(found)
 
-    def pieces(self, *columns: str) -> Iterator[pl.DataFrame]:
-        """Yield some columns of the rows that are kept, a piece at a time."""
-        if self.table is not None:
-            schema = files_schema(self.family)
-            yield from rows_at(
-                aligned(self.table, {each: schema[each] for each in columns}), self.kept
-            )
+    def pieces(self, *columns: str) -> Iterator[tuple[pl.Series, pl.DataFrame]]:
+        """Yield the places of the rows that are kept and some columns of them, a piece at a time."""
+        if self.table is None:
+            return
+        schema = files_schema(self.family)
+        done = 0
+        for piece in rows_at(
+            aligned(self.table, {each: schema[each] for each in columns}), self.kept
+        ):
+            yield self.kept.slice(done, piece.height), piece
+            done += piece.height
 
     def with_fresh(self, at: pl.Series, rows: pl.DataFrame) -> Renewal:
         """Return it with rows in the place of those that were kept at some places."""
@@ -123,10 +126,6 @@ class Renewal:
             fresh=pl.concat([self.fresh, rows]),
             same=pl.concat([self.same, rows["path"]]),
         )
-
-
-def _file_of(previous: Snapshot | None, family: Family) -> Path | None:
-    return previous.folder / family.family / "files.parquet" if previous is not None else None
 
 
 def _known(
@@ -226,7 +225,8 @@ def renew(
     if not moved:
         _refuse_another_mount(previous, root_id, mount, here)
     _refuse_older(_card(previous, family.family, root_id), found.walked)
-    found = found.in_table(_file_of(previous, family))
+    last = previous.path_of(family.family, "files") if previous is not None else None
+    found = found.in_table(last)
     skipped = found.skipped
     try:
         table, refused, rest, before = _known(previous, family, root_id, found.kept)
@@ -283,7 +283,7 @@ def _card_of(found: Difference, mount: str, rejected: int, carried: int, site: s
         # a name that is not UTF-8 cannot stand in a card: its turn comes without this
         pending=[each for each in found.skipped.pending if readable(each) == each],
         site=site,
-        read_by=__version__,
+        read_by=reader_mark(),
         folders=found.folders.mark if found.folders is not None else "",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from climeri_platform.catalog import build_catalog, known, open_snapshot, pieces, records
+from climeri_platform.catalog import (
+    build_catalog,
+    known,
+    open_snapshot,
+    pieces,
+    reader,
+    records,
+)
 from climeri_platform.catalog.apart import scan_apart
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.known import Known, known_table
@@ -245,3 +253,23 @@ def test_a_child_goes_by_what_is_known(tmp_path, damage):
     assert json.dumps(asdict(found.skipped)) == json.dumps(asdict(fresh.skipped))
     read = pl.read_parquet(tmp_path / "job" / "files.parquet").height
     assert read == (0 if damage == "none" else fresh.files.height)
+
+
+def test_other_code_or_another_table_of_variables_reads_anew(tmp_path, monkeypatch):
+    now = reader.reader_mark.__wrapped__()
+    assert now == reader.reader_mark() == reader.reader_mark.__wrapped__()
+    shutil.copytree(reader.data_path("catalogs"), tmp_path / "catalogs")
+    shutil.copytree(Path(reader.__file__).parent, tmp_path / "code")
+    monkeypatch.setattr(reader, "data_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(reader, "__file__", str(tmp_path / "code/reader.py"))
+    assert reader.reader_mark.__wrapped__() == now
+    seen = {now}
+    for changed in (
+        "catalogs/variables/libIGCM.yaml",
+        "catalogs/vocabulary.yaml",
+        "code/levels.py",
+    ):
+        with (tmp_path / changed).open("a") as file:
+            file.write("# changed\n")
+        seen.add(reader.reader_mark.__wrapped__())
+    assert len(seen) == 4
