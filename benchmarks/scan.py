@@ -190,8 +190,9 @@ def warm(folder: Path, files: int, repeat: int, ecgtools: str | None) -> list[tu
         other = measure([ecgtools, "-W", "ignore", "-c", THEIRS, str(root)])
         ratio = f"{best['wall'] / other['wall']:.2f}"
         table.append(row("ecgtools, directories only, no table written", other, ratio))
-    for trusted in (False, True):
-        table.append(unchanged(folder, root, files, repeat, best, trusted=trusted))
+    table += [
+        unchanged(folder, root, files, repeat, best, trusted=trusted) for trusted in (False, True)
+    ]
     shutil.rmtree(root)
     return table
 
