@@ -24,6 +24,7 @@ from climeri_platform.access.stored import (
     FileStamp,
     FlatArray,
     Places,
+    read_part,
 )
 
 if TYPE_CHECKING:
@@ -108,14 +109,29 @@ class LibraryArray:
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    fill: Any
+    extent: tuple[int, ...]
 
     def read(self, key: Key) -> np.ndarray[Any, Any]:
         """Return part of it."""
+        return read_part(self, key)
+
+    def fill_in(self, ranges: list[range], found: np.ndarray[Any, Any]) -> None:
+        """Put the numbers at some places of each dimension into an array."""
         import h5py
 
+        inside = [
+            range(each.start, min(each.stop, end), each.step)
+            for each, end in zip(ranges, self.extent, strict=True)
+        ]
+        found[...] = self.fill
+        if not all(inside):
+            return
+        there = tuple(slice(each.start, each.stop, each.step) for each in inside)
+        here = tuple(slice(len(each)) for each in inside)
         # opened twice, so that it is the same file
         with self.stamp.opened(), h5py.File(self.stamp.path, "r", locking=False) as file:
-            return np.asarray(file[self.name][key]).astype(self.dtype, copy=False)
+            found[here] = file[self.name][there]
 
 
 def read_header(path: str | os.PathLike[str]) -> Header:
@@ -237,7 +253,8 @@ class _Found:
             return HeldArray(self._labels())
         if not numbers or not known:
             dtype = self.dataset.dtype.newbyteorder("=")
-            return LibraryArray(self.stamp, self.name, self.shape, dtype)
+            fill = self._fill(plan, dtype) if numbers else np.zeros((), dtype)[()]
+            return LibraryArray(self.stamp, self.name, shape, dtype, fill, self.shape)
         stored = self.dataset.dtype
         if shape == self.shape and self._small(stored):
             return HeldArray(self._read(stored.newbyteorder("=")))

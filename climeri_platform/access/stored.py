@@ -22,7 +22,16 @@ from climeri_platform.core.errors import FileUnreadable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["DEFLATE", "SHUFFLE", "ChunkedArray", "FileStamp", "FlatArray", "Places", "StoredArray"]
+__all__ = [
+    "DEFLATE",
+    "SHUFFLE",
+    "ChunkedArray",
+    "FileStamp",
+    "FlatArray",
+    "Places",
+    "StoredArray",
+    "read_part",
+]
 
 SHUFFLE, DEFLATE = "shuffle", "deflate"
 _AT_ONCE = 2**25  # bytes of a flat array that are read at the same time
@@ -176,7 +185,7 @@ class ChunkedArray:
 
     def read(self, key: Key) -> np.ndarray[Any, Any]:
         """Return part of it."""
-        return _read(self, key)
+        return read_part(self, key)
 
     def fill_in(self, ranges: list[range], found: np.ndarray[Any, Any]) -> None:
         """Put the numbers at some places of each dimension into an array."""
@@ -258,7 +267,7 @@ class FlatArray:
 
     def read(self, key: Key) -> np.ndarray[Any, Any]:
         """Return part of it."""
-        return _read(self, key)
+        return read_part(self, key)
 
     def fill_in(self, ranges: list[range], found: np.ndarray[Any, Any]) -> None:
         """Put the numbers at some places of each dimension into an array."""
@@ -285,7 +294,23 @@ class FlatArray:
             found[begin : begin + len(rows)] = block[(slice(None, None, first.step), *inside)]
 
 
-def _read(array: ChunkedArray | FlatArray, key: Key) -> np.ndarray[Any, Any]:
+class Fillable(Protocol):
+    """An array that knows how to put its numbers into another one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its numbers in memory."""
+
+    def fill_in(self, ranges: list[range], found: np.ndarray[Any, Any]) -> None:
+        """Put the numbers at some places of each dimension into an array."""
+
+
+def read_part(array: Fillable, key: Key) -> np.ndarray[Any, Any]:
+    """Return part of an array: one integer or slice for each dimension, also backwards."""
     ranges = [_range(each, size) for each, size in zip(key, array.shape, strict=True)]
     found = np.empty([len(each) for each in ranges], array.dtype)
     if found.size:
