@@ -16,15 +16,14 @@ import xarray as xr
 from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
-from climeri_platform.access.hdf5 import read_header
+from climeri_platform.access.engines.hdf5 import read_header
 from climeri_platform.core.errors import FileUnreadable
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Collection
 
-    from climeri_platform.access.hdf5 import Header
-    from climeri_platform.access.stored import StoredArray
+    from climeri_platform.access.engines.header import Header, StoredArray
 
 __all__ = ["TIME_NAMES", "engine_of", "open_file"]
 

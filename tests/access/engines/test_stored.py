@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from climeri_platform.access import hdf5
-from climeri_platform.access.hdf5 import LibraryArray, read_header
-from climeri_platform.access.stored import ChunkedArray, FileStamp, FlatArray
+from climeri_platform.access.engines import hdf5
+from climeri_platform.access.engines.hdf5 import LibraryArray, read_header
+from climeri_platform.access.engines.stored import ChunkedArray, FileStamp, FlatArray
 from climeri_platform.core.errors import FileUnreadable
 
 SHAPES = st.lists(st.integers(1, 7), min_size=1, max_size=3).map(tuple)

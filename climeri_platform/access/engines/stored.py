@@ -22,6 +22,8 @@ from climeri_platform.core.errors import FileUnreadable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from climeri_platform.access.engines.header import Key
+
 __all__ = [
     "DEFLATE",
     "SHUFFLE",
@@ -29,28 +31,11 @@ __all__ = [
     "FileStamp",
     "FlatArray",
     "Places",
-    "StoredArray",
     "read_part",
 ]
 
 SHUFFLE, DEFLATE = "shuffle", "deflate"
 _AT_ONCE = 2**25  # bytes of a flat array that are read at the same time
-Key = tuple["int | slice", ...]
-
-
-class StoredArray(Protocol):
-    """What can be read of an array that is in a file."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Its shape."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of its numbers in memory."""
-
-    def read(self, key: Key) -> np.ndarray[Any, Any]:
-        """Return part of it: one integer or slice for each dimension."""
 
 
 @dataclass(frozen=True, slots=True)

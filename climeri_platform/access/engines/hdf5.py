@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from climeri_platform.access.stored import (
+from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable
+from climeri_platform.access.engines.stored import (
     DEFLATE,
     SHUFFLE,
     ChunkedArray,
@@ -30,9 +31,9 @@ from climeri_platform.access.stored import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from climeri_platform.access.stored import Key, StoredArray
+    from climeri_platform.access.engines.header import Key, StoredArray
 
-__all__ = ["Header", "HeldArray", "LibraryArray", "StoredVariable", "read_header"]
+__all__ = ["LibraryArray", "read_header"]
 
 _HIDDEN = {
     *("CLASS", "NAME", "REFERENCE_LIST", "DIMENSION_LIST", "DIMENSION_LABELS"),
@@ -44,61 +45,6 @@ _NOT_A_COORDINATE = "_nc4_non_coord_"
 _SMALL, _TINY = 65_536, 4_096
 _KNOWN = 2**20  # chunks whose places are kept in memory
 _FILTERS = {1: DEFLATE, 2: SHUFFLE}
-
-
-@dataclass(frozen=True, slots=True)
-class StoredVariable:
-    """A variable of a file: names, attributes, and where its numbers are."""
-
-    dims: tuple[str, ...]
-    attrs: dict[str, Any]
-    array: StoredArray
-    encoding: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a file says of itself.
-
-    Attributes
-    ----------
-    sizes
-        Names and lengths of the dimensions.
-    unlimited
-        Those that may grow.
-    attrs
-        The global attributes.
-    variables
-        In the order in which they were made.
-    """
-
-    sizes: dict[str, int]
-    unlimited: frozenset[str]
-    attrs: dict[str, Any]
-    variables: dict[str, StoredVariable]
-
-
-@dataclass(frozen=True, slots=True)
-class HeldArray:
-    """A small array, read with the header."""
-
-    values: np.ndarray[Any, Any]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Its shape."""
-        shape: tuple[int, ...] = self.values.shape
-        return shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of its numbers."""
-        dtype: np.dtype[Any] = self.values.dtype
-        return dtype
-
-    def read(self, key: Key) -> np.ndarray[Any, Any]:
-        """Return part of it."""
-        return np.asarray(self.values[key])
 
 
 @dataclass(frozen=True, slots=True)
