@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable
+from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable, is_small
 from climeri_platform.access.engines.stored import (
     DEFLATE,
     SHUFFLE,
@@ -41,8 +41,6 @@ _HIDDEN = {
 }
 _ONLY_A_DIMENSION = "This is a netCDF dimension but not a netCDF variable"
 _NOT_A_COORDINATE = "_nc4_non_coord_"
-# bytes of an axis, and of other arrays, that are read with the header: nobody opens the file again
-_SMALL, _TINY = 65_536, 4_096
 _KNOWN = 2**20  # chunks whose places are kept in memory
 _FILTERS = {1: DEFLATE, 2: SHUFFLE}
 
@@ -202,7 +200,7 @@ class _Found:
             fill = self._fill(plan, dtype) if numbers else np.zeros((), dtype)[()]
             return LibraryArray(self.stamp, self.name, shape, dtype, fill, self.shape)
         stored = self.dataset.dtype
-        if shape == self.shape and self._small(stored):
+        if shape == self.shape and is_small(shape, stored.itemsize):
             return HeldArray(self._read(stored.newbyteorder("=")))
         if chunks is None:
             offset = self.dataset.get_offset()
@@ -216,10 +214,6 @@ class _Found:
         names = tuple(_FILTERS[code] for code, *_ in filters)
         fill = self._fill(plan, stored)
         return ChunkedArray(self.stamp, shape, stored, chunks, names, find, fill, self.shape)
-
-    def _small(self, stored: np.dtype[Any]) -> bool:
-        size = stored.itemsize * int(np.prod(self.shape, dtype=np.int64))
-        return size <= (_SMALL if len(self.shape) < 2 else _TINY)
 
     def _labels(self) -> np.ndarray[Any, Any]:
         """Return texts of any length, which are few: names of regions, of stations, of models."""
