@@ -1,0 +1,165 @@
+"""What the attributes of a variable make of its numbers: packing, and values that are missing.
+
+A file's own attributes decode a file's own numbers: packing and fill values differ between the files
+of one dataset, so that nothing is joined before it is decoded.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["PACKING", "Decoding", "decoding_of", "fitted"]
+
+PACKING = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
+"""The attributes that say how numbers are packed (CF conventions, sections 2.5.1 and 8.1)."""
+# netcdf.h: NC_FILL_FLOAT, NC_FILL_DOUBLE, NC_FILL_SHORT, NC_FILL_INT; bytes have none by convention
+_DEFAULT_FILL = {
+    "f4": 9.969209968386869e36,
+    "f8": 9.969209968386869e36,
+    "i2": -32767,
+    "i4": -2147483647,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How the numbers of one variable of one file become values.
+
+    Attributes
+    ----------
+    packing
+        Its attributes of `PACKING`, by name.
+    dtype
+        What the values are, before those of several files are made one type.
+    """
+
+    packing: tuple[tuple[str, Any], ...]
+    dtype: np.dtype[Any]
+
+    def __call__(self, raw: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return the values; ``raw`` is the caller's own, and may be changed."""
+        if not self.packing:
+            return raw
+        fills = _fills_of_floats(self.packing)
+        if fills is not None and raw.dtype == self.dtype and raw.flags.writeable:
+            for fill in fills:
+                raw[raw == fill] = np.nan  # in place: half the memory of a copy
+            return raw
+        return _decoded(raw, self.packing)
+
+
+def _fills_of_floats(packing: tuple[tuple[str, Any], ...]) -> list[Any] | None:
+    """Return the values that are missing, where that is all that the attributes say."""
+    fills: list[Any] = []
+    for name, value in packing:
+        values = np.ravel(value)
+        if name not in ("_FillValue", "missing_value") or values.dtype.kind != "f":
+            return None
+        fills.extend(each for each in values if not np.isnan(each))
+    return fills
+
+
+def _decoded(
+    raw: np.ndarray[Any, Any], packing: tuple[tuple[str, Any], ...]
+) -> np.ndarray[Any, Any]:
+    dims = [f"dim{axis}" for axis in range(raw.ndim)]
+    with warnings.catch_warnings():
+        # several fill values are what it is, and all of them are missing
+        warnings.simplefilter("ignore", xr.SerializationWarning)
+        decoded = xr.conventions.decode_cf_variable(
+            "x",
+            xr.Variable(dims, raw, dict(packing)),
+            decode_times=False,
+            decode_timedelta=False,
+            decode_endianness=False,
+        )
+    return np.asarray(decoded.values)
+
+
+def decoding_of(attrs: Mapping[str, Any], stored: np.dtype[Any]) -> Decoding:
+    """Return how the numbers of a variable are decoded.
+
+    Parameters
+    ----------
+    attrs
+        Of the variable, `fitted`.
+    stored
+        The type of its numbers in memory, before they are decoded.
+
+    Returns
+    -------
+    Decoding
+        As xarray decodes it; arrays that hold no numbers are left alone.
+    """
+    packing = tuple((name, attrs[name]) for name in PACKING if name in attrs)
+    if stored.kind not in "iuf" or not packing:
+        return Decoding((), stored)
+    return Decoding(packing, _dtype_of(tuple(map(_Same, packing)), stored))
+
+
+class _Same(tuple[str, Any]):
+    """A name and a value that may be an array or NaN, so that equal ones are found in a cache."""
+
+    __slots__ = ()
+
+    def _text(self) -> tuple[str, str, str]:
+        value = np.asarray(self[1])
+        return self[0], value.dtype.str, str(value.tolist())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self._text() == other._text()
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self._text())
+
+
+@lru_cache(maxsize=512)
+def _dtype_of(packing: tuple[_Same, ...], stored: np.dtype[Any]) -> np.dtype[Any]:
+    plain = tuple((each[0], each[1]) for each in packing)
+    return _decoded(np.zeros(1, stored), plain).dtype
+
+
+def fitted(attrs: Mapping[str, Any], stored: np.dtype[Any], *, marginal: bool) -> dict[str, Any]:
+    """Return attributes of which the fill values are what the numbers really are.
+
+    A declared one takes the precision of its variable: 1e20 as a double is no float32. Where none
+    is declared, the NetCDF library's default is: what was never written reads as 9.97e36 (NetCDF
+    Users' Guide, "Fill Values"), and tools that rewrite files put it, undeclared, where values were
+    missing; a mean over it is silently wrong.
+
+    Parameters
+    ----------
+    attrs
+        Of the variable, as the file has them.
+    stored
+        The type of its numbers.
+    marginal
+        Whether it is a coordinate or the bounds of one, which have no missing values.
+    """
+    found = dict(attrs)
+    for word in ("_FillValue", "missing_value"):
+        if word not in found:
+            continue
+        value = np.asarray(found[word])
+        if stored.kind == value.dtype.kind == "f" and value.dtype != stored:
+            with np.errstate(over="ignore"):
+                found[word] = value.astype(stored)[()]
+    packed = "scale_factor" in found or "add_offset" in found
+    kind = stored.kind + str(stored.itemsize)
+    if marginal or not (stored.kind == "f" or packed) or kind not in _DEFAULT_FILL:
+        return found
+    if not {"_FillValue", "missing_value"} & found.keys():
+        found["_FillValue"] = stored.type(_DEFAULT_FILL[kind])
+    return found
