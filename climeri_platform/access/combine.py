@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ import xarray as xr
 from dask.base import is_dask_collection
 
 from climeri_platform.access.files import TIME_NAMES
+from climeri_platform.access.overlaps import resolve_overlaps, steps_between
 from climeri_platform.core.errors import DatasetInconsistent
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ def join_in_time(files: Sequence[tuple[str, xr.Dataset]]) -> tuple[xr.Dataset, l
     Raises
     ------
     DatasetInconsistent
-        If the files are not on one grid, overlap in time, or hold other variables, units or
-        calendars.
+        If the files are not on one grid, cover the same time with other stamps (`overlaps` has
+        the rule), or hold other variables, units or calendars.
     """
     datasets = [each for _, each in files]
     first = datasets[0]
@@ -75,7 +75,20 @@ def join_in_time(files: Sequence[tuple[str, xr.Dataset]]) -> tuple[xr.Dataset, l
             hint="One of them does not belong to this version: look at them.",
         )
     _check_time(files, time)
-    notes = [*_check_variables(files, time), *_check_places(files, time)]
+    kept, overlaps = resolve_overlaps([(path, each[time].values) for path, each in files])
+    every, files = (
+        files,
+        [
+            (
+                files[each.number][0],
+                files[each.number][1].isel({time: slice(each.start, each.stop)}),
+            )
+            for each in kept
+        ],
+    )
+    datasets = [each for _, each in files]
+    first = datasets[0]
+    notes = [*overlaps, *_check_variables(files, time), *_check_places(files, time)]
     datasets, snapped = _snap(datasets, time)
     try:
         joined = xr.concat(
@@ -97,7 +110,7 @@ def join_in_time(files: Sequence[tuple[str, xr.Dataset]]) -> tuple[xr.Dataset, l
         joined.attrs["tracking_id"] = "\n".join(dict.fromkeys(tracking))
     _unpack(joined, datasets)
     closing = ExitStack()
-    for _, each in files:
+    for _, each in every:
         closing.callback(each.close)
     joined.set_close(closing.close)
     joined[time].encoding = {
@@ -231,13 +244,6 @@ def _check_time(files: Sequence[tuple[str, xr.Dataset]], time: str) -> None:
                 f"the calendar is {calendar} in {first_path}, {_calendar(dataset, time)} in {path}",
                 hint="Open the files one by one; a season or a day means different things in them.",
             )
-    for (path, dataset), (next_path, following) in pairwise(files):
-        last, begins = dataset[time].values[-1], following[time].values[0]
-        if begins <= last:
-            raise DatasetInconsistent(
-                f"{next_path} begins at {begins}, before {path} ends at {last}",
-                hint="Two of the files cover the same time: name the version, or tell the centre.",
-            )
 
 
 def _calendar(dataset: xr.Dataset, time: str) -> str:
@@ -276,7 +282,7 @@ def holes(dataset: xr.Dataset) -> list[tuple[str, str]]:
             f"the first is number {int(np.argmax(absent)) + 1}",
             hint="The file was not written to its end: fetch it again, or ask its author.",
         )
-    seconds = _seconds(axis)
+    seconds = steps_between(axis)
     if (seconds <= 0).any():
         at = int(np.argmax(seconds <= 0))
         raise DatasetInconsistent(
@@ -287,12 +293,3 @@ def holes(dataset: xr.Dataset) -> list[tuple[str, str]]:
         return []  # numbers that no unit explains: a step of theirs may be anything
     where = np.flatnonzero(seconds > _HOLE * np.median(seconds))
     return [(str(axis[i]), str(axis[i + 1])) for i in where]
-
-
-def _seconds(axis: np.ndarray) -> np.ndarray:
-    steps = np.diff(axis)
-    if axis.dtype == object:
-        return np.array([each.total_seconds() for each in steps], dtype=float)
-    if axis.dtype.kind == "M":
-        return np.asarray(steps / np.timedelta64(1, "s"), dtype=float)
-    return np.asarray(steps, dtype=float)

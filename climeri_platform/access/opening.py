@@ -39,6 +39,9 @@ class DatasetFiles:
         What the report shall say beside.
     refusal
         Why it is not to be opened at all.
+    facets
+        What the catalog says of it: under the names that all families share (``model``,
+        ``member``, ...) where they have one, others under their own; ``family`` is the catalog's.
     """
 
     key: str
@@ -47,6 +50,7 @@ class DatasetFiles:
     attributes: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     refusal: DataError | None = None
+    facets: Mapping[str, str] = field(default_factory=dict)
 
 
 class Opened(Mapping[str, "xr.Dataset"]):

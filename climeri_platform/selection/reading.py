@@ -8,6 +8,7 @@ from climeri_platform.access import DatasetFiles
 from climeri_platform.access.periods import HOLE, RETRACTED, not_covered
 from climeri_platform.catalog.embargo import embargoes
 from climeri_platform.catalog.replicas import choose, not_here, replicas_here
+from climeri_platform.catalog.vocabulary import shared_names
 from climeri_platform.core.errors import OnTape
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def files_to_open(view: CatalogView, *, recall: bool) -> list[DatasetFiles]:
         )
     groups = _grouped(files)
     chosen = choose(files, replicas)
+    facets = _facets(view)
     versions: dict[str, int] = {}
     for dataset, _ in groups:
         versions[dataset] = versions.get(dataset, 0) + 1
@@ -73,9 +75,32 @@ def files_to_open(view: CatalogView, *, recall: bool) -> list[DatasetFiles]:
                 attributes,
                 () if refusal else (*_notes(root, roots), *marks.get((dataset, version, root), ())),
                 refusal,
+                facets.get((dataset, version), {}),
             )
         )
     return wanted
+
+
+def _facets(view: CatalogView) -> dict[tuple[str, str | None], dict[str, str]]:
+    """Return the facets of each version of each dataset, by the common names where there are any."""
+    family = view.family
+    # where cards say the members, the word for a simulation is none of a member
+    words = [*shared_names(), *(["simulation"] if family.cards else [])]
+    columns = {word: family.names[word] for word in words if word in family.names}
+    columns |= {each: each for each in family.facets if each not in columns.values()}
+    there = view.rows.collect_schema()  # stores of older releases have fewer
+    columns = {word: column for word, column in columns.items() if column in there}
+    named = dict.fromkeys(["dataset", "version", *columns.values()])
+    rows = view.select(*named)
+    at = {name: number for number, name in enumerate(rows.columns)}
+    places = [(word, at[column]) for word, column in columns.items()]
+    return {
+        (row[0], row[1]): {
+            "family": family.family,
+            **{word: row[place] for word, place in places if row[place]},
+        }
+        for row in rows.iter_rows()
+    }
 
 
 def _grouped(files: pl.DataFrame) -> dict[tuple[str, str | None], _Roots]:
