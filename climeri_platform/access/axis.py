@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import cftime
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from climeri_platform.access.engines.header import Header, StoredVariable
+    from climeri_platform.access.overlaps import Kept
 
 __all__ = ["TIME_NAMES", "Axis", "read_axis", "time_dimension"]
 
@@ -37,6 +38,8 @@ class Axis:
         The dates, of one file after the other; numbers if nothing says what they count from.
     numbers
         The same in one unit, so that they may be subtracted; NaN where there is no time.
+    calendars
+        Of each file; all standard ones are "gregorian", and "not known" is without a date.
     others
         The other variables that count time, bounds among them.
     repaired
@@ -51,18 +54,28 @@ class Axis:
     steps: tuple[int, ...]
     values: _Values
     numbers: _Values
+    calendars: tuple[str, ...] = ()
     others: dict[str, _Values] = field(default_factory=dict)
     repaired: list[str] = field(default_factory=list)
     climatology: bool = False
     bad: dict[int, Exception] = field(default_factory=dict)
 
-    @property
-    def calendar(self) -> str:
-        """The calendar; of all standard ones "gregorian"."""
-        if self.values.dtype.kind == "M":
-            return "gregorian"
-        dated = self.values.dtype == object and self.values.size
-        return str(getattr(self.values[0], "calendar", "not known")) if dated else "not known"
+    def taken(self, kept: Sequence[Kept]) -> Axis:
+        """Return the axis of those steps of those files that are taken."""
+        starts = np.cumsum((0, *self.steps))
+        if all(each == (at, 0, self.steps[at]) for at, each in enumerate(kept)) and len(
+            kept
+        ) == len(self.steps):
+            return self
+        where = [np.arange(starts[n] + start, starts[n] + stop) for n, start, stop in kept]
+        index = np.concatenate(where)
+        return replace(
+            self,
+            steps=tuple(len(each) for each in where),
+            values=self.values[index],
+            numbers=self.numbers[index],
+            others={name: each[index] for name, each in self.others.items()},
+        )
 
     def of_file(self, number: int) -> slice:
         """Return where the steps of a file are."""
@@ -110,12 +123,13 @@ def read_axis(headers: Sequence[Header], name: str, *, use_cftime: bool | None =
             _read_others(headers, axis, attrs, use_cftime)
     else:
         axis.values = np.concatenate(raws)
-        axis.numbers = axis.values.astype("f8") if axis.values.dtype.kind in "iuf" else _ranks(axis)
+        numeric = axis.values.dtype.kind in "iuf"
+        axis.numbers = axis.values.astype("f8") if numeric else np.arange(float(sum(steps)))
+        axis.calendars = tuple(
+            str(each.attrs.get("calendar", "standard")) if is_since(each.attrs) else "not known"
+            for each in found
+        )
     return axis
-
-
-def _ranks(axis: Axis) -> _Values:
-    return np.arange(axis.values.size, dtype="f8")
 
 
 def _together(
@@ -140,6 +154,9 @@ def _together(
             _decode(raws, attrs, members, parts, axis, use_cftime=True)
         use_cftime = True
     values = np.concatenate(parts)
+    axis.calendars = tuple(map(_calendar, parts))
+    if len({*axis.calendars}) > 1:  # which is refused
+        return values, np.arange(float(len(values))), use_cftime
     if len(groups) == 1:
         return values, _as_numbers(np.concatenate(raws), attrs[0]), use_cftime
     return values, _seconds(values), use_cftime
@@ -180,6 +197,12 @@ def _find_bad(
             axis.bad[number] = its
     if not axis.bad:  # each alone makes sense, together they do not
         axis.bad = dict.fromkeys(members, problem)
+
+
+def _calendar(values: _Values) -> str:
+    if values.dtype.kind == "M":  # xarray would call it standard or proleptic by the year
+        return "gregorian"
+    return str(getattr(values.ravel()[0], "calendar", "not known")) if values.size else "not known"
 
 
 def _as_numbers(raw: _Values, attrs: Mapping[str, Any]) -> _Values:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PACKING", "Decoding", "decoding_of", "fitted"]
 
+_WARNINGS = Lock()  # the filters are those of the whole process
+_MISSING = ("_FillValue", "missing_value")
 PACKING = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
 """The attributes that say how numbers are packed (CF conventions, sections 2.5.1 and 8.1)."""
 # netcdf.h: NC_FILL_FLOAT, NC_FILL_DOUBLE, NC_FILL_SHORT, NC_FILL_INT; bytes have none by convention
@@ -49,40 +52,30 @@ class Decoding:
         """Return the values; ``raw`` is the caller's own, and may be changed."""
         if not self.packing:
             return raw
-        fills = _fills_of_floats(self.packing)
-        if fills is not None and raw.dtype == self.dtype and raw.flags.writeable:
-            for fill in fills:
-                raw[raw == fill] = np.nan  # in place: half the memory of a copy
-            return raw
-        return _decoded(raw, self.packing)
+        packing = dict(self.packing)
+        fills = [fill for word in _MISSING for fill in np.ravel(packing.get(word, ()))]
+        raw, fills = _signed(raw, fills, packing.get("_Unsigned"))
+        absent = [raw == fill for fill in fills if fill == fill]  # noqa: PLR0124 - NaN is missing
+        same = raw.dtype == self.dtype and raw.flags.writeable
+        values = raw if same else raw.astype(self.dtype)  # in place: half the memory of a copy
+        for each in absent:
+            values[each] = np.nan
+        if "scale_factor" in packing:
+            values *= np.ravel(packing["scale_factor"])[0]
+        if "add_offset" in packing:
+            values += np.ravel(packing["add_offset"])[0]
+        return values
 
 
-def _fills_of_floats(packing: tuple[tuple[str, Any], ...]) -> list[Any] | None:
-    """Return the values that are missing, where that is all that the attributes say."""
-    fills: list[Any] = []
-    for name, value in packing:
-        values = np.ravel(value)
-        if name not in ("_FillValue", "missing_value") or values.dtype.kind != "f":
-            return None
-        fills.extend(each for each in values if not np.isnan(each))
-    return fills
-
-
-def _decoded(
-    raw: np.ndarray[Any, Any], packing: tuple[tuple[str, Any], ...]
-) -> np.ndarray[Any, Any]:
-    dims = [f"dim{axis}" for axis in range(raw.ndim)]
-    with warnings.catch_warnings():
-        # several fill values are what it is, and all of them are missing
-        warnings.simplefilter("ignore", xr.SerializationWarning)
-        decoded = xr.conventions.decode_cf_variable(
-            "x",
-            xr.Variable(dims, raw, dict(packing)),
-            decode_times=False,
-            decode_timedelta=False,
-            decode_endianness=False,
-        )
-    return np.asarray(decoded.values)
+def _signed(
+    raw: np.ndarray[Any, Any], fills: list[Any], unsigned: Any
+) -> tuple[np.ndarray[Any, Any], list[Any]]:
+    """Return integers with the sign that ``_Unsigned`` gives them (NetCDF best practices)."""
+    kind = {("i", "true"): "u", ("u", "false"): "i"}.get((raw.dtype.kind, str(unsigned).lower()))
+    if kind is None:
+        return raw, fills
+    dtype = np.dtype(f"{kind}{raw.dtype.itemsize}")
+    return raw.view(dtype), [np.array(each).astype(raw.dtype).view(dtype)[()] for each in fills]
 
 
 def decoding_of(attrs: Mapping[str, Any], stored: np.dtype[Any]) -> Decoding:
@@ -127,8 +120,17 @@ class _Same(tuple[str, Any]):
 
 @lru_cache(maxsize=512)
 def _dtype_of(packing: tuple[_Same, ...], stored: np.dtype[Any]) -> np.dtype[Any]:
-    plain = tuple((each[0], each[1]) for each in packing)
-    return _decoded(np.zeros(1, stored), plain).dtype
+    """Ask xarray, so that values are what they are when it opens the file."""
+    attrs = {each[0]: each[1] for each in packing}
+    variable = xr.Variable("x", np.zeros(1, stored), attrs)
+    with _WARNINGS, warnings.catch_warnings():
+        # several fill values are what it is, and all of them are missing
+        warnings.simplefilter("ignore", xr.SerializationWarning)
+        decoded = xr.conventions.decode_cf_variable(
+            "x", variable, decode_times=False, decode_timedelta=False
+        )
+    dtype: np.dtype[Any] = decoded.dtype
+    return dtype
 
 
 def fitted(attrs: Mapping[str, Any], stored: np.dtype[Any], *, marginal: bool) -> dict[str, Any]:
@@ -149,7 +151,7 @@ def fitted(attrs: Mapping[str, Any], stored: np.dtype[Any], *, marginal: bool) -
         Whether it is a coordinate or the bounds of one, which have no missing values.
     """
     found = dict(attrs)
-    for word in ("_FillValue", "missing_value"):
+    for word in _MISSING:
         if word not in found:
             continue
         value = np.asarray(found[word])
@@ -160,6 +162,6 @@ def fitted(attrs: Mapping[str, Any], stored: np.dtype[Any], *, marginal: bool) -
     kind = stored.kind + str(stored.itemsize)
     if marginal or not (stored.kind == "f" or packed) or kind not in _DEFAULT_FILL:
         return found
-    if not {"_FillValue", "missing_value"} & found.keys():
+    if not found.keys() & set(_MISSING):
         found["_FillValue"] = stored.type(_DEFAULT_FILL[kind])
     return found

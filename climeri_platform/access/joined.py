@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import numpy as np
 
     from climeri_platform.access.decoding import Decoding
     from climeri_platform.access.engines.header import StoredArray

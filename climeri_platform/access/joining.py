@@ -17,7 +17,12 @@ import xarray as xr
 from climeri_platform.access.axis import Axis, read_axis, time_dimension
 from climeri_platform.access.decoding import PACKING, decoding_of, fitted
 from climeri_platform.access.joined import Joined, JoinedVariable, Note, Piece
-from climeri_platform.access.periods import check_order, tell_periods
+from climeri_platform.access.periods import (
+    check_files,
+    in_order,
+    tell_holes,
+    tell_short_files,
+)
 from climeri_platform.access.places import IN_ALL, check_places, check_sizes, values_of
 from climeri_platform.access.sameness import check_variables, equal, shared
 from climeri_platform.core.errors import DatasetInconsistent, FileUnreadable
@@ -85,36 +90,47 @@ def join(files: Sequence[FileHeader], *, use_cftime: bool | None = None) -> Join
     axis = read_axis(headers, time, use_cftime=use_cftime) if dated else None
     if axis is not None and axis.bad:
         return _without_bad(files, axis, use_cftime)
-    notes = [] if axis is None else tell_periods(axis, [(each.path, each.span) for each in files])
+    notes: list[Note] = []
+    parts = [slice(0, each.sizes[time] if time else 0) for each in headers]
     pairs = [(each.path, each.header) for each in files]
     coordinates = _coordinates(headers[0])
+    short = [] if axis is None else tell_short_files(axis, [(f.path, f.span) for f in files])
     if len(files) > 1 and axis is not None:
-        check_order(axis, [each.path for each in files])
+        check_files(axis, [each.path for each in files])
+        kept, said = in_order(axis, [each.path for each in files])
         check_sizes(pairs, time)
-        said = [*check_variables(pairs, time), *check_places(pairs, time, sorted(coordinates))]
-        notes = [*(Note(each) for each in said), *notes]
-    attrs = shared([each.attrs for each in headers])
-    tracking = [str(each.attrs["tracking_id"]) for each in headers if "tracking_id" in each.attrs]
-    if tracking:
-        attrs["tracking_id"] = "\n".join(dict.fromkeys(tracking))
-    work = _Work(files, time, axis, coordinates)
+        said += [*check_variables(pairs, time), *check_places(pairs, time, sorted(coordinates))]
+        notes = [Note(each) for each in said]
+        parts = [slice(each.start, each.stop) for each in kept]
+        axis, files = axis.taken(kept), [files[each.number] for each in kept]
+    if axis is not None:
+        notes += [*tell_holes(axis, [each.span for each in files]), *short]
+    work = _Work(files, time, axis, coordinates, parts)
     variables = work.variables()
     used = {dim for each in variables.values() for dim in each.dims}
     sizes = {dim: size for each in headers for dim, size in each.sizes.items() if dim in used}
     if time:
-        sizes[time] = sum(each.sizes[time] for each in headers)
+        sizes[time] = sum(each.stop - each.start for each in parts)
     return Joined(
         sizes=sizes,
         time=time,
-        steps=tuple(each.sizes[time] for each in headers) if time else (),
-        attrs=attrs,
+        steps=tuple(each.stop - each.start for each in parts) if time else (),
+        attrs=_shared_attributes(headers),
         variables=variables,
         coordinates=frozenset(coordinates),
-        unlimited=headers[0].unlimited & used,
+        unlimited=frozenset(headers[0].unlimited & used),
         identity=_identity(files),
         notes=tuple(notes),
         repaired=tuple(Note(each) for each in (axis.repaired if axis is not None else ())),
     )
+
+
+def _shared_attributes(headers: Sequence[Header]) -> dict[str, Any]:
+    attrs = shared([each.attrs for each in headers])
+    tracking = [str(each.attrs["tracking_id"]) for each in headers if "tracking_id" in each.attrs]
+    if tracking:
+        attrs["tracking_id"] = "\n".join(dict.fromkeys(tracking))
+    return attrs
 
 
 def _check_time_axes(files: Sequence[FileHeader], time: str) -> None:
@@ -172,10 +188,15 @@ class _Work:
     """The variables of several headers become one each."""
 
     def __init__(
-        self, files: Sequence[FileHeader], time: str, axis: Axis | None, coordinates: set[str]
+        self,
+        files: Sequence[FileHeader],
+        time: str,
+        axis: Axis | None,
+        coordinates: set[str],
+        parts: Sequence[slice],
     ) -> None:
         self.headers = [each.header for each in files]
-        self.time, self.axis, self.coordinates = time, axis, coordinates
+        self.time, self.axis, self.parts = time, axis, parts
         self.marginal = coordinates.union(*(_bounds(each) for each in self.headers))
 
     def variables(self) -> dict[str, JoinedVariable]:
@@ -191,7 +212,7 @@ class _Work:
         if self.axis is not None and name in self.axis.others:
             return self._times(first, self.axis.others[name], self.headers[0].variables[self.time])
         if first.array.dtype.kind not in "iuf":
-            return _text(name, first, found if self.time in first.dims else [first], self.time)
+            return self._text(name, first, found if self.time in first.dims else [])
         if self.time not in first.dims or len(found) == 1:
             return self._fixed(name, first)
         return self._along(name, first, found)
@@ -218,18 +239,40 @@ class _Work:
         if name in self.marginal and size <= IN_ALL:
             values = values_of(first)
             return JoinedVariable(first.dims, plain, encoding, values.dtype, values)
-        steps = first.array.shape[first.dims.index(self.time)] if self.time in first.dims else 0
-        piece = Piece(first.array, decoding, 0, steps)
+        part = self.parts[0] if self.time in first.dims else slice(0, 0)
+        piece = Piece(first.array, decoding, part.start, part.stop)
         return JoinedVariable(first.dims, plain, encoding, decoding.dtype, None, (piece,))
+
+    def _text(
+        self, name: str, first: StoredVariable, found: Sequence[StoredVariable | None]
+    ) -> JoinedVariable:
+        """Read what is no number: labels, and dates as text."""
+        raws = [np.array(first.array.read((slice(None),) * len(first.dims)))]
+        if found:
+            axis = first.dims.index(self.time)
+            raws = []
+            for each, part in zip(found, self.parts, strict=True):
+                if each is None:
+                    raise DatasetInconsistent(
+                        f"{name} is text, and not in all files", hint="Open the files one by one."
+                    )
+                key = [slice(None)] * len(each.dims)
+                key[axis] = part
+                raws.append(np.array(each.array.read(tuple(key))))
+        raw = raws[0] if len(raws) == 1 else np.concatenate(raws, axis=axis)
+        plain = xr.Variable(first.dims, raw, dict(first.attrs), dict(first.encoding))
+        decoded = xr.conventions.decode_cf_variable(name, plain, decode_times=False)
+        values = np.asarray(decoded.values)
+        dims = tuple(str(each) for each in decoded.dims)
+        return JoinedVariable(dims, decoded.attrs, decoded.encoding, values.dtype, values)
 
     def _along(
         self, name: str, first: StoredVariable, found: list[StoredVariable | None]
     ) -> JoinedVariable:
-        axis = first.dims.index(self.time)
         pieces: list[Piece | None] = []
         last: tuple[StoredVariable, dict[str, Any], Any] | None = None
         attributes: list[dict[str, Any]] = []
-        for each in found:
+        for each, part in zip(found, self.parts, strict=True):
             if each is None:
                 pieces.append(None)
                 continue
@@ -247,7 +290,7 @@ class _Work:
                 attrs = fitted(each.attrs, dtype, marginal=name in self.marginal)
                 last = each, attrs, decoding_of(attrs, dtype)
             attributes.append(last[1])
-            pieces.append(Piece(each.array, last[2], 0, each.array.shape[axis]))
+            pieces.append(Piece(each.array, last[2], part.start, part.stop))
         kinds = [each.decoding.dtype for each in pieces if each is not None]
         dtype = np.result_type(*dict.fromkeys(kinds))
         if None in pieces:
@@ -288,24 +331,3 @@ def _unpacked(
     taken = (*PACKING, "coordinates")
     moved = {name: attrs[name] for name in taken if name in attrs}
     return {n: v for n, v in attrs.items() if n not in taken}, {**encoding, **moved}
-
-
-def _text(
-    name: str, first: StoredVariable, found: Sequence[StoredVariable | None], time: str
-) -> JoinedVariable:
-    """Read what is no number: labels, and dates as text."""
-    if any(each is None for each in found):
-        raise DatasetInconsistent(
-            f"{name} is text, and not in all files", hint="Open the files one by one."
-        )
-    raws = [
-        np.array(each.array.read((slice(None),) * len(each.dims)))
-        for each in found
-        if each is not None
-    ]
-    raw = raws[0] if len(raws) == 1 else np.concatenate(raws, axis=first.dims.index(time))
-    plain = xr.Variable(first.dims, raw, dict(first.attrs), dict(first.encoding))
-    decoded = xr.conventions.decode_cf_variable(name, plain, decode_times=False)
-    values = np.asarray(decoded.values)
-    dims = tuple(str(each) for each in decoded.dims)
-    return JoinedVariable(dims, decoded.attrs, decoded.encoding, values.dtype, values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
@@ -65,9 +65,7 @@ def _lazy(name: str, variable: JoinedVariable, joined: Joined, chunks: Any) -> d
     key = f"read-{name}-{joined.identity}-{abs(hash(blocks)):x}"
     graph: dict[tuple[Any, ...], Any] = {}
     firsts = [np.cumsum((0, *each)) for each in blocks]
-    others = [
-        [slice(int(a), int(b)) for a, b in zip(first, first[1:], strict=False)] for first in firsts
-    ]
+    others = [[slice(int(a), int(b)) for a, b in pairwise(first)] for first in firsts]
     owners = _owners(variable, blocks[axis], steps) if steps else []
     for at in product(*(range(len(each)) for each in blocks)):
         places = [others[dim][number] for dim, number in enumerate(at)]

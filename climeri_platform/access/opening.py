@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from climeri_platform.access.combine import holes, join_in_time, time_dimension
-from climeri_platform.access.files import open_file
-from climeri_platform.access.periods import HOLE, RETRACTED, holes_in_names, shorter_than_named
+from climeri_platform.access.files import read_file
+from climeri_platform.access.joining import join
+from climeri_platform.access.lazy import as_dataset
+from climeri_platform.access.periods import HOLE, RETRACTED
 from climeri_platform.access.report import IncompleteDataWarning, OpenReport
 from climeri_platform.core.errors import DataError, DatasetInconsistent, FileUnreadable, UsageError
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import xarray as xr
+
+    from climeri_platform.access.joined import Joined
+    from climeri_platform.access.joining import FileHeader
 
 __all__ = ["DatasetFiles", "Opened", "open_datasets"]
 
@@ -165,74 +169,50 @@ def _open_one(
         refused = wanted.refusal
         report.add(wanted.key, "skipped", cause=refused.message, remedy=refused.hint)
         return None
-    files = _open_files(wanted, chunks, on_error, report)
-    if not files:
-        if not wanted.paths:
-            report.add(wanted.key, "skipped", cause="it has no files")
+    joined = _join(wanted, on_error, report)
+    if joined is None:
         return None
-    try:
-        dataset, said = join_in_time(_one_kind_of_time(files, chunks))
-        _tell_periods(wanted, files, dataset, report)
-    except DatasetInconsistent as problem:
-        for _, opened in files:
-            opened.close()
-        if on_error == "raise":
-            raise
-        report.add(wanted.key, "skipped", cause=problem.message, remedy=problem.hint)
-        return None
-    for note in said:
-        report.add(wanted.key, "noted", cause=note)
+    for note in joined.notes:
+        report.add(wanted.key, "noted", path=note.path, cause=note.cause)
+    for note in joined.repaired:
+        report.add(wanted.key, "noted", path=note.path, cause=note.cause)
+    dataset = as_dataset(joined, chunks)
     for name, value in wanted.attributes.items():
         dataset.attrs[f"climeri_{name}"] = value
     return dataset
 
 
-def _open_files(
-    wanted: DatasetFiles, chunks: Any, on_error: str, report: OpenReport
-) -> list[tuple[str, xr.Dataset]]:
-    files: list[tuple[str, xr.Dataset]] = []
+def _join(wanted: DatasetFiles, on_error: str, report: OpenReport) -> Joined | None:
+    files = _read_files(wanted, on_error, report)
+    if not files:
+        if not wanted.paths:
+            report.add(wanted.key, "skipped", cause="it has no files")
+        return None
+    try:
+        joined = join(files)
+    except (DatasetInconsistent, FileUnreadable) as problem:
+        if on_error == "raise":
+            raise
+        report.add(wanted.key, "skipped", cause=problem.message, remedy=problem.hint)
+        return None
+    for note in joined.skipped:
+        if on_error == "raise":
+            raise FileUnreadable(f"{note.path}: {note.cause}", hint=note.remedy)
+        report.add(wanted.key, "skipped", path=note.path, cause=note.cause, remedy=note.remedy)
+    return joined
+
+
+def _read_files(wanted: DatasetFiles, on_error: str, report: OpenReport) -> list[FileHeader]:
+    spans: dict[str, tuple[int, int]] = {}
+    if len(wanted.spans) == len(wanted.paths):
+        spans = dict(zip(wanted.paths, wanted.spans, strict=True))
+    files: list[FileHeader] = []
     for path in wanted.paths:
         try:
-            files.append((path, open_file(path, chunks=chunks)))
+            files.append(read_file(path, spans.get(path)))
         except FileUnreadable as problem:
             if on_error == "raise":
                 raise
             cause = problem.message.removeprefix(f"{path}: ")
             report.add(wanted.key, "skipped", path=path, cause=cause, remedy=problem.hint)
     return files
-
-
-def _tell_periods(
-    wanted: DatasetFiles,
-    files: list[tuple[str, xr.Dataset]],
-    dataset: xr.Dataset,
-    report: OpenReport,
-) -> None:
-    for before, after in holes(dataset) or holes_in_names(wanted.spans):
-        report.add(wanted.key, "noted", cause=f"{HOLE} between {before} and {after}")
-    spans = dict(zip(wanted.paths, wanted.spans, strict=False))
-    if len(wanted.spans) == len(wanted.paths):
-        for path, its in files:
-            if cause := shorter_than_named(its, spans[path]):
-                report.add(wanted.key, "noted", path=path, cause=cause)
-
-
-def _one_kind_of_time(
-    files: list[tuple[str, xr.Dataset]], chunks: Any
-) -> list[tuple[str, xr.Dataset]]:
-    # a Gregorian series that begins before 1582 gives cftime in one file, datetime64 in another
-    def kind(dataset: xr.Dataset) -> str:
-        time = time_dimension(dataset)
-        return dataset[time].dtype.kind if time in dataset.coords else ""
-
-    kinds = [kind(dataset) for _, dataset in files]
-    if len(set(kinds)) <= 1:
-        return files
-    again = []
-    for (path, dataset), its in zip(files, kinds, strict=True):
-        if its == "M":
-            dataset.close()
-            again.append((path, open_file(path, chunks=chunks, use_cftime=True)))
-        else:
-            again.append((path, dataset))
-    return again

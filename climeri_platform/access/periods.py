@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from climeri_platform.access.joined import Note
+from climeri_platform.access.overlaps import Kept, resolve_overlaps
 from climeri_platform.core.errors import DatasetInconsistent
 from climeri_platform.core.timespan import follows
 
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
 __all__ = [
     "HOLE",
     "RETRACTED",
-    "check_order",
+    "check_files",
     "holes",
     "holes_in_names",
+    "in_order",
     "months_of",
     "not_covered",
     "shorter_than_named",
-    "tell_periods",
+    "tell_holes",
+    "tell_short_files",
 ]
 
 # of a median step: months are 28 to 31 days, so 1.5 separates a hole from a long month
@@ -115,49 +118,69 @@ def holes(axis: Axis) -> list[tuple[str, str]]:
     return [(str(axis.values[i]), str(axis.values[i + 1])) for i in where]
 
 
-def check_order(axis: Axis, paths: Sequence[str]) -> None:
-    """Compare the time axes of files that follow one another.
+def check_files(axis: Axis, paths: Sequence[str]) -> None:
+    """Refuse files that hold no time step, and other calendars.
 
     Raises
     ------
     DatasetInconsistent
-        If a file has no time step, another calendar, or begins before the one before it ends.
+        If one does.
     """
-    for number, path in enumerate(paths):
-        if not axis.steps[number]:
+    for path, steps, calendar in zip(paths, axis.steps, axis.calendars, strict=True):
+        if not steps:
             raise DatasetInconsistent(f"{path} holds no time step", hint="Fetch it again.")
-    ends = np.cumsum(axis.steps)
-    for number, end in enumerate(ends[:-1]):
-        before, after = axis.numbers[end - 1], axis.numbers[end]
-        if after <= before:
+        if calendar != axis.calendars[0]:
             raise DatasetInconsistent(
-                f"{paths[number + 1]} begins at {axis.values[end]}, "
-                f"before {paths[number]} ends at {axis.values[end - 1]}",
-                hint="Two of the files cover the same time: name the version, or tell the centre.",
+                f"the calendar is {axis.calendars[0]} in {paths[0]}, {calendar} in {path}",
+                hint="Open the files one by one; a season or a day means different things in them.",
             )
 
 
-def tell_periods(axis: Axis, files: Sequence[tuple[str, Span | None]]) -> list[Note]:
-    """Return what the time axis lacks of what the names of the files promise.
+def in_order(axis: Axis, paths: Sequence[str]) -> tuple[list[Kept], list[str]]:
+    """Return which steps of which file make one series, and what was left out.
 
-    Parameters
-    ----------
-    axis
-        Of all files.
-    files
-        Path of each, and its start and end by its name.
+    Raises
+    ------
+    DatasetInconsistent
+        If two files cover the same time with other stamps.
+    """
+    ends = np.cumsum(axis.steps)
+    if (
+        np.isnan(axis.numbers).any()
+        or (axis.numbers[ends[:-1]] > axis.numbers[ends[:-1] - 1]).all()
+    ):
+        return [Kept(number, 0, steps) for number, steps in enumerate(axis.steps)], []
+    return resolve_overlaps(
+        [(path, axis.values[axis.of_file(number)]) for number, path in enumerate(paths)]
+    )
+
+
+def tell_holes(axis: Axis, spans: Sequence[Span | None]) -> list[Note]:
+    """Return between which moments something is missing, by the time axis or else by the names.
 
     Raises
     ------
     DatasetInconsistent
         If the axis does not increase, or lacks a value.
     """
-    spans = [span for _, span in files if span is not None]
-    found = holes(axis) or (holes_in_names(spans) if len(spans) == len(files) else [])
-    notes = [Note(f"{HOLE} between {before} and {after}") for before, after in found]
-    if axis.climatology or axis.values.dtype.kind not in "MO":
-        return notes
-    months = months_of(axis.values)
+    known = [span for span in spans if span is not None]
+    found = holes(axis) or (holes_in_names(known) if len(known) == len(spans) else [])
+    return [Note(f"{HOLE} between {before} and {after}") for before, after in found]
+
+
+def tell_short_files(axis: Axis, files: Sequence[tuple[str, Span | None]]) -> list[Note]:
+    """Return which files hold less than their names promise.
+
+    Parameters
+    ----------
+    axis
+        Of all files, with all of their steps.
+    files
+        Path of each, and its start and end by its name.
+    """
+    if axis.climatology or axis.values.dtype.kind not in "MO" or np.isnan(axis.numbers).any():
+        return []
+    months, notes = months_of(axis.values), []
     for number, (path, span) in enumerate(files):
         where = axis.of_file(number)
         if span is not None and (

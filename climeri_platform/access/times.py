@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import cftime
@@ -19,7 +20,11 @@ _SINCE = re.compile(r"\s*(?P<step>[A-Za-z]+)\s+since\s+(?P<date>\S+)(?P<clock>.*
 _DATE = re.compile(r"(?P<year>[-+]?\d+)(?:-(?P<month>\d+))?(?:-(?P<day>\d+))?$")
 _MONTHS = {"month": 1, "months": 1, "mon": 1, "year": 12, "years": 12, "yr": 12, "common_year": 12}
 _STANDARD = {"standard", "gregorian", "proleptic_gregorian"}
+_YEARLESS = _STANDARD | {"julian"}  # calendars that go from 1 BC to AD 1
 _REFORM = (1582, 10, 15)  # from here on a standard calendar is what datetime64 counts in
+
+
+_WARNINGS = Lock()  # the filters are those of the whole process
 
 
 def is_since(attrs: Mapping[str, Any]) -> bool:
@@ -73,23 +78,42 @@ def decode_times(
         )
         units = f"{parts['step']} since {known}{parts['clock']}"
         said = f"{attrs['units']!r} names no day; it is taken as {known}"
-    if (
-        calendar in ("standard", "gregorian", "julian")
-        and date is not None
-        and not int(date["year"])
-    ):
-        # historians' calendars have no year 0; those who count from it mean the astronomers'
-        dates = cftime.num2date(raw, units, calendar, has_year_zero=True)
-        return _modern(np.asarray(dates, object), calendar, use_cftime=use_cftime), said
+    if calendar in _YEARLESS and date is not None and not int(date["year"]):
+        return _from_year_zero(raw, units, calendar, use_cftime=use_cftime), said
+    if use_cftime is None and calendar in ("standard", "gregorian"):
+        use_cftime = _before_reform(raw, attrs, units)
     variable = xr.Variable(
         [f"dim{axis}" for axis in range(raw.ndim)], raw, {**attrs, "units": units}
     )
     coder = xr.coders.CFDatetimeCoder(use_cftime=use_cftime, time_unit="us")
-    with warnings.catch_warnings():
-        # that dates before 1582 become cftime objects is what we ask for, and no news
-        warnings.simplefilter("ignore", xr.SerializationWarning)
-        decoded = xr.conventions.decode_cf_variable("time", variable, decode_times=coder)
-        return np.asarray(decoded.values), said
+    decoded = xr.conventions.decode_cf_variable("time", variable, decode_times=coder)
+    return np.asarray(decoded.values), said
+
+
+def _before_reform(raw: np.ndarray[Any, Any], attrs: Mapping[str, Any], units: str) -> bool | None:
+    """Return True if a date lies before 1582, where datetime64 counts otherwise."""
+    plain = {"scale_factor", "add_offset"}.isdisjoint(attrs) and raw.dtype.kind in "iuf"
+    values = raw[np.isfinite(raw)] if plain else raw[:0]
+    for word in ("_FillValue", "missing_value"):
+        if word in attrs:
+            values = values[~np.isin(values, np.ravel(attrs[word]))]
+    if not values.size:
+        return None
+    try:
+        first = cftime.num2date(values.min(), units, "standard")
+    except (ValueError, OverflowError):
+        return None
+    return True if (first.year, first.month, first.day) < _REFORM else None
+
+
+def _from_year_zero(
+    raw: np.ndarray[Any, Any], units: str, calendar: str, *, use_cftime: bool | None
+) -> np.ndarray[Any, Any]:
+    """Count from a year that historians' calendars do not have, and astronomers' do."""
+    with _WARNINGS, warnings.catch_warnings():
+        warnings.simplefilter("ignore", cftime.CFWarning)
+        dates = cftime.num2date(raw, units, calendar, has_year_zero=True)
+    return _modern(np.asarray(dates, object), calendar, use_cftime=use_cftime)
 
 
 def _modern(
