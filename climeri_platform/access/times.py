@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import cftime
 import numpy as np
-import xarray as xr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +19,14 @@ _SINCE = re.compile(r"\s*(?P<step>[A-Za-z]+)\s+since\s+(?P<date>\S+)(?P<clock>.*
 _DATE = re.compile(r"(?P<year>[-+]?\d+)(?:-(?P<month>\d+))?(?:-(?P<day>\d+))?$")
 _MONTHS = {"month": 1, "months": 1, "mon": 1, "year": 12, "years": 12, "yr": 12, "common_year": 12}
 _STANDARD = {"standard", "gregorian", "proleptic_gregorian"}
+_MICROSECONDS = {
+    **dict.fromkeys(("day", "d"), 86_400_000_000),
+    **dict.fromkeys(("hour", "hr", "h"), 3_600_000_000),
+    **dict.fromkeys(("minute", "min"), 60_000_000),
+    **dict.fromkeys(("second", "sec", ""), 1_000_000),  # "s" without its s
+    **dict.fromkeys(("millisecond", "millisec", "msec"), 1_000),
+    **dict.fromkeys(("microsecond", "microsec"), 1),
+}
 _YEARLESS = _STANDARD | {"julian"}  # calendars that go from 1 BC to AD 1
 _REFORM = (1582, 10, 15)  # from here on a standard calendar is what datetime64 counts in
 
@@ -71,49 +78,99 @@ def decode_times(
     if parts["step"].lower() in _MONTHS and calendar != "360_day":
         return _by_months(raw, attrs, parts, calendar, use_cftime=use_cftime)
     date = _DATE.match(parts["date"])
-    units, said = str(attrs["units"]), ""
+    # cftime passes over an offset from UTC that is not written with two digits
+    clock = re.sub(r"([+-])(\d{1,2})(:\d\d)?\s*$", _offset, parts["clock"])
+    units, said = f"{parts['step']} since {parts['date']}{clock}", ""
     if date is not None and "0" in {str(int(date[each] or 1)) for each in ("month", "day")}:
-        known = (
-            f"{date['year']}-{int(date['month'] or 1) or 1:02d}-{int(date['day'] or 1) or 1:02d}"
+        known = "-".join(
+            [date["year"], *(f"{int(date[n] or 1) or 1:02d}" for n in ("month", "day"))]
         )
-        units = f"{parts['step']} since {known}{parts['clock']}"
+        units = f"{parts['step']} since {known}{clock}"
         said = f"{attrs['units']!r} names no day; it is taken as {known}"
+    numbers, absent = _numbers(raw, attrs)
     if calendar in _YEARLESS and date is not None and not int(date["year"]):
-        return _from_year_zero(raw, units, calendar, use_cftime=use_cftime), said
-    if use_cftime is None and calendar in ("standard", "gregorian"):
-        use_cftime = _before_reform(raw, attrs, units)
-    variable = xr.Variable(
-        [f"dim{axis}" for axis in range(raw.ndim)], raw, {**attrs, "units": units}
-    )
-    coder = xr.coders.CFDatetimeCoder(use_cftime=use_cftime, time_unit="us")
-    decoded = xr.conventions.decode_cf_variable("time", variable, decode_times=coder)
-    return np.asarray(decoded.values), said
+        dates = _from_year_zero(numbers, absent, units, calendar)
+        return _modern(dates, calendar, use_cftime=use_cftime), said
+    if calendar in _STANDARD and not use_cftime:
+        stamps = _as_datetimes(numbers, absent, units, calendar)
+        if stamps is not None:
+            return stamps, said
+    return _as_cftime(numbers, absent, units, calendar), said
 
 
-def _before_reform(raw: np.ndarray[Any, Any], attrs: Mapping[str, Any], units: str) -> bool | None:
-    """Return True if a date lies before 1582, where datetime64 counts otherwise."""
-    plain = {"scale_factor", "add_offset"}.isdisjoint(attrs) and raw.dtype.kind in "iuf"
-    values = raw[np.isfinite(raw)] if plain else raw[:0]
+def _offset(found: re.Match[str]) -> str:
+    return f"{found[1]}{int(found[2]):02d}{found[3] or ':00'}"
+
+
+def _numbers(
+    raw: np.ndarray[Any, Any], attrs: Mapping[str, Any]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return the numbers, unpacked, and where there are none."""
+    if raw.dtype.kind not in "iuf":
+        raise ValueError(f"time holds {raw.dtype}, and no numbers")
+    absent = ~np.isfinite(raw)
     for word in ("_FillValue", "missing_value"):
         if word in attrs:
-            values = values[~np.isin(values, np.ravel(attrs[word]))]
-    if not values.size:
+            absent |= np.isin(raw, np.ravel(attrs[word]))
+    factor, offset = attrs.get("scale_factor"), attrs.get("add_offset")
+    if factor is not None or offset is not None:
+        raw = raw.astype("f8") * (1 if factor is None else factor) + (offset or 0)
+    return raw, absent
+
+
+def _as_datetimes(
+    numbers: np.ndarray[Any, Any], absent: np.ndarray[Any, Any], units: str, calendar: str
+) -> np.ndarray[Any, Any] | None:
+    """Return datetime64[us], None where it counts otherwise than the calendar."""
+    parts = _SINCE.match(units)
+    size = _MICROSECONDS.get(parts["step"].lower().rstrip("s")) if parts else None
+    if size is None:
         return None
-    try:
-        first = cftime.num2date(values.min(), units, "standard")
-    except (ValueError, OverflowError):
+    stamps = np.full(numbers.shape, np.datetime64("NaT"), "datetime64[us]")
+    if absent.all():
+        return stamps
+    known = numbers[~absent]
+    anchor = np.floor(known.min())
+    first = cftime.num2date(anchor, units, calendar)
+    if not _counts_alike(first, calendar):
         return None
-    return True if (first.year, first.month, first.day) < _REFORM else None
+    ago = known - anchor if known.dtype.kind == "f" else (known.astype("i8") - int(anchor))
+    whole = np.floor(ago).astype("i8")
+    part = (ago - whole) * float(size)
+    # what a number cannot say, no clock shows: 1.041666666666667 days is one o'clock
+    doubt = np.spacing(np.abs(known).max().astype("f8")) * size
+    seconds = np.rint(part / 1e6) * 1e6
+    part = np.where(np.abs(part - seconds) <= doubt, seconds, np.rint(part))
+    begin = np.datetime64(first.isoformat(), "us")
+    stamps[~absent] = begin + (whole * size + part.astype("i8")).astype("m8[us]")
+    return stamps
+
+
+def _as_cftime(
+    numbers: np.ndarray[Any, Any], absent: np.ndarray[Any, Any], units: str, calendar: str
+) -> np.ndarray[Any, Any]:
+    dates = np.full(numbers.shape, None, dtype=object)
+    if not absent.all():
+        dates[~absent] = cftime.num2date(numbers[~absent], units, calendar)
+    return dates
 
 
 def _from_year_zero(
-    raw: np.ndarray[Any, Any], units: str, calendar: str, *, use_cftime: bool | None
+    numbers: np.ndarray[Any, Any], absent: np.ndarray[Any, Any], units: str, calendar: str
 ) -> np.ndarray[Any, Any]:
     """Count from a year that historians' calendars do not have, and astronomers' do."""
+    dates = np.full(numbers.shape, None, dtype=object)
     with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore", cftime.CFWarning)
-        dates = cftime.num2date(raw, units, calendar, has_year_zero=True)
-    return _modern(np.asarray(dates, object), calendar, use_cftime=use_cftime)
+        dates[~absent] = cftime.num2date(numbers[~absent], units, calendar, has_year_zero=True)
+    return dates
+
+
+def _counts_alike(date: cftime.datetime, calendar: str) -> bool:
+    """Return whether datetime64, which knows no Julian days, counts as a standard calendar does."""
+    if calendar == "proleptic_gregorian":
+        return bool(date.year > 0)
+    return (date.year, date.month, date.day) >= _REFORM
 
 
 def _modern(
@@ -121,10 +178,10 @@ def _modern(
 ) -> np.ndarray[Any, Any]:
     """Return datetime64 where it counts as the calendar does."""
     plain = [each for each in dates.ravel() if each is not None]
-    modern = all((each.year, each.month, each.day) >= _REFORM for each in plain)
+    modern = all(_counts_alike(each, calendar) for each in plain)
     if calendar not in _STANDARD or not modern or len(plain) < dates.size or use_cftime:
         return dates
-    texts = [each.strftime("%Y-%m-%dT%H:%M:%S.%f") for each in plain]
+    texts = [each.isoformat() for each in plain]
     return np.array(texts, "datetime64[us]").reshape(dates.shape)
 
 
@@ -147,10 +204,8 @@ def _by_months(
         raise ValueError(f"{attrs['units']!r} names no date")
     kind = "standard" if calendar == "gregorian" else calendar
     first = (int(date["year"]), int(date["month"] or 1) or 1, int(date["day"] or 1) or 1)
-    months = raw.astype("f8") * _MONTHS[parts["step"].lower()]
-    missing = ~np.isfinite(months)
-    for word in ("_FillValue", "missing_value"):
-        missing |= np.isin(raw, np.ravel(attrs[word])) if word in attrs else False
+    numbers, missing = _numbers(raw, attrs)
+    months = numbers.astype("f8") * _MONTHS[parts["step"].lower()]
     dates = [
         None if absent else _later(first, float(each), kind)
         for each, absent in zip(months.ravel(), missing.ravel(), strict=True)
