@@ -1,22 +1,21 @@
-"""One file: what format it has, and how its bytes become lazy arrays.
+"""One file or store: its header becomes a lazy, decoded Dataset.
 
 netCDF4 from PyPI dies when two threads are in it, xarray's file cache included, so files are read
-without it: NetCDF-4 by `access.hdf5`, and classic files by scipy, which survive threads.
+without it, by `access.engines`.
 """
 
 from __future__ import annotations
 
-import errno
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 import xarray as xr
 from xarray.backends import BackendArray, BackendEntrypoint
 from xarray.core import indexing
 
-from climeri_platform.access.engines.hdf5 import read_header
+from climeri_platform.access.engines.recognising import Place, read_header
 from climeri_platform.core.errors import FileUnreadable
 
 if TYPE_CHECKING:
@@ -25,12 +24,10 @@ if TYPE_CHECKING:
 
     from climeri_platform.access.engines.header import Header, StoredArray
 
-__all__ = ["TIME_NAMES", "engine_of", "open_file"]
+__all__ = ["TIME_NAMES", "open_file"]
 
 TIME_NAMES = ("time", "time_counter")  # of the dimension, where a file does not say it otherwise
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-_CLASSIC = (b"CDF\x01", b"CDF\x02")
 _TRUNCATED = "Truncated files end like this: compare its size and checksum with its origin."
 _NOT_DECODED = "Its header or its time axis does not follow the CF conventions: see ncdump -h."
 # netcdf.h: NC_FILL_FLOAT, NC_FILL_DOUBLE, NC_FILL_SHORT, NC_FILL_INT; bytes have none by convention
@@ -41,54 +38,6 @@ _DEFAULT_FILL = {
     "i4": -2147483647,
 }
 _MARGINAL = ("bounds", "climatology")  # attributes that name variables of coordinates
-
-
-def engine_of(path: str | os.PathLike[str]) -> str:
-    """Return the engine that reads a file, from its first bytes.
-
-    Parameters
-    ----------
-    path
-        A local file.
-
-    Returns
-    -------
-    str
-        ``hdf5``, which is our own, or ``scipy``.
-
-    Raises
-    ------
-    FileUnreadable
-        If it is missing, not readable, empty, or of a format that is not NetCDF.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            first = file.read(8)
-    except OSError as problem:
-        raise FileUnreadable(f"{path}: {problem.strerror}", hint=_remedy(problem)) from problem
-    if not first:
-        raise FileUnreadable(f"{path}: zero bytes", hint="Copy it from its origin again.")
-    if first == _HDF5:
-        return "hdf5"
-    if first[:4] in _CLASSIC:
-        return "scipy"
-    if first[:4] == b"CDF\x05":
-        raise FileUnreadable(
-            f"{path}: NetCDF classic 64-bit data (CDF-5), which no thread-safe library reads",
-            hint="Convert it once: nccopy -k nc4 IN OUT.",
-        )
-    raise FileUnreadable(
-        f"{path}: not a NetCDF file, it begins with {first!r}",
-        hint="A web page or an error message may have been saved under its name.",
-    )
-
-
-def _remedy(problem: OSError) -> str:
-    if problem.errno == errno.ENOENT:
-        return "It was there when it was catalogued: rebuild the catalog, or is a mount missing?"
-    if problem.errno in (errno.EACCES, errno.EPERM):
-        return "Ask for the group that may read it."
-    return "Try again; tell the centre if it lasts."
 
 
 class _Lazy(BackendArray):
@@ -116,26 +65,33 @@ def _as_dataset(header: Header, without: Collection[str]) -> xr.Dataset:
     return dataset
 
 
+class _Known:
+    """A header that was read, as xarray hands it on."""
+
+    def __init__(self, place: Place, header: Header) -> None:
+        self.place, self.header = place, header
+
+    def __dask_tokenize__(self) -> str:
+        # of a path xarray adds the time of the file; another file may have come to an address
+        return uuid4().hex if self.place.is_address else self.place.text
+
+
 class _DecodedHere(BackendEntrypoint):
     """xarray's engines, with the one convention that they leave out."""
 
     description = "NetCDF files, with values that were never written masked"
-    open_dataset_parameters = ("filename_or_obj", "drop_variables", "reader", "use_cftime")
+    open_dataset_parameters = ("filename_or_obj", "drop_variables", "known", "use_cftime")
 
-    def open_dataset(  # type: ignore[override] # reader and use_cftime come beside xarray's own
+    def open_dataset(  # type: ignore[override] # known and use_cftime come beside xarray's own
         self,
         filename_or_obj: str,
         *,
         drop_variables: Any = None,
-        reader: str,
+        known: _Known,
         use_cftime: bool | None,
     ) -> xr.Dataset:
-        if reader == "hdf5":
-            raw = _as_dataset(read_header(filename_or_obj), drop_variables or ())
-        else:
-            raw = xr.open_dataset(
-                filename_or_obj, engine=reader, decode_cf=False, drop_variables=drop_variables
-            )
+        raw = _as_dataset(known.header, drop_variables or ())
+        raw.encoding["source"] = filename_or_obj
         if not raw.variables:
             raise ValueError("there is no variable at its top level; groups are not read")
         empty = [name for name in TIME_NAMES if raw.sizes.get(name) == 0]
@@ -174,14 +130,14 @@ def _declare_default_fill(raw: xr.Dataset) -> None:
 
 
 def open_file(
-    path: str | os.PathLike[str], *, chunks: Any = "auto", use_cftime: bool | None = None
+    place: str | os.PathLike[str], *, chunks: Any = "auto", use_cftime: bool | None = None
 ) -> xr.Dataset:
-    """Open one file lazily, decoded by itself.
+    """Open one file or store lazily, decoded by itself.
 
     Parameters
     ----------
-    path
-        A local NetCDF file.
+    place
+        A path, or an address that fsspec knows (``https://``, ``s3://``): NetCDF of any kind, or a store.
     chunks
         As xarray takes them; ``"auto"`` makes multiples of the file's own.
     use_cftime
@@ -197,30 +153,26 @@ def open_file(
     ------
     FileUnreadable
         If it cannot be opened or decoded, with the reason.
+    MissingExtra
+        If the packages for such an address are not installed.
     """
-    engine = engine_of(path)
+    there = Place(place)
+    header = read_header(there)
     try:
         with warnings.catch_warnings():
             # that dates before 1582 become cftime objects is what we ask for, and no news
             warnings.simplefilter("ignore", xr.SerializationWarning)
             return xr.open_dataset(
-                path,
+                there.name,
                 engine=_DecodedHere,
                 chunks=chunks,
-                backend_kwargs={"reader": engine, "use_cftime": use_cftime},
+                backend_kwargs={"known": _Known(there, header), "use_cftime": use_cftime},
             )
-    except Exception as problem:  # a damaged file raises anything, and costs only itself
-        raise FileUnreadable(
-            f"{path}: {_deepest(problem)}",
-            hint=_hint(problem, engine),
-        ) from problem
-
-
-def _hint(problem: Exception, engine: str) -> str:
-    if not isinstance(problem, ValueError):
-        return _TRUNCATED
-    # scipy tells a truncated classic file by the same error as a header that makes no sense
-    return f"{_TRUNCATED} {_NOT_DECODED}" if engine == "scipy" else _NOT_DECODED
+    except FileUnreadable:
+        raise
+    except Exception as problem:  # what cannot be decoded raises anything, and costs only itself
+        hint = _NOT_DECODED if isinstance(problem, ValueError) else _TRUNCATED
+        raise FileUnreadable(f"{there.name}: {_deepest(problem)}", hint=hint) from problem
 
 
 def _deepest(problem: BaseException) -> str:

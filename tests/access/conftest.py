@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING, Any
 
 import netCDF4
@@ -10,17 +9,10 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 YEAR = "days since 2000-01-01"
-
-
-@pytest.fixture
-def _damaged() -> Iterator[None]:
-    """Collect what scipy leaves open in a damaged file now, and not during another test."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture
