@@ -82,6 +82,13 @@ def unreadable(address: str, problem: BaseException) -> FileUnreadable | Missing
     )
 
 
+def _cause(problem: Exception) -> Exception:
+    """Return what happened, where fsspec says of any answer that there is no such file."""
+    cause = problem.__cause__
+    wrapped = isinstance(problem, FileNotFoundError) and isinstance(cause, Exception)
+    return cause if wrapped and getattr(cause, "status", 0) not in (404, 410) else problem
+
+
 def _lasting(problem: Exception) -> bool:
     """Whether there is no hope in asking again."""
     status = getattr(problem, "status", None)
@@ -98,7 +105,8 @@ def _asked(address: str, ask: Callable[[], _T]) -> _T:
     for tried in range(1, _TRIES + 1):
         try:
             return ask()
-        except Exception as problem:  # noqa: BLE001 - a client of a server raises anything
+        except Exception as told:  # noqa: BLE001 - a client of a server raises anything
+            problem = _cause(told)
             if tried == _TRIES or _lasting(problem):
                 # not from the problem, which tells the whole address
                 raise unreadable(address, problem) from None
