@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from climeri_platform.access.engines import classic, hdf5
+from climeri_platform.access.engines import classic, hdf5, zarr
 from climeri_platform.access.engines.remote import RemoteFile, is_address, shown, unreadable
 from climeri_platform.access.engines.stored import FileStamp
 from climeri_platform.core.errors import FileUnreadable
@@ -28,6 +28,8 @@ __all__ = [
     "Engine",
     "Hdf5",
     "Place",
+    "References",
+    "Zarr",
     "engine_of",
     "find_engine",
     "read_header",
@@ -68,24 +70,38 @@ class Place:
             raise _refused(self.name, problem) from problem
 
     @cached_property
-    def first(self) -> bytes:
-        """The first bytes of the file; FileUnreadable where there is none."""
-        if self.is_address:
-            source = self.source
-            assert isinstance(source, RemoteFile)
-            return source.first(8)
+    def _beginning(self) -> bytes | FileUnreadable:
         try:
+            if self.is_address:
+                source = self.source
+                assert isinstance(source, RemoteFile)
+                return source.first(8)
             with Path(self.text).open("rb") as file:
                 return file.read(8)
+        except FileUnreadable as problem:
+            return problem
         except OSError as problem:
-            raise _refused(self.name, problem) from problem
+            return _refused(self.name, problem)
+
+    @property
+    def first(self) -> bytes:
+        """The first bytes of the file; FileUnreadable where there is none."""
+        if isinstance(self._beginning, FileUnreadable):
+            raise self._beginning
+        return self._beginning
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file that can be read."""
+        return not isinstance(self._beginning, FileUnreadable)
 
     def begins_with(self, *words: bytes) -> bool:
         """Whether it is a file that begins so."""
-        try:
-            return self.first.startswith(words)
-        except FileUnreadable:
-            return False
+        return self.is_file and self.first.startswith(words)
+
+    def is_called(self, *endings: str) -> bool:
+        """Whether its name ends so."""
+        return self.name.rstrip("/").endswith(endings)
 
     def holds(self, *names: str) -> bool:
         """Whether it is a folder in which one of these is."""
@@ -142,7 +158,37 @@ class Classic:
         return classic.read_header(place.source)
 
 
-ENGINES: list[Engine] = [Hdf5(), Classic()]
+class References:
+    """kerchunk references: JSON, or a folder of Parquet."""
+
+    name = "references"
+
+    def recognises(self, place: Place) -> bool:
+        """Whether it is JSON, or a folder that is called so."""
+        if place.is_called(".parq", ".parquet"):
+            return not place.is_file and place.holds(".zmetadata")
+        return not place.is_called(".zarr") and place.begins_with(b"{")
+
+    def header(self, place: Place) -> Header:
+        """Read the header."""
+        return zarr.read_header(place.text, references=True)
+
+
+class Zarr:
+    """Zarr stores of version 2 and 3, here or elsewhere."""
+
+    name = "zarr"
+
+    def recognises(self, place: Place) -> bool:
+        """Whether it is a folder with the documents of a store."""
+        return (place.is_called(".zarr") or not place.is_file) and place.holds(*zarr.DOCUMENTS)
+
+    def header(self, place: Place) -> Header:
+        """Read the header."""
+        return zarr.read_header(place.text)
+
+
+ENGINES: list[Engine] = [References(), Zarr(), Hdf5(), Classic()]
 
 
 def find_engine(place: str | os.PathLike[str] | Place) -> Engine:

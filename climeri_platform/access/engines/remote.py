@@ -39,6 +39,7 @@ _TAGS = (
 )
 _GAP, _LARGEST, _AT_ONCE = 2**16, 2**23, 2**26  # bytes between ranges, of a range, and of all
 _TRIES, _PAUSE = 3, 0.2  # seconds before the second try, and twice that before the third
+_GIVE_PARTS: set[str] = set()  # servers that are known to give parts of a file
 _AGAIN = "Try again; tell the centre if it lasts."
 
 
@@ -85,8 +86,9 @@ def unreadable(address: str, problem: BaseException) -> FileUnreadable | Missing
 def _cause(problem: Exception) -> Exception:
     """Return what happened, where fsspec says of any answer that there is no such file."""
     cause = problem.__cause__
-    wrapped = isinstance(problem, FileNotFoundError) and isinstance(cause, Exception)
-    return cause if wrapped and getattr(cause, "status", 0) not in (404, 410) else problem
+    if not isinstance(problem, FileNotFoundError) or not isinstance(cause, Exception):
+        return problem
+    return problem if getattr(cause, "status", 0) in (404, 410) else cause
 
 
 def _lasting(problem: Exception) -> bool:
@@ -177,8 +179,14 @@ class RemoteFile:
 
         def ask() -> bytes:
             system, path = _system(self.address)
-            # this way fsspec stops where a server sends all of a file
+            # opened, fsspec stops where a server sends all of a file; asked for a range it takes it
             with system.open(path, "rb", size=self.size, cache_type="none") as file:
+                server = "/".join(self.address.split("/")[:3])
+                if server not in _GIVE_PARTS:
+                    file.seek(self.size - 1)
+                    file.read(1)
+                    file.seek(0)
+                    _GIVE_PARTS.add(server)
                 data: bytes = file.read(min(count, self.size))
                 return data
 
