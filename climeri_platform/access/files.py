@@ -1,87 +1,33 @@
-"""One file: what it says of itself, or the reason why it cannot be used."""
+"""One file or store: what it says of itself, and a Dataset of it alone."""
 
 from __future__ import annotations
 
-import errno
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from climeri_platform.access.axis import time_dimension
-from climeri_platform.access.engines import classic, hdf5
-from climeri_platform.access.engines.stored import FileStamp
+from climeri_platform.access.engines.recognising import Place, read_header
 from climeri_platform.access.joining import FileHeader, join
 from climeri_platform.access.lazy import as_dataset
 from climeri_platform.core.errors import DatasetInconsistent, FileUnreadable
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
 
     import xarray as xr
 
-    from climeri_platform.access.engines.header import Header
+__all__ = ["open_file", "read_file"]
 
-__all__ = ["engine_of", "open_file", "read_file"]
-
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-_TRUNCATED = "Truncated files end like this: compare its size and checksum with its origin."
 _NOT_DECODED = "Its header or its time axis does not follow the CF conventions: see ncdump -h."
-_ENGINES: dict[str, Callable[[str], Header]] = {
-    "classic": classic.read_header,
-    "hdf5": hdf5.read_header,
-}
 
 
-def engine_of(path: str | os.PathLike[str]) -> str:
-    """Return the engine that reads a file, from its first bytes.
-
-    Parameters
-    ----------
-    path
-        A local file.
-
-    Returns
-    -------
-    str
-        ``hdf5`` or ``classic``.
-
-    Raises
-    ------
-    FileUnreadable
-        If it is missing, not readable, empty, or of a format that is not NetCDF.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            first = file.read(8)
-    except OSError as problem:
-        raise FileUnreadable(f"{path}: {problem.strerror}", hint=_remedy(problem)) from problem
-    if not first:
-        raise FileUnreadable(f"{path}: zero bytes", hint="Copy it from its origin again.")
-    if first == _HDF5:
-        return "hdf5"
-    if first[:4] in (b"CDF\x01", b"CDF\x02", b"CDF\x05"):
-        return "classic"
-    raise FileUnreadable(
-        f"{path}: not a NetCDF file, it begins with {first!r}",
-        hint="A web page or an error message may have been saved under its name.",
-    )
-
-
-def _remedy(problem: OSError) -> str:
-    if problem.errno == errno.ENOENT:
-        return "It was there when it was catalogued: rebuild the catalog, or is a mount missing?"
-    if problem.errno in (errno.EACCES, errno.EPERM):
-        return "Ask for the group that may read it."
-    return "Try again; tell the centre if it lasts."
-
-
-def read_file(path: str | os.PathLike[str], span: tuple[int, int] | None = None) -> FileHeader:
+def read_file(place: str | os.PathLike[str], span: tuple[int, int] | None = None) -> FileHeader:
     """Read what a file says of itself.
 
     Parameters
     ----------
-    path
-        A local NetCDF file.
+    place
+        A path, or an address that fsspec knows.
     span
         Start and end by its name, YYYYMMDDhhmm.
 
@@ -89,36 +35,41 @@ def read_file(path: str | os.PathLike[str], span: tuple[int, int] | None = None)
     ------
     FileUnreadable
         If it cannot be used, with the reason.
+    MissingExtra
+        If the packages for such an address are not installed.
     """
-    engine = engine_of(path)
-    try:
-        stamp = FileStamp.of(path)
-        header = _ENGINES[engine](str(path))
-    except FileUnreadable:
-        raise
-    except Exception as problem:  # a damaged file raises anything, and costs only itself
-        raise _unreadable(path, problem) from problem
+    there = Place(place)
+    header = read_header(there)
     if not header.variables:
         raise FileUnreadable(
-            f"{path}: there is no variable at its top level; groups are not read", hint=_NOT_DECODED
+            f"{there.name}: there is no variable at its top level; groups are not read",
+            hint=_NOT_DECODED,
         )
     time = time_dimension(header)
     if time and not header.sizes[time]:
         raise FileUnreadable(
-            f"{path}: it holds no time step: {time} has length 0", hint=_NOT_DECODED
+            f"{there.name}: it holds no time step: {time} has length 0", hint=_NOT_DECODED
         )
-    return FileHeader(str(path), header, f"{stamp.size}-{stamp.mtime}", span)
+    return FileHeader(there.name, header, _mark(there), span)
+
+
+def _mark(place: Place) -> str:
+    if place.is_address or not place.is_file:
+        return uuid4().hex  # another file may come to an address, and stores have no one size
+    stamp = place.source
+    return f"{stamp.size}-{getattr(stamp, 'mtime', '')}"
 
 
 def open_file(
-    path: str | os.PathLike[str], *, chunks: Any = "auto", use_cftime: bool | None = None
+    place: str | os.PathLike[str], *, chunks: Any = "auto", use_cftime: bool | None = None
 ) -> xr.Dataset:
     """Open one file lazily, decoded by itself.
 
     Parameters
     ----------
-    path
-        A local NetCDF file.
+    place
+        A NetCDF file, a Zarr store or kerchunk references: a path, or an address that fsspec
+        knows.
     chunks
         ``"auto"`` makes multiples of the file's own; ``{}`` its own; or as xarray takes them.
     use_cftime
@@ -134,21 +85,13 @@ def open_file(
     ------
     FileUnreadable
         If it cannot be opened or decoded, with the reason.
+    MissingExtra
+        If the packages for such an address are not installed.
     """
-    file = read_file(path)
+    file = read_file(place)
     try:
-        return as_dataset(join([file], use_cftime=use_cftime), chunks)
+        dataset = as_dataset(join([file], use_cftime=use_cftime), chunks)
     except DatasetInconsistent as problem:
-        raise FileUnreadable(f"{path}: {problem.message}", hint=problem.hint) from problem
-
-
-def _unreadable(path: str | os.PathLike[str], problem: Exception) -> FileUnreadable:
-    hint = _NOT_DECODED if isinstance(problem, ValueError) else _TRUNCATED
-    return FileUnreadable(f"{path}: {_deepest(problem)}", hint=hint)
-
-
-def _deepest(problem: BaseException) -> str:
-    while problem.__cause__ is not None:
-        problem = problem.__cause__
-    text = " ".join(str(problem).split())
-    return f"{type(problem).__name__}: {text[:300]}"
+        raise FileUnreadable(f"{file.path}: {problem.message}", hint=problem.hint) from problem
+    dataset.encoding["source"] = file.path
+    return dataset

@@ -45,8 +45,8 @@ def test_the_name_says_nothing_of_the_format(write, tmp_path):
         (b"C", "not a NetCDF file", "web page"),
         (b"GRIB....", "not a NetCDF file", ""),
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "OSError", "Truncated"),
-        (b"CDF\x01" + bytes(3), "", ""),
-        (b"CDF\x02" + b"\xff" * 60, "", ""),
+        (b"CDF\x01" + bytes(3), "it ends at byte 7", "Truncated"),
+        (b"CDF\x02" + b"\xff" * 60, "a count of -1, at byte 16", "damaged"),
     ],
 )
 def test_what_is_no_netcdf(tmp_path, content, said, hint):
@@ -70,7 +70,9 @@ def test_missing_and_directories(tmp_path):
         open_file(tmp_path / "link.nc")
 
 
-@pytest.mark.parametrize("form", ["NETCDF4", "NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET"])
+@pytest.mark.parametrize(
+    "form", ["NETCDF4", "NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA"]
+)
 def test_a_file_cut_anywhere_is_refused_when_it_is_opened(write, tmp_path, form):
     # the library may pad a classic file with zeros to a whole page
     whole = Path(write("whole.nc", np.arange(60.0), form=form)).read_bytes().rstrip(b"\0")

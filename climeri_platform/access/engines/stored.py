@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -37,6 +37,7 @@ __all__ = [
     "read_part",
 ]
 
+Numbers: TypeAlias = "Sequence[int] | np.ndarray[Any, Any]"
 SHUFFLE, DEFLATE = "shuffle", "deflate"
 _AT_ONCE = 2**25  # bytes of a flat array that are read at the same time
 _GAP = 2**14  # bytes between rows that cost less to read than to ask for each row
@@ -63,7 +64,7 @@ class Source(Protocol):
     def bytes_at(self, handle: Any, offset: int, size: int) -> bytes:
         """Return some bytes of the open file."""
 
-    def pieces(self, handle: Any, offsets: Sequence[int], sizes: Sequence[int]) -> Iterator[bytes]:
+    def pieces(self, handle: Any, offsets: Numbers, sizes: Numbers) -> Iterator[bytes]:
         """Return the bytes at several places, one after the other."""
 
 
@@ -136,10 +137,10 @@ class FileStamp:
             left -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def pieces(self, handle: int, offsets: Sequence[int], sizes: Sequence[int]) -> Iterator[bytes]:
+    def pieces(self, handle: int, offsets: Numbers, sizes: Numbers) -> Iterator[bytes]:
         """Return the bytes at several places, one after the other."""
         for offset, size in zip(offsets, sizes, strict=True):
-            yield self.bytes_at(handle, offset, size)
+            yield self.bytes_at(handle, int(offset), int(size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ class ChunkedArray:
         Where what was written ends: along an unlimited dimension another variable may be longer.
     """
 
-    stamp: FileStamp
+    stamp: Source
     shape: tuple[int, ...]
     stored: np.dtype[Any]
     chunks: tuple[int, ...]
@@ -210,15 +211,18 @@ class ChunkedArray:
         """Put the numbers at some places of each dimension into an array."""
         places = self.find()
         with self.stamp.opened() as handle:
-            for number, there, here in self._pieces(ranges):
-                found[there] = self._chunk(handle, places, number)[here]
+            wanted = list(self._parts(ranges))
+            at = [number for number, _, _ in wanted if places.offsets[number] >= 0]
+            data = self.stamp.pieces(handle, places.offsets[at], places.sizes[at])
+            for number, there, here in wanted:
+                found[there] = self._chunk(places, number, data)[here]
         for axis, (along, end) in enumerate(zip(ranges, self.extent, strict=True)):
             if along[-1] >= end:
                 beyond = [slice(None)] * len(ranges)
                 beyond[axis] = slice(len(range(along.start, end, along.step)), None)
                 found[tuple(beyond)] = self.fill
 
-    def _pieces(self, ranges: list[range]) -> Iterator[tuple[int, Any, Any]]:
+    def _parts(self, ranges: list[range]) -> Iterator[tuple[int, Any, Any]]:
         """Yield the chunks that are needed: number, where it goes, and what of it."""
         grid = [-(-size // chunk) for size, chunk in zip(self.shape, self.chunks, strict=True)]
         along = [
@@ -230,11 +234,13 @@ class ChunkedArray:
                 number = number * count + at
             yield number, tuple(part[1] for part in parts), tuple(part[2] for part in parts)
 
-    def _chunk(self, handle: int, places: Places, number: int) -> np.ndarray[Any, Any]:
+    def _chunk(
+        self, places: Places, number: int, following: Iterator[bytes]
+    ) -> np.ndarray[Any, Any]:
         offset = int(places.offsets[number])
         if offset < 0:
             return np.broadcast_to(np.asarray(self.fill, self.dtype), self.chunks)
-        data: Any = self.stamp.bytes_at(handle, offset, int(places.sizes[number]))
+        data: Any = next(following)
         skipped = int(places.skipped[number])
         for at in range(len(self.filters) - 1, -1, -1):
             if skipped >> at & 1:
