@@ -16,7 +16,7 @@ from climeri_platform.core.errors import DatasetInconsistent
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["holes", "join_in_time", "time_dimension"]
+__all__ = ["calendar_of", "holes", "join_in_time", "time_dimension"]
 
 # of a median step: months are 28 to 31 days, so 1.5 separates a hole from a long month
 _HOLE = 1.5
@@ -234,19 +234,20 @@ def _snap(datasets: list[xr.Dataset], time: str) -> tuple[list[xr.Dataset], list
 
 def _check_time(files: Sequence[tuple[str, xr.Dataset]], time: str) -> None:
     first_path, first = files[0]
-    calendar = _calendar(first, time)
+    calendar = calendar_of(first, time)
     for path, dataset in files:
         if time not in dataset.coords or not dataset.sizes[time]:
             what = "holds no time step" if time in dataset.coords else "has no values of time"
             raise DatasetInconsistent(f"{path} {what}", hint="Fetch it again.")
-        if _calendar(dataset, time) != calendar:
+        if calendar_of(dataset, time) != calendar:
             raise DatasetInconsistent(
-                f"the calendar is {calendar} in {first_path}, {_calendar(dataset, time)} in {path}",
+                f"the calendar is {calendar} in {first_path}, {calendar_of(dataset, time)} in {path}",
                 hint="Open the files one by one; a season or a day means different things in them.",
             )
 
 
-def _calendar(dataset: xr.Dataset, time: str) -> str:
+def calendar_of(dataset: xr.Dataset, time: str) -> str:
+    """Return the calendar of a time axis; ``not known`` where no unit explains its numbers."""
     axis = dataset[time]
     if axis.dtype.kind == "M":  # xarray would call it standard or proleptic by the year
         return "gregorian"

@@ -20,6 +20,7 @@
     ├── DataError                     6   a file or a dataset
     │   ├── FileUnreadable
     │   ├── DatasetInconsistent
+    │   ├── GridMismatch
     │   ├── NotHere
     │   ├── OnTape
     │   ├── SelectionChanged
@@ -51,6 +52,7 @@ __all__ = [
     "DataError",
     "DatasetInconsistent",
     "FileUnreadable",
+    "GridMismatch",
     "HubError",
     "HubFailed",
     "MissingExtra",
@@ -188,6 +190,10 @@ class FileUnreadable(DataError, OSError):
 
 class DatasetInconsistent(DataError, ValueError):
     """Files of one dataset that do not belong together."""
+
+
+class GridMismatch(DataError, ValueError):
+    """Datasets that were to stand beside each other, and are on different grids."""
 
 
 class NotHere(DataError, FileNotFoundError):
