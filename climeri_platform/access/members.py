@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from climeri_platform.core.errors import DataError
 
-__all__ = ["MEMBER", "Stacked", "key_of_all", "stack_members"]
+__all__ = ["MEMBER", "Stacked", "common_facets", "key_of_all", "stack_members"]
 
 MEMBER = "member"
 # facets that name a run rather than what it is a run of
@@ -128,7 +128,9 @@ def _stack_one(
             result.add(key, datasets[key], facets[key], [key])
         return
     notes += _unlike_runs(labels)
-    result.add(new, stacked, _common([facets[key] for key in keys]), keys)
+    common = common_facets([facets[key] for key in keys])
+    common.pop(MEMBER, None)  # of one member, too: it is a dimension now
+    result.add(new, stacked, common, keys)
     result.notes += [(new, note) for note in notes]
 
 
@@ -182,12 +184,12 @@ def _unlike_runs(labels: Sequence[str]) -> list[str]:
     return notes
 
 
-def _common(facets: Sequence[Mapping[str, str]]) -> Facets:
-    first = facets[0]
+def common_facets(facets: Sequence[Mapping[str, str]]) -> Facets:
+    """Return the facets that have the same value in all."""
     return {
         name: value
-        for name, value in first.items()
-        if name != MEMBER and all(each.get(name) == value for each in facets)
+        for name, value in facets[0].items()
+        if all(each.get(name) == value for each in facets)
     }
 
 

@@ -9,14 +9,26 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from climeri_platform.access.combine import holes, join_in_time, time_dimension
 from climeri_platform.access.files import open_file
+from climeri_platform.access.members import stack_members
+from climeri_platform.access.merging import merge_variables
 from climeri_platform.access.periods import HOLE, RETRACTED, holes_in_names, shorter_than_named
 from climeri_platform.access.report import IncompleteDataWarning, OpenReport
-from climeri_platform.core.errors import DataError, DatasetInconsistent, FileUnreadable, UsageError
+from climeri_platform.core.errors import (
+    DataError,
+    DatasetInconsistent,
+    FileUnreadable,
+    HoleInTime,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import xarray as xr
+
+    from climeri_platform.access.members import Stacked
+
+_NO_FILE = f"{HOLE}: a file cannot be read"
 
 __all__ = ["DatasetFiles", "Opened", "open_datasets"]
 
@@ -60,11 +72,65 @@ class Opened(Mapping[str, "xr.Dataset"]):
     ----------
     report
         An `OpenReport`.
+    facets
+        What the catalog says of each key, by the common names (``model``, ``member``, ...).
     """
 
-    def __init__(self, datasets: dict[str, xr.Dataset], report: OpenReport) -> None:
+    def __init__(
+        self,
+        datasets: dict[str, xr.Dataset],
+        report: OpenReport,
+        facets: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         self._datasets = datasets
         self.report = report
+        self.facets = {key: dict((facets or {}).get(key, {})) for key in datasets}
+
+    def to_datatree(self) -> xr.DataTree:
+        """Return all of it as a tree: experiment, model, member, variable.
+
+        Returns
+        -------
+        xarray.DataTree
+            Each node's attribute ``climeri_key`` is the key in this mapping.
+        """
+        from climeri_platform.access.trees import to_datatree
+
+        return to_datatree(self._datasets, self.facets)
+
+    def to_dataset(self, dim: str = "model", *, pad: bool = False) -> xr.Dataset:
+        """Return one Dataset with the values of a facet as a dimension.
+
+        Parameters
+        ----------
+        dim
+            The facet: ``model``, ``experiment``, ``member``, ...
+        pad
+            Whether what some lack in time is filled with missing values; by default all are cut
+            to the common period. Either is added to the report.
+
+        Returns
+        -------
+        xarray.Dataset
+            Facets and attributes that differ are coordinates along the dimension.
+
+        Raises
+        ------
+        GridMismatch
+            If they are not on one grid; those that differ are named.
+        DatasetInconsistent
+            If calendars, units or steps of time differ, or nothing is common.
+        UsageError
+            If ``dim`` is no facet of theirs, or does not tell them apart.
+        NothingFound
+            If nothing was opened.
+        """
+        from climeri_platform.access.trees import to_dataset
+
+        dataset, notes = to_dataset(self._datasets, self.facets, dim, pad=pad)
+        for note in notes:
+            self.report.add(f"by {dim}", "noted", cause=note)
+        return dataset
 
     def __getitem__(self, key: str) -> xr.Dataset:
         return self._datasets[key]
@@ -99,6 +165,10 @@ def open_datasets(
     *,
     chunks: Any = "auto",
     on_error: Literal["report", "raise"] = "report",
+    members: Literal["apart", "stack"] = "apart",
+    pad: bool = False,
+    merge: bool = False,
+    allow_gaps: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Opened:
     """Open datasets lazily; one bad file costs that file.
@@ -112,6 +182,15 @@ def open_datasets(
     on_error
         ``"report"`` leaves out what cannot be used, says so in the report and warns;
         ``"raise"`` refuses at the first.
+    members
+        ``"stack"`` puts the members of a model along a dimension ``member``.
+    pad
+        Whether shorter members and variables are filled with missing values where they are stacked
+        or merged; by default all are cut to their common period.
+    merge
+        Whether the variables of one run, table and grid become one Dataset.
+    allow_gaps
+        False leaves out a dataset that lacks part of its time, or a file.
     progress
         Is called with the number of files opened so far.
 
@@ -122,42 +201,66 @@ def open_datasets(
     Raises
     ------
     UsageError
-        If ``on_error`` is neither.
+        If ``on_error`` or ``members`` is none of these.
     DataError
         At the first defect with ``on_error="raise"``; or if nothing at all could be opened.
     """
-    if on_error not in ("report", "raise"):
-        raise UsageError(f"on_error={on_error!r}: it is 'report' or 'raise'")
+    for name, word, words in (
+        ("on_error", on_error, ("report", "raise")),
+        ("members", members, ("apart", "stack")),
+    ):
+        if word not in words:
+            raise UsageError(f"{name}={word!r}: it is {words[0]!r} or {words[1]!r}")
     report = OpenReport()
     datasets: dict[str, xr.Dataset] = {}
     done = 0
     for each in wanted:
         for note in each.notes:
             report.add(each.key, "noted", cause=note)
-        dataset = _open_one(each, chunks, on_error, report)
+        dataset = _open_one(each, chunks, on_error, report, allow_gaps=allow_gaps)
         done += len(each.paths)
         if progress is not None:
             progress(done)
         if dataset is not None:
             datasets[each.key] = dataset
             report.add(each.key, "opened")
-    skipped = report.having("skipped")
     if wanted and not datasets:
-        if wanted[0].refusal is not None:
-            raise wanted[0].refusal
-        first = skipped[0]
-        raise DataError(
-            f"none of the {len(wanted)} datasets could be opened; the first: {first.path or first.dataset}: "
-            f"{first.cause}",
-            hint=first.remedy,
-        )
-    if skipped or any(each.cause.startswith((HOLE, RETRACTED)) for each in report.having("noted")):
+        raise _nothing(wanted, report)
+    if report.having("skipped") or any(
+        each.cause.startswith((HOLE, RETRACTED)) for each in report.having("noted")
+    ):
         warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=3)
-    return Opened(datasets, report)
+    opened = Opened(datasets, report, {each.key: each.facets for each in wanted})
+    ways = [*([stack_members] if members == "stack" else []), *([merge_variables] if merge else [])]
+    for way in ways:
+        opened = _combined(opened, way(opened, opened.facets, pad=pad), on_error)
+    return opened
+
+
+def _nothing(wanted: Sequence[DatasetFiles], report: OpenReport) -> DataError:
+    if wanted[0].refusal is not None:
+        return wanted[0].refusal
+    first = report.having("skipped")[0]
+    return DataError(
+        f"none of the {len(wanted)} datasets could be opened; the first: {first.path or first.dataset}: "
+        f"{first.cause}",
+        hint=first.remedy,
+    )
+
+
+def _combined(opened: Opened, made: Stacked, on_error: str) -> Opened:
+    """Return what was stacked or merged; what did not fit stays apart, and is told."""
+    if made.refused and on_error == "raise":
+        raise made.refused[0][1]
+    for key, note in made.notes:
+        opened.report.add(key, "noted", cause=note)
+    for key, problem in made.refused:
+        opened.report.add(key, "noted", cause=problem.message, remedy=problem.hint)
+    return Opened(made.datasets, opened.report, made.facets)
 
 
 def _open_one(
-    wanted: DatasetFiles, chunks: Any, on_error: str, report: OpenReport
+    wanted: DatasetFiles, chunks: Any, on_error: str, report: OpenReport, *, allow_gaps: bool
 ) -> xr.Dataset | None:
     if wanted.refusal is not None:
         if on_error == "raise":
@@ -171,17 +274,17 @@ def _open_one(
             report.add(wanted.key, "skipped", cause="it has no files")
         return None
     try:
-        dataset, said = join_in_time(_one_kind_of_time(files, chunks))
-        _tell_periods(wanted, files, dataset, report)
+        dataset, notes = _one_series(wanted, files, chunks, allow_gaps=allow_gaps)
     except DatasetInconsistent as problem:
         for _, opened in files:
             opened.close()
         if on_error == "raise":
             raise
-        report.add(wanted.key, "skipped", cause=problem.message, remedy=problem.hint)
+        cause = problem.message.removeprefix(f"{wanted.key}: ")
+        report.add(wanted.key, "skipped", cause=cause, remedy=problem.hint)
         return None
-    for note in said:
-        report.add(wanted.key, "noted", cause=note)
+    for path, note in notes:
+        report.add(wanted.key, "noted", path=path, cause=note)
     for name, value in wanted.attributes.items():
         dataset.attrs[f"climeri_{name}"] = value
     return dataset
@@ -202,19 +305,36 @@ def _open_files(
     return files
 
 
-def _tell_periods(
-    wanted: DatasetFiles,
-    files: list[tuple[str, xr.Dataset]],
-    dataset: xr.Dataset,
-    report: OpenReport,
-) -> None:
+def _one_series(
+    wanted: DatasetFiles, files: list[tuple[str, xr.Dataset]], chunks: Any, *, allow_gaps: bool
+) -> tuple[xr.Dataset, list[tuple[str, str]]]:
+    """Return the files joined, and notes, each with the file that it is about."""
+    dataset, said = join_in_time(_one_kind_of_time(files, chunks))
+    gaps = _gaps(wanted, files, dataset)
+    if gaps and not allow_gaps:
+        path, gap = gaps[0]
+        raise HoleInTime(
+            f"{wanted.key}: {gap}" + (f" ({path})" if path else ""),
+            hint="open(allow_gaps=True) opens what there is, and tells the holes.",
+        )
+    told = [each for each in gaps if each[1] != _NO_FILE]  # such a file has a line that says more
+    return dataset, [*told, *(("", each) for each in said)]
+
+
+def _gaps(
+    wanted: DatasetFiles, files: list[tuple[str, xr.Dataset]], dataset: xr.Dataset
+) -> list[tuple[str, str]]:
+    """Return what lacks of the time that was promised, each with the file that it is about."""
+    there = [path for path, _ in files]
+    gaps = [(path, _NO_FILE) for path in wanted.paths if path not in there]
     for before, after in holes(dataset) or holes_in_names(wanted.spans):
-        report.add(wanted.key, "noted", cause=f"{HOLE} between {before} and {after}")
+        gaps.append(("", f"{HOLE} between {before} and {after}"))
     spans = dict(zip(wanted.paths, wanted.spans, strict=False))
     if len(wanted.spans) == len(wanted.paths):
         for path, its in files:
             if cause := shorter_than_named(its, spans[path]):
-                report.add(wanted.key, "noted", path=path, cause=cause)
+                gaps.append((path, cause))
+    return gaps
 
 
 def _one_kind_of_time(

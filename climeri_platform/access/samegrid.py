@@ -24,7 +24,7 @@ _READ = 4_000_000
 
 
 def on_one_grid(
-    datasets: Mapping[str, xr.Dataset], *, apart: Collection[str] = ()
+    datasets: Mapping[str, xr.Dataset], *, apart: Collection[str] = (), shared: bool = False
 ) -> tuple[dict[str, xr.Dataset], list[str]]:
     """Give datasets the same coordinates of space where these differ by rounding only.
 
@@ -34,6 +34,9 @@ def on_one_grid(
         Label to Dataset.
     apart
         Dimensions that are none of the grid: time, member.
+    shared
+        Compare only the dimensions that a dataset has in common with the first: a field at the
+        surface may stand beside one on levels.
 
     Returns
     -------
@@ -52,13 +55,18 @@ def on_one_grid(
         return dict(datasets), []
     sizes = {label: _sizes(each, apart) for label, each in datasets.items()}
     usual = Counter(tuple(sorted(each.items())) for each in sizes.values()).most_common(1)[0][0]
-    label = next(each for each, its in sizes.items() if tuple(sorted(its.items())) == usual)
+    label = next(
+        each for each, its in sizes.items() if shared or tuple(sorted(its.items())) == usual
+    )
     snapped, notes = {}, []
     differs: dict[str, list[str]] = {}
     worst: dict[str, float] = {}
     for other, dataset in datasets.items():
-        if sizes[other] != sizes[label]:
-            how = f"{_say(sizes[other])} against {_say(sizes[label])}"
+        here, its = sizes[label], sizes[other]
+        if shared:
+            here, its = _common(here, its), _common(its, here)
+        if its != here:
+            how = f"{_say(its)} against {_say(here)}"
             differs.setdefault(how, []).append(other)
             continue
         how, same = _compare(datasets[label], dataset, apart, worst)
@@ -89,6 +97,10 @@ def _sizes(dataset: xr.Dataset, apart: Collection[str]) -> dict[str, int]:
         dim for name, each in dataset.data_vars.items() if name not in marginal for dim in each.dims
     }
     return {str(dim): dataset.sizes[dim] for dim in sorted(map(str, dims)) if dim not in apart}
+
+
+def _common(sizes: Mapping[str, int], others: Mapping[str, int]) -> dict[str, int]:
+    return {name: size for name, size in sizes.items() if name in others}
 
 
 def _say(sizes: Mapping[str, int]) -> str:

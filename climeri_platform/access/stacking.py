@@ -129,13 +129,11 @@ def _variables(
         if name in marginal or any(name in each.indexes for each in parts):
             found[name] = first, coordinate
             continue
-        if coordinate and first.ndim and first.dims != (time,) and time not in first.dims:
-            found[name] = first, True  # a place: compared before
+        whose = _MEMBER in first.dims  # attributes of members, which each model has its own of
+        if coordinate and first.ndim and not whose and (time not in first.dims or first.ndim == 1):
+            found[name] = first, True  # a place, compared before; or another word for time
             continue
-        if coordinate and first.dims == (time,):
-            found[name] = first, True  # another word for time, which is one now
-            continue
-        if (coordinate and not first.ndim) or (time and time not in first.dims):
+        if (coordinate and (whose or not first.ndim)) or (time and time not in first.dims):
             if (same := _same(has)) is not None:
                 found[name] = same, coordinate
                 continue
@@ -180,23 +178,28 @@ def _stacked(name: str, has: Sequence[xr.Variable | None], dim: str) -> xr.Varia
             f"{name} has the dimensions {first.dims} in some and others elsewhere",
             hint="Open them apart.",
         )
-    arrays = [None if e is None else da.asarray(e.transpose(*first.dims).data) for e in has]
-    chunks = _chunks([each for each in arrays if each is not None])
-    dtype = np.result_type(*(each.dtype for each in there))
-    if dtype.kind in "iu" and len(there) < len(has):
-        dtype = np.dtype("f8")
-    filled = [
-        da.full(first.shape, np.nan, dtype=dtype, chunks=chunks)
-        if each is None
-        else each.rechunk(chunks).astype(dtype)
-        for each in arrays
-    ]
     shared = {
         word: first.encoding[word]
         for word in _PACKING
         if word in first.encoding
         and len({tuple(str(each.encoding.get(word)) for word in _PACKING) for each in there}) == 1
     }
+    dtype = np.result_type(*(each.dtype for each in there))
+    if dtype.kind in "iub" and len(there) < len(has):
+        dtype = np.dtype("f8")
+    missing = {"M": np.datetime64("NaT"), "U": ""}.get(dtype.kind, np.nan)
+    turned = [None if each is None else each.transpose(*first.dims) for each in has]
+    if not any(each.chunks for each in there):
+        held = [np.full(first.shape, missing, dtype) if e is None else e.values for e in turned]
+        return xr.Variable((dim, *first.dims), np.stack(held).astype(dtype), {}, shared)
+    arrays = [None if each is None else da.asarray(each.data) for each in turned]
+    chunks = _chunks([each for each in arrays if each is not None])
+    filled = [
+        da.full(first.shape, missing, dtype=dtype, chunks=chunks)
+        if each is None
+        else each.rechunk(chunks).astype(dtype)
+        for each in arrays
+    ]
     return xr.Variable((dim, *first.dims), da.stack(filled), {}, shared)
 
 

@@ -20,6 +20,7 @@
     ├── DataError                     6   a file or a dataset
     │   ├── FileUnreadable
     │   ├── DatasetInconsistent
+    │   │   └── HoleInTime
     │   ├── GridMismatch
     │   ├── NotHere
     │   ├── OnTape
@@ -53,6 +54,7 @@ __all__ = [
     "DatasetInconsistent",
     "FileUnreadable",
     "GridMismatch",
+    "HoleInTime",
     "HubError",
     "HubFailed",
     "MissingExtra",
@@ -190,6 +192,10 @@ class FileUnreadable(DataError, OSError):
 
 class DatasetInconsistent(DataError, ValueError):
     """Files of one dataset that do not belong together."""
+
+
+class HoleInTime(DatasetInconsistent):
+    """A dataset that lacks part of its time, where that was not to be accepted."""
 
 
 class GridMismatch(DataError, ValueError):
