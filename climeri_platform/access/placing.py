@@ -88,32 +88,30 @@ def _filled(
     lend: Callable[[str, int, int], xr.Variable | None] | None,
 ) -> xr.Variable:
     axis = variable.get_axis_num(dim)
-    missing = {"M": np.datetime64("NaT"), "m": np.timedelta64("NaT")}.get(
-        variable.dtype.kind, np.nan
-    )
-    kept = variable.dtype.kind in "fcMmO"
+    kinds = {"M": np.datetime64("NaT"), "m": np.timedelta64("NaT"), "U": ""}
+    missing = kinds.get(variable.dtype.kind, np.nan)
+    kept = variable.dtype.kind in "fcMmOU"
     dtype = variable.dtype if kept else np.dtype("f8" if variable.dtype.kind in "iub" else "O")
-    parts, start = [], 0
+    parts: list[Any] = []
+    start = 0
     for there, run in groupby(positions >= 0):
         stop = start + len(list(run))
         lent = lend(name, start, stop) if lend and not there else None
+        shape = [stop - start if n == axis else size for n, size in enumerate(variable.shape)]
         if there:
             own = variable.isel({dim: _as_slice(positions[start:stop])})
-            parts.append(da.asarray(own.data).astype(dtype))
+            parts.append(own.data.astype(dtype))
         elif lent is not None:
-            parts.append(da.asarray(lent.transpose(*variable.dims).data))
+            parts.append(lent.transpose(*variable.dims).data)
+        elif variable.chunks is None:
+            parts.append(np.full(shape, missing, dtype=dtype))
         else:
-            shape = list(variable.shape)
-            shape[axis] = stop - start
-            chunks = [shape[n] if n == axis else -1 for n in range(len(shape))]
-            if variable.chunks is not None:
-                chunks = [
-                    max(its) if n == axis else its  # type: ignore[misc]
-                    for n, its in enumerate(variable.chunks)
-                ]
-            parts.append(da.full(shape, missing, dtype=dtype, chunks=tuple(chunks)))
+            chunks = tuple(max(c) if n == axis else c for n, c in enumerate(variable.chunks))
+            parts.append(da.full(shape, missing, dtype=dtype, chunks=chunks))
         start = stop
-    return xr.Variable(variable.dims, da.concatenate(parts, axis=axis), variable.attrs)
+    here = not any(is_dask_collection(each) for each in parts)  # what is in memory stays there
+    join = np.concatenate if here else da.concatenate
+    return xr.Variable(variable.dims, join(parts, axis=axis), variable.attrs)
 
 
 def _as_slice(positions: np.ndarray) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cftime
 import dask
 import dask.array as da
 import numpy as np
@@ -20,46 +19,6 @@ ALL = "CMIP.IPSL.IPSL-CM6A-LR.historical.Amon.tas.gr"
 
 def never(*_, **__):
     raise AssertionError("something was computed while members were stacked")
-
-
-def months(start, count, calendar="noleap", day=16):
-    at = [(start + n // 12, n % 12 + 1) for n in range(count)]
-    if calendar == "datetime64":
-        return np.array([f"{y:04}-{m:02}-{day:02}" for y, m in at], dtype="M8[us]")
-    return np.array([cftime.datetime(y, m, day, calendar=calendar) for y, m in at])
-
-
-def field(
-    level=0.0,
-    start=1850,
-    count=24,
-    *,
-    calendar="noleap",
-    day=16,
-    lat=(-45.0, 45.0),
-    chunk=12,
-    name="tas",
-    units="K",
-    with_bounds=False,
-    **attributes,
-):
-    """One dataset, as joining makes it; its values are the level and the number of the month."""
-    times = months(start, count, calendar, day)
-    values = level + 12 * (start - 1850) + np.arange(count)
-    data = da.from_array(np.repeat(values[:, None], len(lat), 1).astype("f4"), chunks=(chunk, -1))
-    dataset = xr.Dataset(
-        {name: (("time", "lat"), data, {"units": units})},
-        {"time": times, "lat": ("lat", np.asarray(lat, "f8"))},
-        attributes,
-    )
-    dataset["lat"].attrs["bounds"] = "lat_bnds"
-    dataset["lat_bnds"] = ("lat", "bnds"), da.from_array(np.stack([lat, lat], 1), chunks=-1)
-    if with_bounds:
-        first = months(start, count + 1, calendar, 1)
-        bounds = np.stack([first[:-1], first[1:]], 1)
-        dataset["time"].attrs["bounds"] = "time_bnds"
-        dataset["time_bnds"] = ("time", "bnds"), da.from_array(bounds, chunks=(chunk, -1))
-    return dataset
 
 
 def facets(member, **others):
@@ -89,7 +48,7 @@ def stacked(datasets, *, pad=False, **others):
     return result.datasets[ALL], [note for _, note in result.notes]
 
 
-def test_members_are_in_the_order_of_their_numbers():
+def test_members_are_in_the_order_of_their_numbers(field):
     dataset, notes = stacked({f"r{n}i1p1f1": field(100.0 * n) for n in (10, 2, 1)})
     assert dataset["member"].values.tolist() == ["r1i1p1f1", "r2i1p1f1", "r10i1p1f1"]
     assert dataset["tas"].dims == ("member", "time", "lat")
@@ -99,7 +58,7 @@ def test_members_are_in_the_order_of_their_numbers():
     assert notes == []
 
 
-def test_attributes_that_differ_are_coordinates_and_none_vanishes():
+def test_attributes_that_differ_are_coordinates_and_none_vanishes(field):
     said = {
         "r1i1p1f1": {"branch_time_in_parent": 10957.0, "realization_index": 1, "same": "x"},
         "r2i1p1f1": {"branch_time_in_parent": 21914.0, "realization_index": 2, "same": "x"},
@@ -117,7 +76,7 @@ def test_attributes_that_differ_are_coordinates_and_none_vanishes():
         assert name in dataset.coords
 
 
-def test_attributes_of_variables_and_names_that_are_taken():
+def test_attributes_of_variables_and_names_that_are_taken(field):
     first, second = field(lat_bnds="a", table="x"), field(lat_bnds="b", table="y")
     second["tas"].attrs["comment"] = "other"
     dataset, _ = stacked({"r1i1p1f1": first, "r2i1p1f1": second})
@@ -128,7 +87,7 @@ def test_attributes_of_variables_and_names_that_are_taken():
     assert dataset["table"].values.tolist() == ["x", "y"]
 
 
-def test_a_shorter_member_cuts_all_or_is_padded_where_asked():
+def test_a_shorter_member_cuts_all_or_is_padded_where_asked(field):
     two = {"r1i1p1f1": field(count=36, with_bounds=True), "r2i1p1f1": field(1000.0, count=24)}
     dataset, (note,) = stacked(two)
     assert dataset.sizes["time"] == 24
@@ -150,7 +109,7 @@ def test_a_shorter_member_cuts_all_or_is_padded_where_asked():
 
 @given(data=st.data())
 @settings(max_examples=30, deadline=None)
-def test_each_value_stands_at_its_member_and_month(data):
+def test_each_value_stands_at_its_member_and_month(field, data):
     count = data.draw(st.integers(2, 4))
     calendar = data.draw(st.sampled_from(["noleap", "360_day", "datetime64"]))
     pad = data.draw(st.booleans())
@@ -177,14 +136,14 @@ def test_each_value_stands_at_its_member_and_month(data):
         np.testing.assert_array_equal(dataset["tas"].isel(member=n - 1, lat=0), expected)
 
 
-def test_stamps_of_the_same_months_are_matched_and_it_is_said():
+def test_stamps_of_the_same_months_are_matched_and_it_is_said(field):
     dataset, (note,) = stacked({"r1i1p1f1": field(day=16), "r2i1p1f1": field(1.0, day=1)})
     assert "matched by month, those of r1i1p1f1 are kept" in note
     assert dataset["time"].dt.day.values.tolist() == [16] * 24
     assert not dataset["tas"].isnull().any()
 
 
-def test_a_stamp_at_the_end_of_its_month_is_told_by_its_bounds():
+def test_a_stamp_at_the_end_of_its_month_is_told_by_its_bounds(field):
     late = field(1000.0, with_bounds=True)
     late = late.assign_coords(time=("time", late["time_bnds"].values[:, 1], late["time"].attrs))
     dataset, (note,) = stacked({"r1i1p1f1": field(with_bounds=True), "r2i1p1f1": late})
@@ -195,7 +154,7 @@ def test_a_stamp_at_the_end_of_its_month_is_told_by_its_bounds():
 
 @pytest.mark.parametrize("other", ["standard", "proleptic_gregorian"])
 @pytest.mark.parametrize("pad", [False, True])
-def test_two_kinds_of_objects_for_one_calendar_are_one_axis(other, pad):
+def test_two_kinds_of_objects_for_one_calendar_are_one_axis(field, other, pad):
     members = {
         "r1i1p1f1": field(calendar="datetime64", count=30),
         "r2i1p1f1": field(100.0, calendar=other, start=1851, count=36),
@@ -222,7 +181,7 @@ def test_days_that_differ_by_their_hour_are_matched():
     assert dataset.sizes["time"] == 31
 
 
-def test_a_hole_in_one_member_is_left_out_of_all_and_counted():
+def test_a_hole_in_one_member_is_left_out_of_all_and_counted(field):
     holed = field(1.0).isel(time=[n for n in range(24) if n not in (5, 6)])
     dataset, (note,) = stacked({"r1i1p1f1": field(), "r2i1p1f1": holed})
     assert dataset.sizes["time"] == 22
@@ -231,7 +190,7 @@ def test_a_hole_in_one_member_is_left_out_of_all_and_counted():
     assert np.flatnonzero(dataset["tas"].isel(member=1, lat=0).isnull()).tolist() == [5, 6]
 
 
-def test_rounding_of_a_grid_is_snapped_and_said():
+def test_rounding_of_a_grid_is_snapped_and_said(field):
     dataset, (note,) = stacked({"r1i1p1f1": field(), "r2i1p1f1": field(lat=(-45.00001, 45.0))})
     assert "lat differs by up to 1.0e-05, which is rounding; that of r1i1p1f1 is kept" in note
     assert dataset["lat"].values.tolist() == [-45, 45]
@@ -248,7 +207,7 @@ def test_rounding_of_a_grid_is_snapped_and_said():
         ({"units": "degC"}, DatasetInconsistent, "tas has different units: 'K': r1i1p1f1; 'degC'"),
     ],
 )
-def test_what_does_not_belong_together_is_refused_by_name_and_stays_apart(other, kind, said):
+def test_what_does_not_belong_together_is_refused_by_name_and_stays_apart(field, other, kind, said):
     both = {"r1i1p1f1": field(), "r2i1p1f1": field(**other)}
     with pytest.raises(kind, match=said) as told:
         stacked(both)
@@ -261,20 +220,20 @@ def test_what_does_not_belong_together_is_refused_by_name_and_stays_apart(other,
     assert result.datasets[KEY.format("r1i1p1f1")] is both["r1i1p1f1"]
 
 
-def test_months_and_days_are_refused():
+def test_months_and_days_are_refused(field):
     days = field(1.0, count=400)
     days["time"] = xr.date_range("1850-01-01", periods=400, calendar="noleap", use_cftime=True)
     with pytest.raises(DatasetInconsistent, match="steps of time differ"):
         stacked({"r1i1p1f1": field(), "r2i1p1f1": days})
 
 
-def test_other_physics_are_stacked_and_said():
+def test_other_physics_are_stacked_and_said(field):
     _, notes = stacked({"r1i1p1f1": field(), "r1i1p1f2": field(1.0), "r1i1p3f1": field(2.0)})
     assert any(note.startswith("members differ in physics (p1, p3)") for note in notes)
     assert any(note.startswith("members differ in forcing (f1, f2)") for note in notes)
 
 
-def test_scalars_that_differ_are_kept_along_the_members():
+def test_scalars_that_differ_are_kept_along_the_members(field):
     two = field().assign_coords(height=2.0), field().assign_coords(height=10.0)
     dataset, _ = stacked({"r1i1p1f1": two[0], "r2i1p1f1": two[1]})
     assert dataset["height"].dims == ("member",)
@@ -283,7 +242,7 @@ def test_scalars_that_differ_are_kept_along_the_members():
     assert dataset["height"].shape == ()
 
 
-def test_a_variable_that_one_member_lacks_is_missing_there():
+def test_a_variable_that_one_member_lacks_is_missing_there(field):
     more = field().assign(tos=field(7.0)["tas"])
     dataset, (note,) = stacked({"r1i1p1f1": field(), "r2i1p1f1": more})
     assert note == "tos is not in r1i1p1f1; it is missing values there"
@@ -291,7 +250,7 @@ def test_a_variable_that_one_member_lacks_is_missing_there():
     assert float(dataset["tos"].isel(member=1)[0, 0]) == 7
 
 
-def test_what_belongs_to_no_ensemble_stays_as_it_is():
+def test_what_belongs_to_no_ensemble_stays_as_it_is(field):
     fixed = xr.Dataset({"areacella": ("lat", da.ones(2))}, {"lat": [-45.0, 45.0]})
     rows = {
         "fx": facets("r1i1p1f1", variable="areacella", frequency="fx", table="fx"),
@@ -303,7 +262,7 @@ def test_what_belongs_to_no_ensemble_stays_as_it_is():
     assert all("member" not in each.dims for each in result.datasets.values())
 
 
-def test_start_dates_and_versions_stay_apart():
+def test_start_dates_and_versions_stay_apart(field):
     keys = ["s1960-r1i1p1f1", "s1960-r2i1p1f1", "s1961-r1i1p1f1"]
     result = stack_members(
         {KEY.format(each): field() for each in keys},
@@ -321,7 +280,7 @@ def test_start_dates_and_versions_stay_apart():
     assert all(each.sizes["member"] == 2 for each in result.datasets.values())
 
 
-def test_versions_that_differ_between_members_are_a_coordinate():
+def test_versions_that_differ_between_members_are_a_coordinate(field):
     rows = {KEY.format(f"r{n}i1p1f1"): facets(f"r{n}i1p1f1", version=f"v{n}") for n in (1, 2)}
     result = stack_members({key: field() for key in rows}, rows)
     assert result.datasets[ALL]["version"].values.tolist() == ["v1", "v2"]
