@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ class Joined:
         What was changed beyond the conventions.
     skipped
         Files that could not be used.
+    unread
+        How many files were to be opened and are not in it.
     identity
         Of all files, so that equal arrays have equal names.
     """
@@ -110,4 +112,5 @@ class Joined:
     identity: str
     notes: tuple[Note, ...] = ()
     repaired: tuple[Note, ...] = ()
-    skipped: tuple[Note, ...] = field(default=())
+    skipped: tuple[Note, ...] = ()
+    unread: int = 0

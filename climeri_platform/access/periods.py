@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,10 +48,11 @@ def holes_in_names(spans: Sequence[Span]) -> list[tuple[str, str]]:
     spans
         Start and end of each file, ``YYYYMMDDhhmm``, in order.
     """
+    ends = accumulate((end for _, end in spans), max)  # files may overlap
     return [
-        (str(before[1]), str(after[0]))
-        for before, after in pairwise(spans)
-        if not follows(before[1], after[0])
+        (str(end), str(begin))
+        for end, (begin, _) in zip(ends, spans[1:], strict=False)
+        if begin > end and not follows(end, begin)
     ]
 
 

@@ -54,6 +54,7 @@ def files_to_open(view: CatalogView, *, recall: bool) -> list[DatasetFiles]:
     groups = _grouped(files)
     chosen = choose(files, replicas)
     facets = _facets(view)
+    longer = {} if "version" in view.asked else _of_older_versions(view)
     versions: dict[str, int] = {}
     for dataset, _ in groups:
         versions[dataset] = versions.get(dataset, 0) + 1
@@ -66,6 +67,7 @@ def files_to_open(view: CatalogView, *, recall: bool) -> list[DatasetFiles]:
             attributes["version"] = version
         refusal = _refusal(key, root, roots, view, replicas, recall=recall)
         opened = [] if refusal else roots[root]
+        notes = _notes(root, roots) + _more_before(version, roots[root], longer.get(dataset, []))
         mount = replicas[root].mount
         wanted.append(
             DatasetFiles(
@@ -73,7 +75,7 @@ def files_to_open(view: CatalogView, *, recall: bool) -> list[DatasetFiles]:
                 tuple(f"{mount}/{path}" for path, *_ in opened),
                 tuple((start, end) for _, start, end, _ in opened if start and end),
                 attributes,
-                () if refusal else (*_notes(root, roots), *marks.get((dataset, version, root), ())),
+                () if refusal else (*notes, *marks.get((dataset, version, root), ())),
                 refusal,
                 facets.get((dataset, version), {}),
             )
@@ -101,6 +103,40 @@ def _facets(view: CatalogView) -> dict[tuple[str, str | None], dict[str, str]]:
         }
         for row in rows.iter_rows()
     }
+
+
+def _of_older_versions(view: CatalogView) -> dict[str, list[tuple[str, int, int]]]:
+    """Return what versions that are not the newest cover, where a dataset has any."""
+    import polars as pl
+
+    every = view.without(*range(len(view.also))).search(version="all")
+    rows = every.rows.filter(~pl.col("latest") & pl.col("start").is_not_null())
+    if "retracted" in rows.collect_schema():
+        rows = rows.filter(~pl.col("retracted").fill_null(value=False))
+    if "frequency" in rows.collect_schema():
+        rows = rows.filter(pl.col("frequency").fill_null("") != "monClim")
+    with view.reading("datasets"):
+        table = rows.select("dataset", "version", "start", "end").unique().sort("version").collect()
+    found: dict[str, list[tuple[str, int, int]]] = {}
+    for dataset, *span in table.iter_rows():
+        found.setdefault(dataset, []).append((span[0], span[1], span[2]))
+    return found
+
+
+def _more_before(
+    version: str | None, files: list[_File], older: list[tuple[str, int, int]]
+) -> tuple[str, ...]:
+    """Say which time a republication left out: versions are never mixed to fill it."""
+    spans = [(start, end) for _, start, end, _ in files if start and end]
+    if not spans:
+        return ()
+    first, last = min(spans)[0], max(end for _, end in spans)
+    return tuple(
+        f"{HOLE}: {other} also has {start // 10**6} to {end // 10**6}, {version} begins at "
+        f"{first // 10**6} and ends at {last // 10**6}; versions are not mixed"
+        for other, start, end in older
+        if start < first or end > last
+    )
 
 
 def _grouped(files: pl.DataFrame) -> dict[tuple[str, str | None], _Roots]:
