@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cftime
 import numpy as np
 
-from climeri_platform.access.times import decode_times, is_since
+from climeri_platform.access.times import Counted, decode_times, is_since
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,6 +40,8 @@ class Axis:
         The same in one unit, so that they may be subtracted; NaN where there is no time.
     calendars
         Of each file; all standard ones are "gregorian", and "not known" is without a date.
+    counted
+        Dates as numbers, where all files count alike.
     others
         The other variables that count time, bounds among them.
     repaired
@@ -55,6 +57,7 @@ class Axis:
     values: _Values
     numbers: _Values
     calendars: tuple[str, ...] = ()
+    counted: dict[str, Counted] = field(default_factory=dict)
     others: dict[str, _Values] = field(default_factory=dict)
     repaired: list[str] = field(default_factory=list)
     climatology: bool = False
@@ -75,6 +78,7 @@ class Axis:
             values=self.values[index],
             numbers=self.numbers[index],
             others={name: each[index] for name, each in self.others.items()},
+            counted={name: each.taken(index) for name, each in self.counted.items()},
         )
 
     def of_file(self, number: int) -> slice:
@@ -154,6 +158,8 @@ def _together(
             _decode(raws, attrs, members, parts, axis, use_cftime=True)
         use_cftime = True
     values = np.concatenate(parts)
+    if len(groups) > 1 or values.dtype.kind == "M":
+        axis.counted.clear()
     axis.calendars = tuple(map(_calendar, parts))
     if len({*axis.calendars}) > 1:  # which is refused
         return values, np.arange(float(len(values))), use_cftime
@@ -171,7 +177,9 @@ def _decode(
     use_cftime: bool | None,
 ) -> None:
     whole = raws[members[0]] if len(members) == 1 else np.concatenate([raws[n] for n in members])
-    decoded, said = decode_times(whole, _counting(attrs[members[0]]), use_cftime=use_cftime)
+    counted = Counted(whole, _counting(attrs[members[0]]), use_cftime)
+    decoded, said = counted.decoded()
+    axis.counted[axis.name] = counted
     if said and said not in axis.repaired:
         axis.repaired.append(said)
     ends = np.cumsum([len(raws[number]) for number in members])[:-1]
@@ -262,6 +270,7 @@ def _read_others(
         if values.size and (aside.bad or (values.dtype.kind == "M" and np.isnat(values).all())):
             axis.repaired.append(f"{name} holds no dates, and is left empty")
         axis.others[name] = values
+        axis.counted |= {} if aside.bad else aside.counted
 
 
 def _inherited(time: Mapping[str, Any], bounds: Mapping[str, Any]) -> dict[str, Any]:

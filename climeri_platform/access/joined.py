@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from climeri_platform.access.decoding import Decoding
     from climeri_platform.access.engines.header import StoredArray
+    from climeri_platform.access.times import Counted
 
 __all__ = ["Joined", "JoinedVariable", "Note", "Piece"]
 
@@ -48,6 +49,8 @@ class JoinedVariable:
         The type of its values.
     values
         They themselves, if they are in memory.
+    dates
+        They themselves, if they are dates of a calendar.
     pieces
         One for each file, None where a file lacks it; one only for a fixed field; none if the
         values are in memory.
@@ -58,7 +61,12 @@ class JoinedVariable:
     encoding: Mapping[str, Any]
     dtype: np.dtype[Any]
     values: np.ndarray[Any, Any] | None = None
+    dates: Counted | None = None
     pieces: tuple[Piece | None, ...] = ()
+
+    def in_memory(self) -> np.ndarray[Any, Any] | None:
+        """Return the values, if they are in memory."""
+        return self.values if self.dates is None else self.dates.decoded()[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,9 +208,11 @@ class _Work:
         found = [each.variables.get(name) for each in self.headers]
         first = next(each for each in found if each is not None)
         if self.axis is not None and name == self.axis.name:
-            return self._times(first, self.axis.values)
+            return self._times(name, first, self.axis.values)
         if self.axis is not None and name in self.axis.others:
-            return self._times(first, self.axis.others[name], self.headers[0].variables[self.time])
+            return self._times(
+                name, first, self.axis.others[name], self.headers[0].variables[self.time]
+            )
         if first.array.dtype.kind not in "iuf":
             return self._text(name, first, found if self.time in first.dims else [])
         if self.time not in first.dims or len(found) == 1:
@@ -219,6 +221,7 @@ class _Work:
 
     def _times(
         self,
+        name: str,
         first: StoredVariable,
         values: np.ndarray[Any, Any],
         like: StoredVariable | None = None,
@@ -228,6 +231,9 @@ class _Work:
         encoding["dtype"] = first.array.dtype
         taken = () if values.dtype.kind in "iuf" else ("units", "calendar", *PACKING)
         attrs = {name: value for name, value in first.attrs.items() if name not in taken}
+        dates = None if self.axis is None else self.axis.counted.get(name)
+        if dates is not None and len(dates.raw) == len(values):
+            return JoinedVariable(first.dims, attrs, encoding, values.dtype, dates=dates)
         return JoinedVariable(first.dims, attrs, encoding, values.dtype, values)
 
     def _fixed(self, name: str, first: StoredVariable) -> JoinedVariable:
@@ -241,7 +247,7 @@ class _Work:
             return JoinedVariable(first.dims, plain, encoding, values.dtype, values)
         part = self.parts[0] if self.time in first.dims else slice(0, 0)
         piece = Piece(first.array, decoding, part.start, part.stop)
-        return JoinedVariable(first.dims, plain, encoding, decoding.dtype, None, (piece,))
+        return JoinedVariable(first.dims, plain, encoding, decoding.dtype, pieces=(piece,))
 
     def _text(
         self, name: str, first: StoredVariable, found: Sequence[StoredVariable | None]
@@ -303,7 +309,7 @@ class _Work:
             encoding.pop("dtype", None)
         attrs = shared(distinct)
         plain, encoding = _unpacked(attrs if same else _without_packing(attrs), encoding)
-        return JoinedVariable(first.dims, plain, encoding, dtype, None, tuple(pieces))
+        return JoinedVariable(first.dims, plain, encoding, dtype, pieces=tuple(pieces))
 
 
 def _bounds(header: Header) -> set[str]:

@@ -37,20 +37,20 @@ def as_dataset(joined: Joined, chunks: Any = "auto") -> xr.Dataset:
     UsageError
         If ``chunks`` is none of these.
     """
-    variables = {
-        name: xr.Variable(
-            each.dims,
-            each.values if each.values is not None else _lazy(name, each, joined, chunks),
-            dict(each.attrs),
-            dict(each.encoding),
-            fastpath=each.values is None,
-        )
-        for name, each in joined.variables.items()
-    }
+    variables = {name: _variable(name, joined, chunks) for name in joined.variables}
     coordinates = {name: variables.pop(name) for name in list(variables) if _is_one(name, joined)}
     dataset = xr.Dataset(variables, coordinates, dict(joined.attrs))
     dataset.encoding["unlimited_dims"] = set(joined.unlimited)
     return dataset
+
+
+def _variable(name: str, joined: Joined, chunks: Any) -> xr.Variable:
+    each = joined.variables[name]
+    values = each.in_memory()
+    if values is None:
+        data = _lazy(name, each, joined, chunks)
+        return xr.Variable(each.dims, data, dict(each.attrs), dict(each.encoding), fastpath=True)
+    return xr.Variable(each.dims, values, dict(each.attrs), dict(each.encoding))
 
 
 def _is_one(name: str, joined: Joined) -> bool:

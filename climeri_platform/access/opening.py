@@ -14,6 +14,7 @@ from climeri_platform.access.lazy import as_dataset
 from climeri_platform.access.members import stack_members
 from climeri_platform.access.merging import merge_variables
 from climeri_platform.access.periods import HOLE, RETRACTED
+from climeri_platform.access.remembered import header_cache
 from climeri_platform.access.report import IncompleteDataWarning, OpenReport
 from climeri_platform.core.errors import (
     DataError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from climeri_platform.access.joined import Joined
     from climeri_platform.access.joining import FileHeader
     from climeri_platform.access.members import Stacked
+    from climeri_platform.access.remembered import HeaderCache
 
 __all__ = ["DatasetFiles", "Opened", "open_datasets"]
 
@@ -213,13 +215,13 @@ def open_datasets(
     ):
         if word not in words:
             raise UsageError(f"{name}={word!r}: it is {words[0]!r} or {words[1]!r}")
-    report = OpenReport()
+    report, cache = OpenReport(), header_cache()
     datasets: dict[str, xr.Dataset] = {}
     done = 0
     for each in wanted:
         for note in each.notes:
             report.add(each.key, "noted", cause=note)
-        dataset = _open_one(each, chunks, on_error, report, allow_gaps=allow_gaps)
+        dataset = _open_one(each, chunks, on_error, report, cache, allow_gaps=allow_gaps)
         done += len(each.paths)
         if progress is not None:
             progress(done)
@@ -262,7 +264,13 @@ def _combined(opened: Opened, made: Stacked, on_error: str) -> Opened:
 
 
 def _open_one(
-    wanted: DatasetFiles, chunks: Any, on_error: str, report: OpenReport, *, allow_gaps: bool
+    wanted: DatasetFiles,
+    chunks: Any,
+    on_error: str,
+    report: OpenReport,
+    cache: HeaderCache | None,
+    *,
+    allow_gaps: bool,
 ) -> xr.Dataset | None:
     if wanted.refusal is not None:
         if on_error == "raise":
@@ -271,7 +279,7 @@ def _open_one(
         report.add(wanted.key, "skipped", cause=refused.message, remedy=refused.hint)
         return None
     try:
-        joined = _joined(wanted, on_error, report)
+        joined = _joined(wanted, on_error, report, cache)
         if joined is None:
             return None
         if not allow_gaps:
@@ -290,7 +298,13 @@ def _open_one(
     return dataset
 
 
-def _joined(wanted: DatasetFiles, on_error: str, report: OpenReport) -> Joined | None:
+def _joined(
+    wanted: DatasetFiles, on_error: str, report: OpenReport, cache: HeaderCache | None
+) -> Joined | None:
+    known = cache.find(wanted.paths, wanted.spans) if cache is not None else None
+    if known is not None:
+        return known
+    stamps = cache.stamps(wanted.paths) if cache is not None else None
     files = _read_files(wanted, on_error, report)
     if not files:
         if not wanted.paths:
@@ -302,7 +316,11 @@ def _joined(wanted: DatasetFiles, on_error: str, report: OpenReport) -> Joined |
             raise FileUnreadable(f"{note.path}: {note.cause}", hint=note.remedy)
         report.add(wanted.key, "skipped", path=note.path, cause=note.cause, remedy=note.remedy)
     unread = len(wanted.paths) - len(files) + len(joined.skipped)
-    return replace(joined, unread=unread) if unread else joined
+    if unread:
+        return replace(joined, unread=unread)
+    if cache is not None:
+        cache.keep(wanted.paths, wanted.spans, stamps, joined)
+    return joined
 
 
 def _check_gaps(wanted: DatasetFiles, joined: Joined) -> None:

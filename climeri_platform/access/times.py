@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["decode_times", "is_since"]
+__all__ = ["Counted", "decode_times", "is_since"]
 
 _SINCE = re.compile(r"\s*(?P<step>[A-Za-z]+)\s+since\s+(?P<date>\S+)(?P<clock>.*)", re.DOTALL)
 _DATE = re.compile(r"(?P<year>[-+]?\d+)(?:-(?P<month>\d+))?(?:-(?P<day>\d+))?$")
@@ -34,9 +35,54 @@ _REFORM = (1582, 10, 15)  # from here on a standard calendar is what datetime64 
 _WARNINGS = Lock()  # the filters are those of the whole process
 
 
+_DATES = 200_000  # dates that are kept, some 30 MB
+_KEPT: dict[Any, tuple[np.ndarray[Any, Any], str]] = {}
+_KEPT_LOCK = Lock()
+
+
 def is_since(attrs: Mapping[str, Any]) -> bool:
     """Return whether a variable counts from a date."""
     return _SINCE.match(str(attrs.get("units", ""))) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Dates as numbers, which take less room and time to keep than dates do.
+
+    Attributes
+    ----------
+    raw
+        The numbers.
+    attrs
+        ``units``, ``calendar`` and what is missing.
+    use_cftime
+        As `decode_times` takes it.
+    """
+
+    raw: np.ndarray[Any, Any]
+    attrs: dict[str, Any]
+    use_cftime: bool | None = None
+
+    def taken(self, index: np.ndarray[Any, Any]) -> Counted:
+        """Return some of them."""
+        return replace(self, raw=self.raw[index])
+
+    def decoded(self) -> tuple[np.ndarray[Any, Any], str]:
+        """Return what `decode_times` does; members and models that share an axis decode it once."""
+        raw = np.ascontiguousarray(self.raw)
+        words = repr([(name, str(value)) for name, value in sorted(self.attrs.items())])
+        key = (raw.tobytes(), raw.dtype.str, raw.shape, words, self.use_cftime)
+        with _KEPT_LOCK:
+            found = _KEPT.pop(key, None)
+            if found is not None:
+                _KEPT[key] = found
+                return found[0].copy(), found[1]
+        values, said = decode_times(self.raw, self.attrs, use_cftime=self.use_cftime)
+        with _KEPT_LOCK:
+            _KEPT[key] = values.copy(), said
+            while sum(each[0].size for each in _KEPT.values()) > _DATES and len(_KEPT) > 1:
+                del _KEPT[next(iter(_KEPT))]
+        return values, said
 
 
 def decode_times(
