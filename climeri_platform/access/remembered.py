@@ -33,6 +33,7 @@ _LIMIT = 2**29  # bytes of all records; the oldest go first
 _LOOK = 64  # records written between looks at the size of all
 _DAY = 86_400.0
 _NUMPY = {"ndarray", "dtype", "_reconstruct", "scalar", "_frombuffer"}
+_CFTIME = {"datetime", "_create_datetime"}
 _OURS = "climeri_platform.access."
 # a file that changed this short a time ago may change again within one tick of its clock
 _RECENT = 2_000_000_000
@@ -171,7 +172,7 @@ class _Reader(pickle.Unpickler):
         known = (
             ours
             or (module.partition(".")[0] == "numpy" and name in _NUMPY)
-            or (module == "cftime._cftime" and name.lower().startswith("datetime"))
+            or (module == "cftime._cftime" and (name in _CFTIME or name.startswith("Datetime")))
             or (module, name) in {("functools", "partial"), ("builtins", "frozenset")}
         )
         found = super().find_class(module, name) if known and "." not in name else None
