@@ -1,0 +1,125 @@
+"""The time of native files: one axis, called time, whose values are good."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+from dask.base import is_dask_collection
+
+from climeri_platform.access.steps import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import xarray as xr
+
+__all__ = ["name_time"]
+
+_FIX = "native time"
+_AXIS = re.compile(r"time_counter|t_(?:ave|inst)_\w+")
+_BESIDE = ("time_centered", "time_instant")
+
+
+def name_time(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
+    """Make the time axis of a native file ``time``, with ``time_bnds``.
+
+    XIOS writes the same moments up to three times; old NEMO names its axis after the operation and
+    the interval. The file's own axis is kept unless it is broken, or counts the ends of the periods
+    whose means are given, while their centres stand beside it.
+
+    Parameters
+    ----------
+    dataset
+        As it was decoded.
+
+    Returns
+    -------
+    dataset, steps
+        As they were if there is no such axis.
+    """
+    native = next((str(each) for each in dataset.dims if _AXIS.fullmatch(str(each))), None)
+    if native is None or "time" in {*dataset.variables, *dataset.dims}:
+        return dataset, []
+    of_time = [
+        str(name)
+        for name, each in dataset.variables.items()
+        if each.dims == (native,) and (_AXIS.fullmatch(str(name)) or name in _BESIDE)
+    ]
+    good = [name for name in of_time if dataset[name].dtype.kind in "MO"]
+    if not good:
+        said = f"{native} keeps its name: it counts steps, and no units make them times"
+        return dataset, [Step(_FIX, native, said, native_name=native)]
+    chosen, why = _best(dataset, native, good)
+    said = f"{chosen} is time" + (f", {why}" if why else "")
+    bounds = _bounds_of(dataset, chosen)
+    others = [name for name in of_time if name not in (chosen, native)]
+    unused = [b for name in (*others, native) if (b := _bounds_of(dataset, name)) and b != bounds]
+    if chosen != native:
+        axis = dataset[chosen].variable.copy(deep=False)
+        dataset = dataset.drop_vars([chosen, native], errors="ignore")
+        dataset = dataset.assign_coords({native: (native, _read(axis), axis.attrs, axis.encoding)})
+    dataset = dataset.drop_vars([*_repeated(dataset, native, others), *unused], errors="ignore")
+    dataset = dataset.rename({native: "time"} | ({bounds: "time_bnds"} if bounds else {}))
+    attrs = {**dataset["time"].attrs, "standard_name": "time", "axis": "T", "native_name": chosen}
+    dataset["time"].attrs = attrs | ({"bounds": "time_bnds"} if bounds else {})
+    for name in others:
+        if name in dataset.coords:  # a second time axis is what iris and others stumble over
+            dataset[name].attrs = {**dataset[name].attrs, "standard_name": ""}
+            del dataset[name].attrs["standard_name"]
+    return dataset, [Step(_FIX, "time", said, native_name=chosen)]
+
+
+def _best(dataset: xr.Dataset, native: str, good: Iterable[str]) -> tuple[str, str]:
+    """Return which of the axes is taken, and why, if it is not the file's own."""
+    beside = [name for name in good if name != native]
+    if native not in good or _broken(dataset[native]):
+        sound = [name for name in beside if not _broken(dataset[name])]
+        found = "is broken" if native in dataset.variables else "has no values"
+        return (sound[0], f"as {native} {found}") if sound else (native, "")
+    wanted = "time_instant" if _instants(dataset) else "time_centered"
+    if wanted in beside and not _same(dataset[native], dataset[wanted]):
+        kind = "are of moments" if wanted == "time_instant" else "are means"
+        if not _broken(dataset[wanted]):
+            return wanted, f"as the values {kind} and {native} is another axis"
+    return native, ""
+
+
+def _instants(dataset: xr.Dataset) -> bool:
+    kinds = {each.attrs.get("online_operation") for each in dataset.data_vars.values()}
+    return kinds - {None, "once"} == {"instant"}
+
+
+def _broken(axis: xr.DataArray) -> bool:
+    values = _read(axis.variable)
+    if axis.isnull().compute(scheduler="synchronous").any():
+        return True
+    return bool(values.size > 1 and not (values[1:] > values[:-1]).all())
+
+
+def _same(here: xr.DataArray, there: xr.DataArray) -> bool:
+    ends = sorted({0, here.size - 1}) if here.size else []
+    one, other = (_read(each.variable[ends]) for each in (here, there))
+    return one.dtype.kind == other.dtype.kind and bool(np.array_equal(one, other))
+
+
+def _repeated(dataset: xr.Dataset, native: str, others: Iterable[str]) -> list[str]:
+    return [
+        name
+        for name in others
+        if name in dataset.variables and _same(dataset[native], dataset[name])
+    ]
+
+
+def _bounds_of(dataset: xr.Dataset, name: str) -> str:
+    if name not in dataset.variables:
+        return ""
+    there = dataset[name].attrs.get("bounds") or f"{name}_bounds"
+    return there if there in dataset.variables else ""
+
+
+def _read(axis: xr.Variable) -> np.ndarray:
+    # in this thread: no cluster is asked while files are opened
+    data = axis.data
+    return np.asarray(data.compute(scheduler="synchronous") if is_dask_collection(data) else data)
