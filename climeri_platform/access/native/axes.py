@@ -52,10 +52,13 @@ def place(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
     names, steps = _new_names(dataset)
     dataset = dataset.rename(names)
     for native, name in names.items():
-        if name in dataset.coords:
-            dataset[name].attrs = _described(dataset[name], native)
-            steps.append(Step(_FIX, name, f"{native} is {name}", native_name=native))
-    return _bounds(dataset), steps
+        if name not in dataset.coords:
+            continue
+        dataset[name].attrs = _described(dataset[name], native)
+        dataset, bounds = _with_bounds(dataset, name)
+        said = f"{native} is {name}" + (f", its bounds {bounds} are {name}_bnds" if bounds else "")
+        steps.append(Step(_FIX, name, said, native_name=native))
+    return dataset, steps
 
 
 def _new_names(dataset: xr.Dataset) -> tuple[dict[str, str], list[Step]]:
@@ -84,16 +87,11 @@ def _described(coordinate: xr.DataArray, native: str) -> dict[str, Any]:
     return attrs
 
 
-def _bounds(dataset: xr.Dataset) -> xr.Dataset:
-    """Name the bounds of each coordinate after it."""
-    names: dict[str, str] = {}
-    for name, coordinate in dataset.coords.items():
-        there = coordinate.attrs.get("bounds")
-        wanted = f"{name}_bnds"
-        if there in dataset.variables and there != wanted and wanted not in dataset.variables:
-            names[str(there)] = wanted
-    made = dataset.rename(names)
-    for coordinate in made.coords.values():
-        if (there := coordinate.attrs.get("bounds")) in names:
-            coordinate.attrs = {**coordinate.attrs, "bounds": names[there]}
-    return made
+def _with_bounds(dataset: xr.Dataset, name: str) -> tuple[xr.Dataset, str]:
+    """Name the bounds of a coordinate after it; also return their name in the file."""
+    there, wanted = dataset[name].attrs.get("bounds"), f"{name}_bnds"
+    if there not in dataset.variables or wanted in dataset.variables:
+        return dataset, ""
+    made = dataset.rename({there: wanted})
+    made[name].attrs = {**made[name].attrs, "bounds": wanted}
+    return made, str(there)

@@ -55,19 +55,24 @@ def name_time(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
     said = f"{chosen} is time" + (f", {why}" if why else "")
     bounds = _bounds_of(dataset, chosen)
     others = [name for name in of_time if name not in (chosen, native)]
-    unused = [b for name in (*others, native) if (b := _bounds_of(dataset, name)) and b != bounds]
+    of_others = {_bounds_of(dataset, name) for name in (*others, native)} - {"", bounds}
     if chosen != native:
         axis = dataset[chosen].variable.copy(deep=False)
         dataset = dataset.drop_vars([chosen, native], errors="ignore")
         dataset = dataset.assign_coords({native: (native, _read(axis), axis.attrs, axis.encoding)})
-    dataset = dataset.drop_vars([*_repeated(dataset, native, others), *unused], errors="ignore")
+    left = [*_repeated(dataset, native, others), *sorted(of_others)]
+    said += f", its bounds {bounds} are time_bnds" if bounds else ""
+    said += f"; {', '.join(left)} left out" if left else ""
+    dataset = dataset.drop_vars(left)
     dataset = dataset.rename({native: "time"} | ({bounds: "time_bnds"} if bounds else {}))
+    if native in dataset.encoding.get("unlimited_dims", ()):
+        dataset.encoding = {**dataset.encoding, "unlimited_dims": {"time"}}
     attrs = {**dataset["time"].attrs, "standard_name": "time", "axis": "T", "native_name": chosen}
     dataset["time"].attrs = attrs | ({"bounds": "time_bnds"} if bounds else {})
     for name in others:
         if name in dataset.coords:  # a second time axis is what iris and others stumble over
-            dataset[name].attrs = {**dataset[name].attrs, "standard_name": ""}
-            del dataset[name].attrs["standard_name"]
+            its = dataset[name].attrs
+            dataset[name].attrs = {key: its[key] for key in its if key != "standard_name"}
     return dataset, [Step(_FIX, "time", said, native_name=chosen)]
 
 
