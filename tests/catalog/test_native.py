@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -146,3 +148,13 @@ def test_the_files_hold_nothing_twice():
     for name in native_tables():
         path = native.data_path("catalogs") / "variables" / f"{name}.yaml"
         assert yaml.load(path.read_text(), Loader=Once)["components"]
+
+
+def test_the_page_of_the_docs_is_fresh():
+    checkout = Path(__file__).resolve().parents[2]
+    spec = importlib.util.spec_from_file_location("native_names", checkout / "docs/native_names.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert script.PAGE.read_text(encoding="utf-8") == script.page(), (
+        "run python docs/native_names.py"
+    )

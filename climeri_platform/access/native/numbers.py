@@ -86,7 +86,8 @@ def _by_units(row: NativeVariable, text: str) -> tuple[tuple[float, float] | Non
     if not text:
         if row.units is None:
             return None, "the file states no units, and models differ in them"
-        return assumed, f"the file states no units, {row.units} is assumed"
+        said = f"the file states no units, {row.units} is assumed"
+        return assumed, f"{said}; {row.note}" if row.note else said
     if parse(text) is None:
         return None, f"its units {text!r} are not understood"
     to_native = conversion(text, row.units) if row.units is not None else None
@@ -94,7 +95,7 @@ def _by_units(row: NativeVariable, text: str) -> tuple[tuple[float, float] | Non
         return assumed, row.note
     known = f", where the table has {row.units}" if row.units is not None else ""
     if (to_cmip := conversion(text, row.cmip.units)) is not None:
-        return to_cmip, f"the file states {text}{known}" if known else ""
+        return to_cmip, f"the file states {text}{known}" if known else row.note
     if to_native is not None:
         factor, offset = to_native
         made = (assumed[0] * factor, assumed[0] * offset + assumed[1])

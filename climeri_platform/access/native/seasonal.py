@@ -84,9 +84,11 @@ def climatological(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Da
         if "time" in variable.dims and name != _BOUNDS:
             cells = str(variable.attrs.get("cell_methods", "time: mean"))
             variable.attrs = {**variable.attrs, "cell_methods": _MEAN.sub(_CYCLE, cells)}
+    dated = old.dtype.kind in "MO"
     said = (
-        f"the months are means over {first} to {last}: time is their middles in {middle}, "
-        f"and {_BOUNDS} says the years; in the file it begins at {old.values[0]}"
+        f"the months are means over {first} to {last}: time is their middles in {middle}, and "
+        f"{_BOUNDS} says the years; in the file it "
+        + (f"begins at {old.values[0]}" if dated else "has no dates")
     )
     return made, [Step(_FIX, "time", said)]
 

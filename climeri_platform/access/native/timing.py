@@ -22,7 +22,7 @@ _AXIS = re.compile(r"time_counter|t_(?:ave|inst)_\w+")
 _BESIDE = ("time_centered", "time_instant")
 
 
-def name_time(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
+def name_time(dataset: xr.Dataset, *, undated: bool = False) -> tuple[xr.Dataset, list[Step]]:
     """Make the time axis of a native file ``time``, with ``time_bnds``.
 
     XIOS writes the same moments up to three times; old NEMO names its axis after the operation and
@@ -33,6 +33,8 @@ def name_time(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
     ----------
     dataset
         As it was decoded.
+    undated
+        Take also an axis that no units make times, as one whose dates come from elsewhere.
 
     Returns
     -------
@@ -48,6 +50,8 @@ def name_time(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
         if each.dims == (native,) and (_AXIS.fullmatch(str(name)) or name in _BESIDE)
     ]
     good = [name for name in of_time if dataset[name].dtype.kind in "MO"]
+    if undated and not good:
+        return dataset.drop_vars(of_time).rename({native: "time"}), []
     if not good:
         said = f"{native} keeps its name: it counts steps, and no units make them times"
         return dataset, [Step(_FIX, native, said, native_name=native)]

@@ -59,14 +59,16 @@ def to_cmip(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Dataset, 
     family = about.get("family", "")
     if family not in native_tables():
         return dataset, []
-    rows = native_table(family).rows(about.get("component"))
+    # a path with a table is of what dr2xml writes, whose names and numbers are CMIP's
+    rows = {} if about.get("table_id") else native_table(family).rows(about.get("component"))
     dataset, steps = _translated(dataset, rows, about)
     if family == "CNRM" and about.get("component") in _ICE:
         dataset, more = _without_fill(dataset)
         steps += more
-    for change in (name_time, place):
-        dataset, more = change(dataset)
-        steps += more
+    dataset, more = name_time(dataset, undated=is_seasonal(about))
+    steps += more
+    dataset, more = place(dataset)
+    steps += more
     if is_seasonal(about):
         dataset, more = climatological(dataset, about)
         steps += more

@@ -41,6 +41,18 @@ def test_twelve_months_of_a_bad_axis_are_the_middles_of_months(native, times, tm
     np.testing.assert_array_equal(again["climatology_bnds"], made["climatology_bnds"])
 
 
+def test_steps_without_dates_are_months_too(native):
+    axes = {"time_counter": (np.arange(12.0), {"units": ""})}
+    made, steps = to_cmip(native(FIELD, axes=axes, steps=12), SE | YEARS)
+    assert made["tas"].dims == ("time", "y", "x")
+    assert made["time"].dt.month.values.tolist() == list(range(1, 13))
+    assert "in the file it has no dates" in steps[-1].said
+    assert (
+        "climatology_bnds"
+        in to_cmip(native(FIELD, axes=axes, steps=12), SE | YEARS | {"calendar": "noleap"})[0]
+    )
+
+
 def test_the_years_are_in_the_name_that_xios_wrote_if_nothing_else_says_them(native):
     name = {"name": "IGCM_OUT/a/PROD/b/run/ATM/Analyse/SE/run_SE_4750_4849_1M_histmth"}
     made, _ = to_cmip(native(FIELD, steps=12, attributes=name), SE)

@@ -263,6 +263,14 @@ def test_ice_of_gelato_has_no_concentration_of_1e20(native):
     )
 
 
+def test_what_dr2xml_writes_keeps_names_and_numbers_and_gets_axes(native):
+    fields = {"siconc": {"units": "1"}, "flat": {"units": "W/m2"}}
+    about = dict(ICE, table_id="SImon")
+    made, _ = to_cmip(native(fields, levels="olevel"), about)
+    assert float(made["siconc"].max()) == 2.0
+    assert {"lat", "lon", "lev", "time"} <= {*made.coords}
+
+
 def test_era5_and_eobs_go_by_their_tables(native):
     made, _ = to_cmip(
         native({"sst": {"units": "K", "value": 283.15}, "ci": {"value": 0.5}}), {"family": "ERA5"}
