@@ -11,7 +11,7 @@ from dask.base import is_dask_collection
 from climeri_platform.access.steps import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     import xarray as xr
 
@@ -55,16 +55,19 @@ def name_time(dataset: xr.Dataset, *, undated: bool = False) -> tuple[xr.Dataset
     if not good:
         said = f"{native} keeps its name: it counts steps, and no units make them times"
         return dataset, [Step(_FIX, native, said, native_name=native)]
-    chosen, why = _best(dataset, native, good)
+    ends = {name: _ends(dataset[name].variable) for name in good}
+    chosen, why = _best(dataset, native, ends)
     said = f"{chosen} is time" + (f", {why}" if why else "")
-    bounds = _bounds_of(dataset, chosen)
     others = [name for name in of_time if name not in (chosen, native)]
+    repeated = [name for name in others if name in ends and _same(ends[name], ends[chosen])]
+    # of one axis under two names either may have the bounds
+    bounds = next(filter(None, (_bounds_of(dataset, name) for name in (chosen, *repeated))), "")
     of_others = {_bounds_of(dataset, name) for name in (*others, native)} - {"", bounds}
     if chosen != native:
         axis = dataset[chosen].variable.copy(deep=False)
         dataset = dataset.drop_vars([chosen, native], errors="ignore")
         dataset = dataset.assign_coords({native: (native, _read(axis), axis.attrs, axis.encoding)})
-    left = [*_repeated(dataset, native, others), *sorted(of_others)]
+    left = [*repeated, *sorted(of_others)]
     said += f", its bounds {bounds} are time_bnds" if bounds else ""
     said += f"; {', '.join(left)} left out" if left else ""
     dataset = dataset.drop_vars(left)
@@ -76,22 +79,21 @@ def name_time(dataset: xr.Dataset, *, undated: bool = False) -> tuple[xr.Dataset
     for name in others:
         if name in dataset.coords:  # a second time axis is what iris and others stumble over
             its = dataset[name].attrs
-            dataset[name].attrs = {key: its[key] for key in its if key != "standard_name"}
+            kept = {key: its[key] for key in its if key not in ("standard_name", "bounds")}
+            dataset[name].attrs = kept
     return dataset, [Step(_FIX, "time", said, native_name=chosen)]
 
 
-def _best(dataset: xr.Dataset, native: str, good: Iterable[str]) -> tuple[str, str]:
+def _best(dataset: xr.Dataset, native: str, ends: Mapping[str, np.ndarray]) -> tuple[str, str]:
     """Return which of the axes is taken, and why, if it is not the file's own."""
-    beside = [name for name in good if name != native]
-    if native not in good or _broken(dataset[native]):
-        sound = [name for name in beside if not _broken(dataset[name])]
+    if native not in ends or _broken(dataset[native]):
+        sound = [name for name in ends if name != native and not _broken(dataset[name])]
         found = "is broken" if native in dataset.variables else "has no values"
         return (sound[0], f"as {native} {found}") if sound else (native, "")
     wanted = "time_instant" if _instants(dataset) else "time_centered"
-    if wanted in beside and not _same(dataset[native], dataset[wanted]):
+    if wanted in ends and not _same(ends[native], ends[wanted]) and not _broken(dataset[wanted]):
         kind = "are of moments" if wanted == "time_instant" else "are means"
-        if not _broken(dataset[wanted]):
-            return wanted, f"as the values {kind} and {native} is another axis"
+        return wanted, f"as the values {kind} and {native} is another axis"
     return native, ""
 
 
@@ -102,23 +104,18 @@ def _instants(dataset: xr.Dataset) -> bool:
 
 def _broken(axis: xr.DataArray) -> bool:
     values = _read(axis.variable)
-    if axis.isnull().compute(scheduler="synchronous").any():
+    try:  # what is missing is neither after another nor itself
+        return not ((values[1:] > values[:-1]).all() and (values[:1] == values[:1]).all())
+    except TypeError:  # a date beside what is none
         return True
-    return bool(values.size > 1 and not (values[1:] > values[:-1]).all())
 
 
-def _same(here: xr.DataArray, there: xr.DataArray) -> bool:
-    ends = sorted({0, here.size - 1}) if here.size else []
-    one, other = (_read(each.variable[ends]) for each in (here, there))
-    return one.dtype.kind == other.dtype.kind and bool(np.array_equal(one, other))
+def _ends(axis: xr.Variable) -> np.ndarray:
+    return _read(axis[[0, -1]] if axis.size else axis)
 
 
-def _repeated(dataset: xr.Dataset, native: str, others: Iterable[str]) -> list[str]:
-    return [
-        name
-        for name in others
-        if name in dataset.variables and _same(dataset[native], dataset[name])
-    ]
+def _same(here: np.ndarray, there: np.ndarray) -> bool:
+    return here.dtype.kind == there.dtype.kind and bool(np.array_equal(here, there))
 
 
 def _bounds_of(dataset: xr.Dataset, name: str) -> str:

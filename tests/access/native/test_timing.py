@@ -49,6 +49,8 @@ def test_what_repeats_the_axis_is_left_out(native):
     assert "time_centered" not in made.variables
     assert "time_centered" in said.said
     assert made.encoding["unlimited_dims"] == {"time"}
+    assert made["time"].attrs["bounds"] == "time_bnds"  # which only the other name had
+    assert made["time_bnds"].dims == ("time", "bnds")
 
 
 def test_means_are_at_their_centres_though_the_axis_counts_their_ends(native):
