@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from climeri_platform.access.native.series import prefer_series
-from climeri_platform.access.native.translate import only, to_cmip
+from climeri_platform.access.native.translate import dated, only, to_cmip
 
-__all__ = ["only", "prefer_series", "to_cmip"]
+__all__ = ["dated", "only", "prefer_series", "to_cmip"]

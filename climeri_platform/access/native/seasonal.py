@@ -78,7 +78,9 @@ def climatological(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Da
     }
     counted = {"units": f"days since {first:04}-01-01", "calendar": calendar, "dtype": "float64"}
     made = made.assign_coords(time=("time", time, attrs | {"climatology": _BOUNDS}, counted))
-    made[_BOUNDS] = xr.Variable(("time", "bnds"), bounds, encoding=counted)
+    # the file's own dimension, which is bnds once its other bounds are named
+    pair = "axis_nbounds" if "axis_nbounds" in made.dims else "bnds"
+    made[_BOUNDS] = xr.Variable(("time", pair), bounds, encoding=counted)
     made.attrs = {**made.attrs, "climatology": f"{first:04}-{last:04}"}
     for name, variable in made.data_vars.items():
         if "time" in variable.dims and name != _BOUNDS:

@@ -82,11 +82,7 @@ def _better(
     series: str, output: str, datasets: Mapping[str, xr.Dataset], name: str
 ) -> tuple[str, str]:
     """Return which of the two does without the variable, and what is said of it."""
-    ends = []
-    for key in (series, output):
-        time = datasets[key]["time"].values if "time" in datasets[key].coords else None
-        ends.append((time[0], time[-1]) if time is not None and time.size else None)
-    one, other = ends
+    one, other = _ends(datasets[series]), _ends(datasets[output])
     if one is None or other is None or one == other:
         return output, f"{name} is taken from {series}"
     if other[0] <= one[0] and one[1] <= other[1]:
@@ -98,5 +94,15 @@ def _better(
     return output, said
 
 
-def _text(ends: tuple[object, object]) -> str:
-    return " to ".join(str(each)[:10] for each in ends)
+def _ends(dataset: xr.Dataset) -> tuple[str, str] | None:
+    """Return the first and the last day, in words that any two calendars can be compared by."""
+    if "time" not in dataset.coords or not dataset.sizes["time"]:
+        return None
+    days = dataset["time"][[0, -1]].dt
+    parts = zip(days.year.values, days.month.values, days.day.values, strict=True)
+    first, last = (f"{year:04}-{month:02}-{day:02}" for year, month, day in parts)
+    return first, last
+
+
+def _text(ends: tuple[str, str]) -> str:
+    return " to ".join(ends)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from climeri_platform.catalog.native import NativeVariable
 
-__all__ = ["only", "to_cmip"]
+__all__ = ["dated", "only", "to_cmip"]
 
 _AREAS = ("areacella", "areacello")
 _ICE = ("I", "Seaice", "SeaIce")
@@ -65,18 +65,45 @@ def to_cmip(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Dataset, 
     if family == "CNRM" and about.get("component") in _ICE:
         dataset, more = _without_fill(dataset)
         steps += more
-    dataset, more = name_time(dataset, undated=is_seasonal(about))
-    steps += more
-    dataset, more = place(dataset)
-    steps += more
-    if is_seasonal(about):
-        dataset, more = climatological(dataset, about)
+    for change in (dated, _placed):
+        dataset, more = change(dataset, about)
         steps += more
     if wanted := about.get("variable"):
         name = rows[wanted].variable if wanted in rows else wanted
         dataset, more = _asked(dataset, name if name in dataset else wanted)
         steps += more
     return dataset, steps
+
+
+def dated(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Dataset, list[Step]]:
+    """Return a native dataset with the time axis that it has in CMIP.
+
+    Of `to_cmip` this is what can be done, and must be, before files are joined and their time is
+    checked: the good one of several axes, and the months of a mean annual cycle.
+
+    Parameters
+    ----------
+    dataset
+        As it was decoded; one that this was done to is as it was.
+    about
+        As for `to_cmip`.
+
+    Returns
+    -------
+    dataset, steps
+    """
+    if about.get("family", "") not in native_tables():
+        return dataset, []
+    seasonal = is_seasonal(about)
+    dataset, steps = name_time(dataset, undated=seasonal)
+    if seasonal and not ("time" in dataset and "climatology" in dataset["time"].attrs):
+        dataset, more = climatological(dataset, about)
+        steps += more
+    return dataset, steps
+
+
+def _placed(dataset: xr.Dataset, _about: Mapping[str, str]) -> tuple[xr.Dataset, list[Step]]:
+    return place(dataset)
 
 
 def _translated(

@@ -10,12 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from climeri_platform.access import open_file
-from climeri_platform.access.native import to_cmip
+from climeri_platform.access.native import dated, to_cmip
 from climeri_platform.access.native.seasonal import climatological, is_seasonal
 
 SE = {"family": "libIGCM", "component": "ATM", "frequency": "monClim", "product_frequency": "SE"}
 YEARS = {"start": "195001010000", "end": "199912312359"}
 FIELD = {"t2m": {"units": "K", "cell_methods": "time: mean (interval: 900 s)"}}
+
+
+def of_time(steps):
+    return [each for each in steps if each.fix == "climatological time"][-1].said
 
 
 @pytest.mark.parametrize(
@@ -34,11 +38,32 @@ def test_twelve_months_of_a_bad_axis_are_the_middles_of_months(native, times, tm
     assert bounds[0].tolist() == ["1950-01-01", "1999-02-01"]
     assert bounds[11].tolist() == ["1950-12-01", "2000-01-01"]
     assert made["tas"].attrs["cell_methods"] == "time: mean within years time: mean over years"
-    assert "means over 1950 to 1999" in [each for each in steps if each.variable == "time"][-1].said
+    assert "means over 1950 to 1999" in of_time(steps)
     made.to_netcdf(tmp_path / "again.nc", engine="h5netcdf")
     again = open_file(tmp_path / "again.nc")
     np.testing.assert_array_equal(again["time"], time)
     np.testing.assert_array_equal(again["climatology_bnds"], made["climatology_bnds"])
+
+
+def test_bounds_of_time_and_of_levels_have_one_dimension(native):
+    made, _ = to_cmip(native(FIELD, steps=12, levels="presnivs"), SE | YEARS)
+    assert made["climatology_bnds"].dims == ("time", "bnds")
+    assert made["lev_bnds"].dims == ("lev", "bnds")
+
+
+@pytest.mark.usefixtures("lazily")
+def test_time_can_be_put_right_before_it_is_checked(native):
+    dataset = native(FIELD, axes={"time_counter": (np.zeros(12), {})}, steps=12)
+    made, (_, said) = dated(dataset, SE | YEARS)
+    assert said.fix == "climatological time"
+    assert made["t2m"].dims == ("time", "y", "x")
+    again, none = dated(made, SE | YEARS)
+    assert again is made
+    assert none == []
+    whole, steps = to_cmip(made, SE | YEARS)
+    assert whole["time"].identical(made["time"])
+    assert {each.fix for each in steps} == {"native names", "native coordinates"}
+    assert dated(dataset, {"family": "CMIP6"}) == (dataset, [])
 
 
 def test_steps_without_dates_are_months_too(native):
@@ -46,7 +71,7 @@ def test_steps_without_dates_are_months_too(native):
     made, steps = to_cmip(native(FIELD, axes=axes, steps=12), SE | YEARS)
     assert made["tas"].dims == ("time", "y", "x")
     assert made["time"].dt.month.values.tolist() == list(range(1, 13))
-    assert "in the file it has no dates" in steps[-1].said
+    assert "in the file it has no dates" in of_time(steps)
     assert (
         "climatology_bnds"
         in to_cmip(native(FIELD, axes=axes, steps=12), SE | YEARS | {"calendar": "noleap"})[0]
@@ -67,7 +92,7 @@ def test_the_years_are_in_the_name_that_xios_wrote_if_nothing_else_says_them(nat
 def test_what_is_no_year_of_months_is_left_and_said(native, steps, about, why):
     made, said = to_cmip(native(FIELD, steps=steps), SE | about)
     assert "climatology_bnds" not in made.variables
-    assert why in said[-1].said
+    assert why in of_time(said)
 
 
 def test_only_seasons_are_climatologies():

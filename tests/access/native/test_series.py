@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cftime
 import numpy as np
 import pytest
 import xarray as xr
@@ -53,6 +54,16 @@ def test_an_output_that_holds_all_of_it_and_more_is_used():
     assert list(made) == ["output"]
     assert "tas" in made["output"]
     assert "is taken from output" in steps["series"][0].said
+
+
+def test_calendars_that_differ_are_compared_by_their_days():
+    datasets = {"series": months(["tas"], 1980, 2014), "output": months(["tas", "pr"], 1985, 1990)}
+    stamps = datasets["output"].indexes["time"]
+    noleap = [cftime.DatetimeNoLeap(each.year, each.month, each.day) for each in stamps]
+    datasets["output"] = datasets["output"].assign_coords(time=np.array(noleap, dtype=object))
+    made, steps = prefer_series(datasets, {"series": SERIES, "output": OUTPUT})
+    assert "tas" not in made["output"]
+    assert steps["output"][0].said == "tas is taken from series"
 
 
 @pytest.mark.parametrize(

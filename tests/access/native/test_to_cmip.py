@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from climeri_platform.access import open_file
 from climeri_platform.access.native import only, to_cmip
+from climeri_platform.catalog.native import native_table, native_tables
 from climeri_platform.core.errors import FileUnreadable
 
 ATM = {"family": "libIGCM", "component": "ATM"}
@@ -90,6 +91,32 @@ def test_one_variable(native, about, native_name, attrs, expected):
     if (row["native_factor"], row["native_offset"]) != (1.0, 0.0):
         assert (said[0].factor, said[0].offset) == (row["native_factor"], row["native_offset"])
         assert said[0].changes_numbers
+
+
+@pytest.mark.parametrize("table", native_tables())
+def test_each_row_of_each_table_does_what_it_says(table):
+    for component, its in native_table(table).components.items():
+        for name, row in its.variables.items():
+            units = row.units or row.cmip.units
+            field = xr.DataArray(
+                np.full((2, 2), 3.0, "f4"), dims=("y", "x"), attrs={"units": units}
+            )
+            about = {
+                "family": table,
+                "component": component,
+                "frequency": next(iter(row.frequencies), "mon"),
+            }
+            made, steps = to_cmip(xr.Dataset({name: field.chunk()}), about)
+            found = made[row.variable]
+            np.testing.assert_allclose(
+                found, np.float32(row.factor * 3 + row.offset), rtol=1e-6, err_msg=name
+            )
+            assert found.dtype == "float32"
+            assert found.attrs["units"] == row.cmip.units
+            assert found.attrs.get("positive") == row.cmip.positive
+            assert [each.native_name for each in steps if each.changes_numbers] == (
+                [name] if (row.factor, row.offset) != (1.0, 0.0) else []
+            )
 
 
 @pytest.mark.parametrize(
