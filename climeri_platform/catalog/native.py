@@ -44,12 +44,15 @@ class CmipVariable(BaseModel):
         As in its tables.
     positive
         The direction in which a flux counts, where it has one.
+    unlike
+        Standard names by which a file says that it holds another quantity.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     units: str
     standard_name: str = ""
     positive: Direction | None = None
+    unlike: tuple[str, ...] = ()
 
 
 class NativeVariable(BaseModel):

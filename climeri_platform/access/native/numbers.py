@@ -69,6 +69,8 @@ def change_of(row: NativeVariable, variable: xr.DataArray, frequency: str = "") 
         return Change(
             refusal=f"it is {row.variable} at the frequency {wanted} only, not {frequency}"
         )
+    if attrs.get("standard_name") in row.cmip.unlike:
+        return Change(refusal=f"its standard name is {attrs['standard_name']}")
     if "veget" in variable.dims:
         return Change(refusal="it is given for each type of vegetation, not for the cell")
     text = str(attrs["units"]).strip() if stated(attrs.get("units")) else ""
@@ -169,7 +171,7 @@ def step_of(row: NativeVariable, native: str, change: Change) -> Step | None:
     """
     if change.refusal:
         said = f"{native} is not taken for {row.variable}: {change.refusal}"
-        return Step("native names", native, said, 1.0, 0.0, native, change.units)
+        return Step("kept as native", native, said, 1.0, 0.0, native, change.units)
     numbers = (change.factor, change.offset) != _IDENTITY
     if native == row.variable and not numbers and not change.said:
         return None

@@ -126,7 +126,7 @@ def _translated(
             name = native
         elif row.variable != native and row.variable in taken:
             said = f"{native} keeps its name, as there is a {row.variable} beside it"
-            steps.append(Step("native names", native, said, native_name=native))
+            steps.append(Step("kept as native", native, said, native_name=native))
             continue
         else:
             name = row.variable
@@ -198,7 +198,7 @@ def _asked(dataset: xr.Dataset, wanted: str) -> tuple[xr.Dataset, list[Step]]:
     if wanted in dataset.data_vars:
         return only(dataset, [wanted]), []
     held = ", ".join(str(each) for each in dataset.data_vars if not str(each).endswith("_bnds"))
-    return dataset, [Step("native names", wanted, f"there is no {wanted} in it; it holds {held}")]
+    return dataset, [Step("not there", wanted, f"there is no {wanted} in it; it holds {held}")]
 
 
 def only(dataset: xr.Dataset, variables: Collection[str]) -> xr.Dataset:

@@ -62,6 +62,18 @@ def step(steps, variable):
         (dict(ICE, component="SRF"), "runoff", {"units": "kg/m^2/s"}, ("mrros", "kg m-2 s-1", 2.0)),
         (dict(ICE, component="SRF"), "snow", {"units": "kg/m2"}, ("snw", "kg m-2", 2.0)),
         (dict(ICE, component="SBG"), "gpp", {"units": "gC/m^2/s"}, ("gpp", "kg m-2 s-1", 0.002)),
+        (
+            OCE,
+            "toce",
+            {"units": "degC", "standard_name": "sea_water_conservative_temperature"},
+            (None, "degC", 2.0),
+        ),
+        (
+            OCE,
+            "toce",
+            {"units": "degC", "standard_name": "sea_water_potential_temperature"},
+            ("thetao", "degC", 2.0),
+        ),
         (ATM, "t2m", {"units": "W m-2"}, (None, "W m-2", 2.0)),
         (ATM, "t2m", {"units": "warm"}, (None, "warm", 2.0)),
     ],
@@ -75,7 +87,9 @@ def test_one_variable(native, about, native_name, attrs, expected):
     assert field.dtype == "float32"
     assert field.attrs.get("units") == units
     np.testing.assert_allclose(field, np.float32(value), rtol=3e-7)
-    said = [each for each in steps if each.fix == "native names"]
+    said = [
+        each for each in steps if each.fix == ("native names" if variable else "kept as native")
+    ]
     if variable is None:
         assert "is not taken for" in said[0].said
         assert not said[0].changes_numbers
