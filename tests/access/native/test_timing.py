@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import netCDF4
 import numpy as np
 import pytest
 
-from climeri_platform.access.native import to_cmip
+from climeri_platform.access import open_file
+from climeri_platform.access.combine import join_in_time
+from climeri_platform.access.native import dated, to_cmip
 from climeri_platform.access.native.timing import name_time
 
 OCE = {"family": "libIGCM", "component": "OCE"}
@@ -88,6 +91,26 @@ def test_steps_without_units_are_no_times(native):
     made, (said, *_) = to_cmip(native(FIELD, axes=axes), OCE)
     assert "time_counter" in made.dims
     assert "counts steps" in said.said
+
+
+def test_files_whose_axis_is_named_after_its_mean_can_be_joined(tmp_path):
+    files = []
+    for year in range(2):
+        path = tmp_path / f"{year}.nc"
+        with netCDF4.Dataset(path, "w") as file:
+            file.createDimension("t_ave_00086400", None)
+            axis = file.createVariable("t_ave_00086400", "f8", ("t_ave_00086400",))
+            axis.units = f"seconds since {2000 + year}-01-01"
+            axis[:] = CENTRES
+            field = file.createVariable("sosstsst", "f4", ("t_ave_00086400",))
+            field.units, field[:] = "degC", year + np.arange(3.0)
+        dataset, steps = dated(open_file(path), OCE)
+        assert [each.native_name for each in steps] == ["t_ave_00086400"]
+        files.append((str(path), dataset))
+    joined, _ = join_in_time(files)
+    made, _ = to_cmip(joined, OCE)
+    assert made["tos"].values.tolist() == [0.0, 1.0, 2.0, 1.0, 2.0, 3.0]
+    assert made["time"].dt.year.values.tolist() == [2000] * 3 + [2001] * 3
 
 
 def test_a_file_with_time_is_left_alone(native):

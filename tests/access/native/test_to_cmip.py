@@ -357,13 +357,23 @@ def test_nothing_is_computed(native):
 
 
 @pytest.mark.usefixtures("lazily")
-def test_the_dataset_that_was_given_is_not_changed(native):
-    dataset = native({"sens": {"units": "W/m2"}, "aire": {"units": "m2"}}, levels="presnivs")
-    before = dataset.copy(deep=False)
-    attrs = {name: dict(each.attrs) for name, each in dataset.variables.items()}
-    to_cmip(dataset, ATM)
-    assert {name: dict(each.attrs) for name, each in dataset.variables.items()} == attrs
-    assert list(dataset.variables) == list(before.variables)
+@pytest.mark.parametrize(
+    "about", [ATM, ATM | {"frequency": "monClim", "start": "195001010000", "end": "199912312359"}]
+)
+def test_the_dataset_that_was_given_is_not_changed(native, about):
+    fields = {"sens": {"units": "W/m2", "cell_methods": "time: mean"}, "aire": {"units": "m2"}}
+    dataset = native(fields, levels="presnivs", steps=12)
+
+    def held():
+        return {
+            name: (each.dims, dict(each.attrs), dict(each.encoding))
+            for name, each in dataset.variables.items()
+        }
+
+    before, encoding = held(), dict(dataset.encoding)
+    to_cmip(dataset, about)
+    assert held() == before
+    assert (dataset.attrs, dataset.encoding) == ({}, encoding)
 
 
 REAL = {
