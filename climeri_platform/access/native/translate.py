@@ -40,9 +40,9 @@ def to_cmip(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Dataset, 
         As it was decoded.
     about
         Its facets in the catalog, as far as they are known: ``family``, ``component``,
-        ``frequency``, ``product_frequency``, ``start`` and ``end`` (of the names, YYYYMMDDhhmm), and
-        ``variable``, by either
-        of its names: with it, other variables of the file are left out.
+        ``frequency``, ``product_frequency``, ``table_id``, ``start`` and ``end`` (of the names,
+        YYYYMMDDhhmm), and ``variable``, by either of its names: with it, other variables of the
+        file are left out.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def _translated(
         change = change_of(row, dataset[native], about.get("frequency", ""))
         step = step_of(row, native, change)
         if change.refusal:
-            steps.append(step) if step else None
+            steps += [step] if step else []
             continue
         if row.basin:
             basins.setdefault(row.variable, []).append((native, row.basin))
@@ -179,17 +179,18 @@ def _with_basins(dataset: xr.Dataset, name: str, parts: list[tuple[str, str]]) -
 
 
 def _without_fill(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
+    """Take 1e20 for missing where a file does not say so."""
     steps, made = [], {}
     for name, variable in dataset.data_vars.items():
+        of_axis = variable.ndim < 2 or str(name).endswith(("_bnds", "_bounds"))
         declared = [variable.encoding.get(each) for each in ("_FillValue", "missing_value")]
-        if variable.dtype.kind != "f" or any(
-            each is not None and 1e19 < each < 1e21 for each in declared
-        ):
+        told = any(each is not None and _LARGE < each < 1e21 for each in declared)
+        if told or of_axis or variable.dtype.kind != "f":
             continue
         masked = variable.where(abs(variable) < _LARGE)
         masked.attrs, masked.encoding = variable.attrs, variable.encoding
         made[name] = masked
-        said = "1e20, which the file does not declare as missing, is masked"
+        said = "1e20 counts as missing, though the file does not declare it"
         steps.append(Step("undeclared missing value", str(name), said))
     return dataset.assign(made), steps
 
