@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from climeri_platform.access.engines.header import Header, StoredVariable
     from climeri_platform.access.overlaps import Kept
 
-__all__ = ["TIME_NAMES", "Axis", "read_axis", "time_dimension"]
+__all__ = ["TIME_NAMES", "Axis", "read_axis", "time_dimension", "time_variables"]
 
+_BESIDE = ("time_centered", "time_instant")  # of XIOS
 TIME_NAMES = ("time", "time_counter")  # of the dimension, where a file does not say it otherwise
 _COUNTING = ("units", "calendar", "_FillValue", "missing_value", "scale_factor", "add_offset")
 _MANY = 4_000_000  # numbers of a variable that is read because it counts time
@@ -32,6 +33,8 @@ class Axis:
     ----------
     name
         Of the dimension.
+    variable
+        Which holds the values.
     steps
         How many each file has.
     values
@@ -56,12 +59,23 @@ class Axis:
     steps: tuple[int, ...]
     values: _Values
     numbers: _Values
+    variable: str = ""
     calendars: tuple[str, ...] = ()
     counted: dict[str, Counted] = field(default_factory=dict)
     others: dict[str, _Values] = field(default_factory=dict)
     repaired: list[str] = field(default_factory=list)
     climatology: bool = False
     bad: dict[int, Exception] = field(default_factory=dict)
+
+    @property
+    def sound(self) -> bool:
+        """Whether each file has times, which increase."""
+        if self.bad or np.isnan(self.numbers).any():
+            return False
+        increases = np.diff(self.numbers) > 0
+        ends = np.cumsum(self.steps)[:-1]
+        increases[ends[(ends > 0) & (ends <= increases.size)] - 1] = True  # from file to file
+        return bool(increases.all())
 
     def taken(self, kept: Sequence[Kept]) -> Axis:
         """Return the axis of those steps of those files that are taken."""
@@ -103,37 +117,73 @@ def time_dimension(header: Header) -> str:
     return ""
 
 
-def read_axis(headers: Sequence[Header], name: str, *, use_cftime: bool | None = None) -> Axis:
+def time_variables(header: Header, dim: str) -> list[str]:
+    """Return the variables that may be the time axis, its own name first.
+
+    XIOS writes the same moments up to three times, and old NEMO names its axis after the operation.
+    """
+    alone = [name for name, each in header.variables.items() if each.dims == (dim,)]
+    found = [name for name in (dim, *_BESIDE) if name in alone]
+    return found + [
+        name for name in alone if name not in found and is_since(header.variables[name].attrs)
+    ]
+
+
+def read_axis(headers: Sequence[Header], dim: str, *, use_cftime: bool | None = None) -> Axis:
     """Read what counts time in the files of a dataset.
 
     Parameters
     ----------
     headers
-        Of the files, which all have the dimension.
-    name
-        Of the dimension.
+        Of the files, which all have the dimension, and a variable of time.
+    dim
+        The name of the dimension.
     use_cftime
         True for cftime objects, None for datetime64 where the calendar and the years allow.
+
+    Returns
+    -------
+    Axis
+        The first that increases in each file, or the dimension's own.
     """
-    steps = tuple(each.sizes[name] for each in headers)
-    axis = Axis(name, steps, np.empty(0), np.empty(0))
+    names = [
+        name
+        for name in time_variables(headers[0], dim)
+        if all(name in time_variables(each, dim) for each in headers)
+    ]
+    first: Axis | None = None
+    for name in names:
+        axis, attrs, cftime = _read_one(headers, dim, name, use_cftime)
+        first = first or axis
+        if axis.sound and (name == dim or axis.values.dtype.kind in "MO"):
+            _read_others(headers, axis, attrs, cftime)
+            return axis
+    assert first is not None
+    if not first.bad:
+        _, attrs, cftime = _read_one(headers, dim, first.variable, use_cftime)
+        _read_others(headers, first, attrs, cftime)
+    return first
+
+
+def _read_one(
+    headers: Sequence[Header], dim: str, name: str, use_cftime: bool | None
+) -> tuple[Axis, list[Mapping[str, Any]], bool | None]:
+    steps = tuple(each.sizes[dim] for each in headers)
+    axis = Axis(dim, steps, np.empty(0), np.empty(0), name)
     found = [each.variables[name] for each in headers]
-    axis.climatology = "climatology" in found[0].attrs
+    attrs: list[Mapping[str, Any]] = [each.attrs for each in found]
+    axis.climatology = "climatology" in attrs[0]
     raws = [np.asarray(each.array.read((slice(None),))) for each in found]
-    if all(is_since(each.attrs) for each in found):
-        attrs = [each.attrs for each in found]
+    if all(map(is_since, attrs)):
         axis.values, axis.numbers, use_cftime = _together(raws, attrs, axis, use_cftime)
-        if not axis.bad:
-            _read_others(headers, axis, attrs, use_cftime)
-    else:
-        axis.values = np.concatenate(raws)
-        numeric = axis.values.dtype.kind in "iuf"
-        axis.numbers = axis.values.astype("f8") if numeric else np.arange(float(sum(steps)))
-        axis.calendars = tuple(
-            str(each.attrs.get("calendar", "standard")) if is_since(each.attrs) else "not known"
-            for each in found
-        )
-    return axis
+        return axis, attrs, use_cftime
+    axis.values = np.concatenate(raws)
+    numeric = axis.values.dtype.kind in "iuf"
+    axis.numbers = axis.values.astype("f8") if numeric else np.arange(float(sum(steps)))
+    axis.calendars = tuple(
+        str(each.get("calendar", "standard")) if is_since(each) else "not known" for each in attrs
+    )
+    return axis, attrs, use_cftime
 
 
 def _together(
@@ -179,7 +229,7 @@ def _decode(
     whole = raws[members[0]] if len(members) == 1 else np.concatenate([raws[n] for n in members])
     counted = Counted(whole, _counting(attrs[members[0]]), use_cftime)
     decoded, said = counted.decoded()
-    axis.counted[axis.name] = counted
+    axis.counted[axis.variable] = counted
     if said and said not in axis.repaired:
         axis.repaired.append(said)
     ends = np.cumsum([len(raws[number]) for number in members])[:-1]
@@ -246,10 +296,10 @@ def _read_others(
 ) -> None:
     """Read bounds, and the second and third time of XIOS, where all files have them."""
     first = headers[0].variables
-    bounds = {own[0].get("bounds"), own[0].get("climatology")} - {None, axis.name}
+    bounds = {own[0].get("bounds"), own[0].get("climatology")} - {None, axis.variable}
     for name, each in first.items():
         counts = name in bounds or is_since(each.attrs)
-        if name == axis.name or not counts or each.dims[:1] != (axis.name,):
+        if name == axis.variable or not counts or each.dims[:1] != (axis.name,):
             continue
         found = [header.variables.get(name) for header in headers]
         if any(it is None or it.dims != each.dims for it in found):
@@ -263,7 +313,7 @@ def _read_others(
             _inherited(time, it.attrs) if name in bounds else _counting(it.attrs)
             for time, it in zip(own, present, strict=True)
         ]
-        aside = Axis(name, axis.steps, np.empty(0), np.empty(0))
+        aside = Axis(axis.name, axis.steps, np.empty(0), np.empty(0), name)
         values, _, _ = _together(raws, attrs, aside, use_cftime or None)
         if aside.bad:
             values = np.full(np.concatenate(raws).shape, np.nan)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from climeri_platform.access.axis import Axis, read_axis, time_dimension
+from climeri_platform.access.axis import Axis, read_axis, time_dimension, time_variables
 from climeri_platform.access.decoding import PACKING, decoding_of, fitted
 from climeri_platform.access.joined import Joined, JoinedVariable, Note, Piece
 from climeri_platform.access.periods import (
@@ -60,7 +60,9 @@ class FileHeader:
     span: tuple[int, int] | None = None
 
 
-def join(files: Sequence[FileHeader], *, use_cftime: bool | None = None) -> Joined:
+def join(
+    files: Sequence[FileHeader], *, use_cftime: bool | None = None, undated: bool = False
+) -> Joined:
     """Describe the files of one dataset as one.
 
     Parameters
@@ -69,6 +71,8 @@ def join(files: Sequence[FileHeader], *, use_cftime: bool | None = None) -> Join
         In the order of their names' periods.
     use_cftime
         True for cftime objects, None for datetime64 where the calendar and the years allow.
+    undated
+        Whether the time axis of one file may say nothing, as the dates come from elsewhere.
 
     Returns
     -------
@@ -86,7 +90,7 @@ def join(files: Sequence[FileHeader], *, use_cftime: bool | None = None) -> Join
     headers = [each.header for each in files]
     time = time_dimension(headers[0])
     _check_time_axes(files, time)
-    dated = time and all(time in each.variables for each in headers)
+    dated = time and all(time_variables(each, time) for each in headers)
     axis = read_axis(headers, time, use_cftime=use_cftime) if dated else None
     if axis is not None and axis.bad:
         return _without_bad(files, axis, use_cftime)
@@ -94,7 +98,9 @@ def join(files: Sequence[FileHeader], *, use_cftime: bool | None = None) -> Join
     parts = [slice(0, each.sizes[time] if time else 0) for each in headers]
     pairs = [(each.path, each.header) for each in files]
     coordinates = _coordinates(headers[0])
-    short = [] if axis is None else tell_short_files(axis, [(f.path, f.span) for f in files])
+    short = (
+        [] if axis is None or undated else tell_short_files(axis, [(f.path, f.span) for f in files])
+    )
     if len(files) > 1 and axis is not None:
         check_files(axis, [each.path for each in files])
         kept, said = in_order(axis, [each.path for each in files])
@@ -103,7 +109,7 @@ def join(files: Sequence[FileHeader], *, use_cftime: bool | None = None) -> Join
         notes = [Note(each) for each in said]
         parts = [slice(each.start, each.stop) for each in kept]
         axis, files = axis.taken(kept), [files[each.number] for each in kept]
-    if axis is not None:
+    if axis is not None and not (undated and len(files) == 1):
         notes += [*tell_holes(axis, [each.span for each in files]), *short]
     work = _Work(files, time, axis, coordinates, parts)
     variables = work.variables()
@@ -143,7 +149,7 @@ def _check_time_axes(files: Sequence[FileHeader], time: str) -> None:
             hint="One of them does not belong to this version: look at them.",
         )
     for each in files:
-        if time not in each.header.variables:
+        if not time_variables(each.header, time):
             raise DatasetInconsistent(f"{each.path} has no values of time", hint="Fetch it again.")
 
 
@@ -207,11 +213,11 @@ class _Work:
     def _variable(self, name: str) -> JoinedVariable:
         found = [each.variables.get(name) for each in self.headers]
         first = next(each for each in found if each is not None)
-        if self.axis is not None and name == self.axis.name:
+        if self.axis is not None and name == self.axis.variable:
             return self._times(name, first, self.axis.values)
         if self.axis is not None and name in self.axis.others:
             return self._times(
-                name, first, self.axis.others[name], self.headers[0].variables[self.time]
+                name, first, self.axis.others[name], self.headers[0].variables[self.axis.variable]
             )
         if first.array.dtype.kind not in "iuf":
             return self._text(name, first, found if self.time in first.dims else [])

@@ -13,6 +13,8 @@ from climeri_platform.access.joining import join
 from climeri_platform.access.lazy import as_dataset
 from climeri_platform.access.members import stack_members
 from climeri_platform.access.merging import merge_variables
+from climeri_platform.access.native import prefer_series, to_cmip
+from climeri_platform.access.native.seasonal import is_seasonal
 from climeri_platform.access.periods import HOLE, RETRACTED
 from climeri_platform.access.remembered import header_cache
 from climeri_platform.access.report import IncompleteDataWarning, OpenReport
@@ -58,6 +60,8 @@ class DatasetFiles:
     facets
         What the catalog says of it: under the names that all families share (``model``,
         ``member``, ...) where they have one, others under their own; ``family`` is the catalog's.
+    about
+        The same, and each under its own name, too: what harmonising goes by.
     """
 
     key: str
@@ -67,6 +71,7 @@ class DatasetFiles:
     notes: tuple[str, ...] = ()
     refusal: DataError | None = None
     facets: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 class Opened(Mapping[str, "xr.Dataset"]):
@@ -173,6 +178,7 @@ def open_datasets(
     pad: bool = False,
     merge: bool = False,
     allow_gaps: bool = True,
+    harmonise: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Opened:
     """Open datasets lazily; one bad file costs that file.
@@ -195,6 +201,9 @@ def open_datasets(
         Whether the variables of one run, table and grid become one Dataset.
     allow_gaps
         False leaves out a dataset that lacks part of its time, or a file.
+    harmonise
+        Whether names, units, signs and coordinates become those that all models share; False
+        gives the files' own.
     progress
         Is called with the number of files opened so far.
 
@@ -221,7 +230,9 @@ def open_datasets(
     for each in wanted:
         for note in each.notes:
             report.add(each.key, "noted", cause=note)
-        dataset = _open_one(each, chunks, on_error, report, cache, allow_gaps=allow_gaps)
+        dataset = _open_one(
+            each, chunks, on_error, report, cache, allow_gaps=allow_gaps, harmonise=harmonise
+        )
         done += len(each.paths)
         if progress is not None:
             progress(done)
@@ -234,6 +245,11 @@ def open_datasets(
         each.cause.startswith((HOLE, RETRACTED)) for each in report.having("noted")
     ):
         warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=3)
+    if harmonise:
+        datasets, dropped = prefer_series(datasets, {each.key: each.about for each in wanted})
+        for key, said in dropped.items():
+            for step in said:
+                report.add(key, "noted", cause=step.said)
     opened = Opened(datasets, report, {each.key: each.facets for each in wanted})
     ways = [*([stack_members] if members == "stack" else []), *([merge_variables] if merge else [])]
     for way in ways:
@@ -271,6 +287,7 @@ def _open_one(
     cache: HeaderCache | None,
     *,
     allow_gaps: bool,
+    harmonise: bool,
 ) -> xr.Dataset | None:
     if wanted.refusal is not None:
         if on_error == "raise":
@@ -293,6 +310,10 @@ def _open_one(
     for note in (*joined.notes, *joined.repaired):
         report.add(wanted.key, "noted", path=note.path, cause=note.cause)
     dataset = as_dataset(joined, chunks)
+    if harmonise:
+        dataset, steps = to_cmip(dataset, wanted.about)
+        for step in steps:
+            report.add(wanted.key, "noted", cause=step.said)
     for name, value in wanted.attributes.items():
         dataset.attrs[f"climeri_{name}"] = value
     return dataset
@@ -310,7 +331,7 @@ def _joined(
         if not wanted.paths:
             report.add(wanted.key, "skipped", cause="it has no files")
         return None
-    joined = join(files)
+    joined = join(files, undated=is_seasonal(wanted.about))
     for note in joined.skipped:
         if on_error == "raise":
             raise FileUnreadable(f"{note.path}: {note.cause}", hint=note.remedy)

@@ -272,13 +272,14 @@ class Catalogs:
         pad: bool = False,
         merge: bool = False,
         allow_gaps: bool = True,
+        harmonise: bool = True,
         recall: bool = False,
     ) -> Opened:
         """Open the datasets of all catalogs lazily, as `Selection.open` does.
 
         Parameters
         ----------
-        chunks, on_error, members, pad, merge, allow_gaps, recall
+        chunks, on_error, members, pad, merge, allow_gaps, harmonise, recall
             The same.
 
         Returns
@@ -308,6 +309,7 @@ class Catalogs:
             "pad": pad,
             "merge": merge,
             "allow_gaps": allow_gaps,
+            "harmonise": harmonise,
             "recall": recall,
         }
         datasets: dict[str, Any] = {}

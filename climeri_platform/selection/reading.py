@@ -10,6 +10,7 @@ from climeri_platform.catalog.embargo import embargoes
 from climeri_platform.catalog.replicas import choose, not_here, replicas_here
 from climeri_platform.catalog.vocabulary import shared_names
 from climeri_platform.core.errors import OnTape
+from climeri_platform.selection.about import facets_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,7 +54,7 @@ def files_to_open(view: CatalogView, *, recall: bool) -> list[DatasetFiles]:
         )
     groups = _grouped(files)
     chosen = choose(files, replicas)
-    facets = _facets(view)
+    facets, about = _facets(view), facets_of(view)
     longer = {} if "version" in view.asked else _of_older_versions(view)
     versions: dict[str, int] = {}
     for dataset, _ in groups:
@@ -78,6 +79,7 @@ def files_to_open(view: CatalogView, *, recall: bool) -> list[DatasetFiles]:
                 () if refusal else (*notes, *marks.get((dataset, version, root), ())),
                 refusal,
                 facets.get((dataset, version), {}),
+                about.get(dataset, {}),
             )
         )
     return wanted

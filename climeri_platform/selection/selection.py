@@ -280,6 +280,7 @@ class Selection(Questions):
         pad: bool = False,
         merge: bool = False,
         allow_gaps: bool = True,
+        harmonise: bool = True,
         recall: bool = False,
     ) -> Opened:
         """Open the datasets lazily.
@@ -305,6 +306,10 @@ class Selection(Questions):
             Put the variables of one run, table and grid into one Dataset.
         allow_gaps
             False leaves out datasets with a hole in time, or a file that cannot be read.
+        harmonise
+            Names, units, signs and coordinates become those that all models share, native output
+            beside CMIP's; the report and the attributes say what was changed. False gives the
+            files' own.
         recall
             Open files that may lie on tape, too: each waits for its recall.
 
@@ -346,6 +351,7 @@ class Selection(Questions):
                 pad=pad,
                 merge=merge,
                 allow_gaps=allow_gaps,
+                harmonise=harmonise,
                 progress=follow,
             )
 

@@ -6,8 +6,7 @@ import netCDF4
 import numpy as np
 import pytest
 
-from climeri_platform.access import open_file
-from climeri_platform.access.combine import join_in_time
+from climeri_platform.access import DatasetFiles, open_datasets, open_file
 from climeri_platform.access.native import dated, to_cmip
 from climeri_platform.access.native.timing import name_time
 
@@ -104,11 +103,11 @@ def test_files_whose_axis_is_named_after_its_mean_can_be_joined(tmp_path):
             axis[:] = CENTRES
             field = file.createVariable("sosstsst", "f4", ("t_ave_00086400",))
             field.units, field[:] = "degC", year + np.arange(3.0)
-        dataset, steps = dated(open_file(path), OCE)
+        _, steps = dated(open_file(path), OCE)
         assert [each.native_name for each in steps] == ["t_ave_00086400"]
-        files.append((str(path), dataset))
-    joined, _ = join_in_time(files)
-    made, _ = to_cmip(joined, OCE)
+        files.append(str(path))
+    with pytest.warns(UserWarning, match="hole"):
+        made = open_datasets([DatasetFiles("k", tuple(files), about=OCE)])["k"]
     assert made["tos"].values.tolist() == [0.0, 1.0, 2.0, 1.0, 2.0, 3.0]
     assert made["time"].dt.year.values.tolist() == [2000] * 3 + [2001] * 3
 
