@@ -12,7 +12,7 @@ from climeri_platform.access.files import open_file
 from climeri_platform.access.members import stack_members
 from climeri_platform.access.merging import merge_variables
 from climeri_platform.access.periods import HOLE, RETRACTED, holes_in_names, shorter_than_named
-from climeri_platform.access.report import IncompleteDataWarning, OpenReport
+from climeri_platform.access.report import Entry, IncompleteDataWarning, OpenReport
 from climeri_platform.core.errors import (
     DataError,
     DatasetInconsistent,
@@ -129,7 +129,9 @@ class Opened(Mapping[str, "xr.Dataset"]):
 
         dataset, notes = to_dataset(self._datasets, self.facets, dim, pad=pad)
         for note in notes:
-            self.report.add(f"by {dim}", "noted", cause=note)
+            line = Entry(f"by {dim}", "noted", cause=note)
+            if line not in self.report.entries:  # it may be asked for twice
+                self.report.entries.append(line)
         return dataset
 
     def __getitem__(self, key: str) -> xr.Dataset:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from climeri_platform.access.placing import marginal_names, read_here, say_names
+from climeri_platform.access.placing import marginal_names, read_here
 from climeri_platform.core.errors import GridMismatch
 
 if TYPE_CHECKING:
@@ -53,42 +52,61 @@ def on_one_grid(
     """
     if len(datasets) < 2:
         return dict(datasets), []
-    sizes = {label: _sizes(each, apart) for label, each in datasets.items()}
-    usual = Counter(tuple(sorted(each.items())) for each in sizes.values()).most_common(1)[0][0]
-    label = next(
-        each for each, its in sizes.items() if shared or tuple(sorted(its.items())) == usual
-    )
-    snapped, notes = {}, []
-    differs: dict[str, list[str]] = {}
+    grids = _grids(datasets, apart, shared=shared)
+    label = max(grids, key=lambda each: len(grids[each]))
     worst: dict[str, float] = {}
-    for other, dataset in datasets.items():
-        here, its = sizes[label], sizes[other]
-        if shared:
-            here, its = _common(here, its), _common(its, here)
-        if its != here:
-            how = f"{_say(its)} against {_say(here)}"
-            differs.setdefault(how, []).append(other)
-            continue
-        how, same = _compare(datasets[label], dataset, apart, worst)
-        if how:
-            differs.setdefault(how, []).append(other)
-        snapped[other] = dataset.assign_coords(same) if same else dataset
-    if differs:
-        count = sum(map(len, differs.values()))
-        said = "; ".join(f"{say_names(its)} ({how})" for how, its in differs.items())
-        raise GridMismatch(
-            f"{count} of {len(datasets)} are on another grid than {label}: {said}",
-            hint="Regrid them to one grid first, or leave them apart.",
-        )
-    for name, distance in worst.items():
-        notes.append(
-            f"{name} differs by up to {distance:.1e}, which is rounding; that of {label} is kept"
-        )
+    snapped = {}
+    for other in datasets:
+        if other not in grids[label]:
+            raise _mismatch(label, grids, datasets, apart, shared=shared)
+        same = _compare(datasets[label], datasets[other], apart, shared=shared, worst=worst)[1]
+        snapped[other] = datasets[other].assign_coords(same) if same else datasets[other]
+    notes = [
+        f"{name} differs by up to {distance:.1e}, which is rounding; that of {label} is kept"
+        for name, distance in worst.items()
+    ]
     notes += [
         f"{name} is too large to be compared; that of {label} is kept"
         for name in _too_large(datasets[label], apart)
     ]
     return snapped, notes
+
+
+def _grids(
+    datasets: Mapping[str, xr.Dataset], apart: Collection[str], *, shared: bool
+) -> dict[str, list[str]]:
+    """Return the labels on each grid, under the first of them."""
+    grids: dict[str, list[str]] = {}
+    for label, dataset in datasets.items():
+        for first, its in grids.items():
+            if not _compare(datasets[first], dataset, apart, shared=shared, worst={})[0]:
+                its.append(label)
+                break
+        else:
+            grids[label] = [label]
+    return grids
+
+
+def _mismatch(
+    label: str,
+    grids: Mapping[str, list[str]],
+    datasets: Mapping[str, xr.Dataset],
+    apart: Collection[str],
+    *,
+    shared: bool,
+) -> GridMismatch:
+    said = []
+    for first, its in grids.items():
+        if first != label:
+            how = _compare(datasets[label], datasets[first], apart, shared=shared, worst={})[0]
+            said.append(f"{', '.join(its)} ({how})")
+    count = len(datasets) - len(grids[label])
+    others = len(grids[label]) - 1
+    where = label if not others else f"{label} and {others} other{'s' if others > 1 else ''}"
+    return GridMismatch(
+        f"{count} of {len(datasets)} are on another grid than {where}: {'; '.join(said)}",
+        hint="Regrid them to one grid first, or leave them apart.",
+    )
 
 
 def _sizes(dataset: xr.Dataset, apart: Collection[str]) -> dict[str, int]:
@@ -121,36 +139,48 @@ def _places(dataset: xr.Dataset, apart: Collection[str]) -> dict[str, xr.DataArr
 
 
 def _compare(
-    first: xr.Dataset, second: xr.Dataset, apart: Collection[str], worst: dict[str, float]
+    first: xr.Dataset,
+    second: xr.Dataset,
+    apart: Collection[str],
+    *,
+    shared: bool,
+    worst: dict[str, float],
 ) -> tuple[str, dict[str, xr.DataArray]]:
     """Return how two differ, and the coordinates of the first for what is rounding."""
+    sizes, others = _sizes(first, apart), _sizes(second, apart)
+    if shared:
+        sizes, others = _common(sizes, others), _common(others, sizes)
+    if sizes != others:
+        return f"{_say(others)} against {_say(sizes)}", {}
     same = {}
     for name, place in _places(first, apart).items():
         if name not in second.coords or place.size > _READ:
             continue
-        if first.variables is second.variables or second[name].variable is place.variable:
+        if first is second or second[name].variable is place.variable:
             continue
         here, there = read_here(place), read_here(second[name])
-        if here.shape != there.shape:
-            return f"{name} has the shape {there.shape} against {here.shape}", {}
-        if here.dtype.kind not in "fiu" or there.dtype.kind not in "fiu":
-            if not np.array_equal(here, there):
-                return f"other values of {name}", {}
-            continue
-        gone = np.isnan(here), np.isnan(there)
-        distance = float(np.nanmax(np.abs(here.astype("f8") - there), initial=0.0))
-        if not np.array_equal(*gone) or distance > _tolerance(here):
-            turned = here.ndim == 1 and here.size > 1 and np.allclose(here, there[::-1])
-            return (
-                f"{name} runs the other way"
-                if turned
-                else f"{name} differs by up to {distance:.3g}"
-            ), {}
-        if distance or here.dtype != there.dtype:
-            same[name] = place
+        how, distance = _difference(name, here, there)
+        if how:
+            return how, {}
         if distance:
             worst[name] = max(worst.get(name, 0.0), distance)
+        if distance or here.dtype != there.dtype:
+            same[name] = place
     return "", same
+
+
+def _difference(name: str, here: np.ndarray, there: np.ndarray) -> tuple[str, float]:
+    """Return how a coordinate differs, "" where it does not, and the distance that is rounding."""
+    if here.shape != there.shape:
+        return f"{name} has the shape {there.shape} against {here.shape}", 0.0
+    if here.dtype.kind not in "fiu" or there.dtype.kind not in "fiu":
+        return ("" if np.array_equal(here, there) else f"other values of {name}"), 0.0
+    distance = float(np.nanmax(np.abs(here.astype("f8") - there), initial=0.0))
+    if np.array_equal(np.isnan(here), np.isnan(there)) and distance <= _tolerance(here):
+        return "", distance
+    if here.ndim == 1 and here.size > 1 and np.allclose(here, there[::-1]):
+        return f"{name} runs the other way", 0.0
+    return f"{name} differs by up to {distance:.3g}", 0.0
 
 
 def _tolerance(here: np.ndarray) -> float:
