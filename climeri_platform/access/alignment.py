@@ -375,4 +375,5 @@ def _day(moment: Any) -> str:
 
 def _time_encoding(datasets: Datasets, time: str) -> dict[str, Any]:
     encoding = next(iter(datasets.values()))[time].encoding
-    return {name: encoding[name] for name in ("units", "calendar", "dtype") if name in encoding}
+    # no dtype: whole numbers of days of one may be halves in another
+    return {name: encoding[name] for name in ("units", "calendar") if name in encoding}
