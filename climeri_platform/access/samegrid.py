@@ -52,59 +52,87 @@ def on_one_grid(
     """
     if len(datasets) < 2:
         return dict(datasets), []
-    grids = _grids(datasets, apart, shared=shared)
-    label = max(grids, key=lambda each: len(grids[each]))
-    worst: dict[str, float] = {}
-    snapped = {}
-    for other in datasets:
-        if other not in grids[label]:
-            raise _mismatch(label, grids, datasets, apart, shared=shared)
-        same = _compare(datasets[label], datasets[other], apart, shared=shared, worst=worst)[1]
-        snapped[other] = datasets[other].assign_coords(same) if same else datasets[other]
+    grids: list[_Grid] = []
+    for label, dataset in datasets.items():
+        if not any(grid.takes(label, dataset) for grid in grids):
+            grids.append(_Grid(label, dataset, frozenset(apart), shared=shared))
+    usual = max(grids, key=lambda grid: len(grid.same))
+    if len(grids) > 1:
+        raise _mismatch(usual, [grid for grid in grids if grid is not usual])
+    snapped = {
+        label: dataset.assign_coords(usual.same[label]) if usual.same[label] else dataset
+        for label, dataset in datasets.items()
+    }
     notes = [
-        f"{name} differs by up to {distance:.1e}, which is rounding; that of {label} is kept"
-        for name, distance in worst.items()
+        f"{name} differs by up to {distance:.1e}, which is rounding; that of {usual.label} is kept"
+        for name, distance in usual.worst.items()
     ]
     notes += [
-        f"{name} is too large to be compared; that of {label} is kept"
-        for name in _too_large(datasets[label], apart)
+        f"{name} is too large to be compared; that of {usual.label} is kept"
+        for name in usual.unread
     ]
     return snapped, notes
 
 
-def _grids(
-    datasets: Mapping[str, xr.Dataset], apart: Collection[str], *, shared: bool
-) -> dict[str, list[str]]:
-    """Return the labels on each grid, under the first of them."""
-    grids: dict[str, list[str]] = {}
-    for label, dataset in datasets.items():
-        for first, its in grids.items():
-            if not _compare(datasets[first], dataset, apart, shared=shared, worst={})[0]:
-                its.append(label)
-                break
-        else:
-            grids[label] = [label]
-    return grids
+class _Grid:
+    """Datasets on the grid of the first of them."""
+
+    def __init__(
+        self, label: str, dataset: xr.Dataset, apart: frozenset[str], *, shared: bool
+    ) -> None:
+        self.label, self.dataset, self.apart, self.shared = label, dataset, apart, shared
+        self.sizes = _sizes(dataset, apart)
+        places = _places(dataset, apart)
+        self.places = {name: each for name, each in places.items() if each.size <= _READ}
+        self.unread = [name for name in places if name not in self.places]
+        self.same: dict[str, dict[str, xr.DataArray]] = {label: {}}
+        self.worst: dict[str, float] = {}
+        self._values: dict[str, np.ndarray] = {}
+
+    def _value(self, name: str) -> np.ndarray:
+        if name not in self._values:
+            self._values[name] = read_here(self.places[name])
+        return self._values[name]
+
+    def takes(self, label: str, dataset: xr.Dataset) -> bool:
+        """Return whether a dataset is on this grid, and remember what of it is rounding."""
+        how, same, distances = self.compare(dataset)
+        if how:
+            return False
+        self.same[label] = same
+        for name, distance in distances.items():
+            self.worst[name] = max(self.worst.get(name, 0.0), distance)
+        return True
+
+    def compare(self, other: xr.Dataset) -> tuple[str, dict[str, xr.DataArray], dict[str, float]]:
+        """Return how another differs, our coordinates for what is rounding, and its size."""
+        sizes, others = self.sizes, _sizes(other, self.apart)
+        if self.shared:
+            sizes, others = _common(sizes, others), _common(others, sizes)
+        if sizes != others:
+            return f"{_say(others)} against {_say(sizes)}", {}, {}
+        same, distances = {}, {}
+        for name, place in self.places.items():
+            if name not in other.coords or other[name].variable is place.variable:
+                continue
+            there = read_here(other[name])
+            how, distance = _difference(name, self._value(name), there)
+            if how:
+                return how, {}, {}
+            if distance:
+                distances[name] = distance
+            if distance or there.dtype != place.dtype:
+                same[name] = place
+        return "", same, distances
 
 
-def _mismatch(
-    label: str,
-    grids: Mapping[str, list[str]],
-    datasets: Mapping[str, xr.Dataset],
-    apart: Collection[str],
-    *,
-    shared: bool,
-) -> GridMismatch:
-    said = []
-    for first, its in grids.items():
-        if first != label:
-            how = _compare(datasets[label], datasets[first], apart, shared=shared, worst={})[0]
-            said.append(f"{', '.join(its)} ({how})")
-    count = len(datasets) - len(grids[label])
-    others = len(grids[label]) - 1
-    where = label if not others else f"{label} and {others} other{'s' if others > 1 else ''}"
+def _mismatch(usual: _Grid, others: list[_Grid]) -> GridMismatch:
+    said = [f"{', '.join(each.same)} ({usual.compare(each.dataset)[0]})" for each in others]
+    count = sum(len(each.same) for each in others)
+    more = len(usual.same) - 1
+    where = f"{usual.label} and {more} other{'s' if more > 1 else ''}" if more else usual.label
     return GridMismatch(
-        f"{count} of {len(datasets)} are on another grid than {where}: {'; '.join(said)}",
+        f"{count} of {count + more + 1} are on another grid than {where}: {'; '.join(said)}",
         hint="Regrid them to one grid first, or leave them apart.",
     )
 
@@ -125,10 +153,6 @@ def _say(sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {size}" for name, size in sizes.items()) or "no grid at all"
 
 
-def _too_large(dataset: xr.Dataset, apart: Collection[str]) -> list[str]:
-    return [str(name) for name, each in _places(dataset, apart).items() if each.size > _READ]
-
-
 def _places(dataset: xr.Dataset, apart: Collection[str]) -> dict[str, xr.DataArray]:
     marginal = marginal_names(dataset)
     return {
@@ -136,37 +160,6 @@ def _places(dataset: xr.Dataset, apart: Collection[str]) -> dict[str, xr.DataArr
         for name, each in dataset.coords.items()
         if each.ndim and name not in marginal and not set(apart) & set(each.dims)
     }
-
-
-def _compare(
-    first: xr.Dataset,
-    second: xr.Dataset,
-    apart: Collection[str],
-    *,
-    shared: bool,
-    worst: dict[str, float],
-) -> tuple[str, dict[str, xr.DataArray]]:
-    """Return how two differ, and the coordinates of the first for what is rounding."""
-    sizes, others = _sizes(first, apart), _sizes(second, apart)
-    if shared:
-        sizes, others = _common(sizes, others), _common(others, sizes)
-    if sizes != others:
-        return f"{_say(others)} against {_say(sizes)}", {}
-    same = {}
-    for name, place in _places(first, apart).items():
-        if name not in second.coords or place.size > _READ:
-            continue
-        if first is second or second[name].variable is place.variable:
-            continue
-        here, there = read_here(place), read_here(second[name])
-        how, distance = _difference(name, here, there)
-        if how:
-            return how, {}
-        if distance:
-            worst[name] = max(worst.get(name, 0.0), distance)
-        if distance or here.dtype != there.dtype:
-            same[name] = place
-    return "", same
 
 
 def _difference(name: str, here: np.ndarray, there: np.ndarray) -> tuple[str, float]:
