@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -188,18 +188,17 @@ def _check_calendars(datasets: Datasets, time: str, *, coarse: bool) -> str:
 
 def _identify(datasets: Datasets, time: str, unit: str) -> tuple[Ids, list[str]]:
     """Give each step a number that is the same in all datasets, and say where stamps differ."""
-    ids = {label: _numbers(each[time], unit) for label, each in datasets.items()}
-    if any(np.unique(its).size < its.size for its in ids.values()):
-        unit = ""
-        ids = {label: _numbers(each[time], unit) for label, each in datasets.items()}
-    exact = {label: _numbers(each[time], "") for label, each in datasets.items()}
+    exact = {label: _numbers(each[time]) for label, each in datasets.items()}
+    ids = {label: _of(unit, its) for label, its in exact.items()}
+    if not all(_once(its) for its in ids.values()):
+        unit, ids = "", exact
     if not unit or _agree(ids, exact):
         return ids, []
     middles = {label: _middles(each, time) for label, each in datasets.items()}
     if all(each is not None for each in middles.values()):
         # bounds say it where a stamp stands at the end of its month
-        by_bounds = {label: _numbers(each, unit) for label, each in middles.items()}
-        if all(np.unique(its).size == its.size for its in by_bounds.values()):
+        by_bounds = {label: _of(unit, _numbers(each)) for label, each in middles.items()}
+        if all(_once(its) for its in by_bounds.values()):
             ids = by_bounds
     label, other = next(iter(datasets)), _unlike(ids, exact)
     if other is None:
@@ -212,8 +211,18 @@ def _identify(datasets: Datasets, time: str, unit: str) -> tuple[Ids, list[str]]
     return ids, [note]
 
 
-def _numbers(axis: xr.DataArray | None, unit: str) -> np.ndarray:
-    """Return a number for each step: of its year, month, day or, without a unit, of its second."""
+def _once(ids: np.ndarray) -> bool:
+    return bool((np.diff(np.sort(ids)) > 0).all())
+
+
+def _of(unit: str, numbers: np.ndarray) -> np.ndarray:
+    """Return the number of the year, month or day of each second; the second without a unit."""
+    days = {"year": 372, "month": 31, "day": 1}.get(unit, 0)
+    return numbers // (86_400 * days) if days else numbers
+
+
+def _numbers(axis: xr.DataArray | None) -> np.ndarray:
+    """Return a number for each step: a second in a calendar whose months all have 31 days."""
     assert axis is not None
     if axis.dtype.kind not in "MO":
         return axis.values
@@ -221,12 +230,11 @@ def _numbers(axis: xr.DataArray | None, unit: str) -> np.ndarray:
         of = axis.dt
         days = (12 * of.year.values.astype("i8") + of.month.values - 1) * 31 + of.day.values - 1
         seconds = 3600 * of.hour.values + 60 * of.minute.values + of.second.values
-        numbers = 86_400 * days + seconds + np.round(of.microsecond.values / 1e6).astype("i8")
-    else:  # five times as fast as differences of the objects
-        numbers = np.fromiter(map(_number, axis.values), dtype="i8", count=axis.size)
-    days = 86_400 * {"year": 372, "month": 31, "day": 1}.get(unit, 0)
-    found: np.ndarray = numbers // days if days else numbers
-    return found
+        rest: np.ndarray = np.round(of.microsecond.values / 1e6).astype("i8")
+        numbers: np.ndarray = 86_400 * days + seconds + rest
+        return numbers
+    # five times as fast as differences of the objects
+    return np.fromiter(map(_number, axis.values), dtype="i8", count=axis.size)
 
 
 def _number(moment: Any) -> int:
@@ -253,7 +261,7 @@ def _unlike(ids: Ids, exact: Ids) -> str | None:
     """Return a dataset that has other moments than the first for the same steps."""
     first = next(iter(ids))
     for label, its in ids.items():
-        _, here, there = np.intersect1d(ids[first], its, return_indices=True)
+        _, here, there = np.intersect1d(ids[first], its, assume_unique=True, return_indices=True)
         if not np.array_equal(exact[first][here], exact[label][there]):
             return label
     return None
@@ -261,17 +269,18 @@ def _unlike(ids: Ids, exact: Ids) -> str | None:
 
 def _agree(ids: Ids, exact: Ids) -> bool:
     # with no step in common, stamps at the ends of months may hide that there are
-    common = reduce(np.intersect1d, ids.values())
+    common = reduce(partial(np.intersect1d, assume_unique=True), ids.values())
     return common.size > 0 and _unlike(ids, exact) is None
 
 
 def _wanted(ids: Ids, datasets: Datasets, time: str, *, pad: bool) -> np.ndarray:
-    every = list(ids.values())
-    wanted = every[0]
-    for each in every[1:]:
-        wanted = np.union1d(wanted, each) if pad else np.intersect1d(wanted, each)
+    if pad:
+        wanted = np.sort(np.concatenate(list(ids.values())))
+        wanted = wanted[np.append(True, np.diff(wanted) > 0)]
+    else:
+        wanted = np.sort(reduce(partial(np.intersect1d, assume_unique=True), ids.values()))
     if wanted.size:
-        return np.sort(wanted)
+        return wanted
     spans = [
         f"{label} {str(each[time].values[0])[:10]} to {str(each[time].values[-1])[:10]}"
         for label, each in datasets.items()
