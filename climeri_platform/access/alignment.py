@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,14 @@ import xarray as xr
 from climeri_platform.access.clock import calendar_of, time_dimension
 from climeri_platform.access.overlaps import steps_between
 from climeri_platform.access.placing import place, read_here, say_names
+from climeri_platform.catalog.members import member_order
 from climeri_platform.core.errors import DatasetInconsistent
 
 __all__ = ["align_in_time", "align_labels"]
 
 _DAY = 86400.0
+_TOLD = 5
+_ENOUGH = 1000  # steps that show how long a step is
 _ALIKE = ({"gregorian", "standard", "proleptic_gregorian"}, {"noleap", "365_day"})
 Datasets = Mapping[str, xr.Dataset]
 Ids = dict[str, np.ndarray]
@@ -98,17 +101,17 @@ def align_labels(
     if len(having) < 2:
         return dict(datasets), []
     ids = {label: each[dim].values.astype(str) for label, each in having.items()}
-    every = dict.fromkeys(each for its in ids.values() for each in its.tolist())
+    every = sorted({each for its in ids.values() for each in its.tolist()}, key=member_order)
     common = [each for each in every if all(each in its for its in ids.values())]
     if len(common) == len(every):
-        wanted = np.array(list(every))
+        wanted = np.array(every)
     elif not common and not pad:
         raise DatasetInconsistent(
             f"no {dim} is common to {say_names(list(having))}",
             hint="pad=True keeps all of them and fills with missing values.",
         )
     else:
-        wanted = np.array(list(every) if pad else common)
+        wanted = np.array(every if pad else common)
     aligned = dict(datasets)
     for label, each in having.items():
         aligned[label] = place(each, dim, _positions(ids[label], wanted), None)
@@ -141,7 +144,7 @@ def _one_name(times: Mapping[str, str | None], datasets: Datasets) -> str:
 def _unit(datasets: Datasets, time: str) -> str:
     """Return the part of a calendar of which each step is one: year, month, day, or "" for none."""
     medians = {
-        label: float(np.median(steps_between(each[time].values))) / _DAY
+        label: float(np.median(steps_between(each[time].values[:_ENOUGH]))) / _DAY
         for label, each in datasets.items()
         if each.sizes[time] > 1 and each[time].dtype.kind in "MO"
     }
@@ -168,7 +171,7 @@ def _check_calendars(datasets: Datasets, time: str, *, coarse: bool) -> str:
     found: dict[str, list[str]] = {}
     for label, each in datasets.items():
         name = calendar_of(each, time)
-        late = each[time].dt.year.values[0] > 1582 if each[time].dtype.kind in "MO" else False
+        late = each[time][:1].dt.year.values[0] > 1582 if each[time].dtype.kind in "MO" else False
         if name in _ALIKE[1] or (name in _ALIKE[0] and late):
             name = "noleap" if name in _ALIKE[1] else "standard"
         found.setdefault(name, []).append(label)
@@ -185,18 +188,17 @@ def _check_calendars(datasets: Datasets, time: str, *, coarse: bool) -> str:
 
 def _identify(datasets: Datasets, time: str, unit: str) -> tuple[Ids, list[str]]:
     """Give each step a number that is the same in all datasets, and say where stamps differ."""
-    ids = {label: _numbers(each[time], unit) for label, each in datasets.items()}
-    if any(np.unique(its).size < its.size for its in ids.values()):
-        unit = ""
-        ids = {label: _numbers(each[time], unit) for label, each in datasets.items()}
-    exact = {label: _numbers(each[time], "") for label, each in datasets.items()}
+    exact = {label: _numbers(each[time]) for label, each in datasets.items()}
+    ids = {label: _of(unit, its) for label, its in exact.items()}
+    if not all(_once(its) for its in ids.values()):
+        unit, ids = "", exact
     if not unit or _agree(ids, exact):
         return ids, []
     middles = {label: _middles(each, time) for label, each in datasets.items()}
     if all(each is not None for each in middles.values()):
         # bounds say it where a stamp stands at the end of its month
-        by_bounds = {label: _numbers(each, unit) for label, each in middles.items()}
-        if all(np.unique(its).size == its.size for its in by_bounds.values()):
+        by_bounds = {label: _of(unit, _numbers(each)) for label, each in middles.items()}
+        if all(_once(its) for its in by_bounds.values()):
             ids = by_bounds
     label, other = next(iter(datasets)), _unlike(ids, exact)
     if other is None:
@@ -209,21 +211,36 @@ def _identify(datasets: Datasets, time: str, unit: str) -> tuple[Ids, list[str]]
     return ids, [note]
 
 
-def _numbers(axis: xr.DataArray | None, unit: str) -> np.ndarray:
+def _once(ids: np.ndarray) -> bool:
+    return bool((np.diff(np.sort(ids)) > 0).all())
+
+
+def _of(unit: str, numbers: np.ndarray) -> np.ndarray:
+    """Return the number of the year, month or day of each second; the second without a unit."""
+    days = {"year": 372, "month": 31, "day": 1}.get(unit, 0)
+    return numbers // (86_400 * days) if days else numbers
+
+
+def _numbers(axis: xr.DataArray | None) -> np.ndarray:
+    """Return a number for each step: a second in a calendar whose months all have 31 days."""
     assert axis is not None
     if axis.dtype.kind not in "MO":
         return axis.values
-    if unit:
-        of = axis.dt
-        numbers = of.year.values.astype("i8")
-        if unit in ("month", "day"):
-            numbers = 12 * numbers + of.month.values - 1
-        return 31 * numbers + of.day.values - 1 if unit == "day" else numbers
-    values = axis.values
     if axis.dtype.kind == "M":
-        return values.astype("M8[s]").astype("i8")
-    origin = _moment(values[0], (1970, 1, 1))
-    return np.array([round((each - origin).total_seconds()) for each in values], dtype="i8")
+        of = axis.dt
+        days = (12 * of.year.values.astype("i8") + of.month.values - 1) * 31 + of.day.values - 1
+        seconds = 3600 * of.hour.values + 60 * of.minute.values + of.second.values
+        rest: np.ndarray = np.round(of.microsecond.values / 1e6).astype("i8")
+        numbers: np.ndarray = 86_400 * days + seconds + rest
+        return numbers
+    # five times as fast as differences of the objects
+    return np.fromiter(map(_number, axis.values), dtype="i8", count=axis.size)
+
+
+def _number(moment: Any) -> int:
+    days = (12 * moment.year + moment.month - 1) * 31 + moment.day - 1
+    seconds = 3600 * moment.hour + 60 * moment.minute + moment.second
+    return int(86_400 * days + seconds + round(moment.microsecond / 1e6))
 
 
 def _middles(dataset: xr.Dataset, time: str) -> xr.DataArray | None:
@@ -244,7 +261,7 @@ def _unlike(ids: Ids, exact: Ids) -> str | None:
     """Return a dataset that has other moments than the first for the same steps."""
     first = next(iter(ids))
     for label, its in ids.items():
-        _, here, there = np.intersect1d(ids[first], its, return_indices=True)
+        _, here, there = np.intersect1d(ids[first], its, assume_unique=True, return_indices=True)
         if not np.array_equal(exact[first][here], exact[label][there]):
             return label
     return None
@@ -252,17 +269,18 @@ def _unlike(ids: Ids, exact: Ids) -> str | None:
 
 def _agree(ids: Ids, exact: Ids) -> bool:
     # with no step in common, stamps at the ends of months may hide that there are
-    common = reduce(np.intersect1d, ids.values())
+    common = reduce(partial(np.intersect1d, assume_unique=True), ids.values())
     return common.size > 0 and _unlike(ids, exact) is None
 
 
 def _wanted(ids: Ids, datasets: Datasets, time: str, *, pad: bool) -> np.ndarray:
-    every = list(ids.values())
-    wanted = every[0]
-    for each in every[1:]:
-        wanted = np.union1d(wanted, each) if pad else np.intersect1d(wanted, each)
+    if pad:
+        wanted = np.sort(np.concatenate(list(ids.values())))
+        wanted = wanted[np.append(True, np.diff(wanted) > 0)]
+    else:
+        wanted = np.sort(reduce(partial(np.intersect1d, assume_unique=True), ids.values()))
     if wanted.size:
-        return np.sort(wanted)
+        return wanted
     spans = [
         f"{label} {str(each[time].values[0])[:10]} to {str(each[time].values[-1])[:10]}"
         for label, each in datasets.items()
@@ -341,6 +359,9 @@ def _onto(
     positions = {label: _positions(its, wanted) for label, its in ids.items()}
     cut: dict[str, list[str]] = {}
     aligned = {}
+    first = next(iter(datasets.values()))[time]
+    made = xr.Variable((time,), stamps, first.attrs, _time_encoding(datasets, time))
+    axis = xr.Dataset(coords={time: made})[time]  # one index for all: objects are slow to check
     for label, each in datasets.items():
         at = positions[label]
 
@@ -352,7 +373,6 @@ def _onto(
             return None
 
         placed = place(each, time, at, lend)
-        axis = xr.Variable((time,), stamps, each[time].attrs, _time_encoding(datasets, time))
         aligned[label] = placed.assign_coords({time: axis})
         lost, filled = each.sizes[time] - int((at >= 0).sum()), int((at < 0).sum())
         span = f"{_day(each[time].values[0])} to {_day(each[time].values[-1])}"
@@ -361,7 +381,9 @@ def _onto(
         if filled:
             cut.setdefault(f"{span}, {filled} steps filled with missing values", []).append(label)
     if cut:
-        said = "; ".join(f"{say_names(labels)} ({what})" for what, labels in cut.items())
+        told = [f"{say_names(labels)} ({what})" for what, labels in cut.items()]
+        more = f"; and {len(told) - _TOLD} more lengths" if len(told) > _TOLD else ""
+        said = "; ".join(told[:_TOLD]) + more
         end = f"{_day(stamps[0])} to {_day(stamps[-1])}"
         padded = any("filled" in each for each in cut)
         how = f"padded to {end}" if padded else f"cut to the common period {end}"
@@ -375,4 +397,5 @@ def _day(moment: Any) -> str:
 
 def _time_encoding(datasets: Datasets, time: str) -> dict[str, Any]:
     encoding = next(iter(datasets.values()))[time].encoding
-    return {name: encoding[name] for name in ("units", "calendar", "dtype") if name in encoding}
+    # no dtype: whole numbers of days of one may be halves in another
+    return {name: encoding[name] for name in ("units", "calendar") if name in encoding}

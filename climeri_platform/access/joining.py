@@ -2,7 +2,7 @@
 
 xarray opens and decodes a file at a time and joins the results; most of what it does is the same for
 every file of a dataset. Here headers are compared first, and xarray sees the dataset only
-(docs/design/007).
+(docs/design/009).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from climeri_platform.access.native import prefer_series, to_cmip
 from climeri_platform.access.native.seasonal import is_seasonal
 from climeri_platform.access.periods import HOLE, RETRACTED
 from climeri_platform.access.remembered import header_cache
-from climeri_platform.access.report import IncompleteDataWarning, OpenReport
+from climeri_platform.access.report import Entry, IncompleteDataWarning, OpenReport
 from climeri_platform.core.errors import (
     DataError,
     DatasetInconsistent,
@@ -138,7 +138,9 @@ class Opened(Mapping[str, "xr.Dataset"]):
 
         dataset, notes = to_dataset(self._datasets, self.facets, dim, pad=pad)
         for note in notes:
-            self.report.add(f"by {dim}", "noted", cause=note)
+            line = Entry(f"by {dim}", "noted", cause=note)
+            if line not in self.report.entries:  # it may be asked for twice
+                self.report.entries.append(line)
         return dataset
 
     def __getitem__(self, key: str) -> xr.Dataset:

@@ -37,10 +37,10 @@ def read_here(variable: xr.Variable | xr.DataArray) -> np.ndarray:
     return np.asarray(data.compute(scheduler="synchronous") if is_dask_collection(data) else data)
 
 
-def say_names(names: Sequence[str]) -> str:
+def say_names(names: Sequence[str], most: int = _TOLD) -> str:
     """Return some names, and how many more there are."""
-    more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
-    return ", ".join(names[:_TOLD]) + more
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def place(

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from climeri_platform.core.errors import UsageError
+from climeri_platform.core.sizes import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Entry", "IncompleteDataWarning", "OpenReport"]
+    import polars as pl
 
-Status = Literal["opened", "noted", "skipped"]
+__all__ = ["STATUSES", "Entry", "IncompleteDataWarning", "OpenReport", "Status"]
+
+Status = Literal["opened", "repaired", "noted", "offline", "skipped"]
+STATUSES: tuple[Status, ...] = ("skipped", "offline", "repaired", "noted", "opened")
+"""What a line may say, the gravest first."""
+_SHOWN = 20  # lines on a terminal
 
 
 class IncompleteDataWarning(UserWarning):
@@ -27,11 +37,15 @@ class Entry:
     dataset
         The key of the dataset.
     status
-        ``opened``, ``noted`` (opened, and there is something to know) or ``skipped``.
+        ``opened``; ``repaired`` (numbers, names or axes are not those of the file any more);
+        ``noted`` (opened, and there is something to know); ``offline`` (on tape, and left there);
+        ``skipped``.
     path
         The file that it is about; empty for the whole dataset.
     cause, remedy
-        What was seen, and what can be done.
+        What was seen or done, and what can be done.
+    files, size
+        How many files it is about, of how many bytes, where it counts them; else 0.
     """
 
     dataset: str
@@ -39,6 +53,8 @@ class Entry:
     path: str = ""
     cause: str = ""
     remedy: str = ""
+    files: int = 0
+    size: int = 0
 
 
 @dataclass(slots=True)
@@ -47,8 +63,18 @@ class OpenReport:
 
     entries: list[Entry] = field(default_factory=list)
 
-    def add(self, dataset: str, status: Status, **said: str) -> None:
-        """Append a line."""
+    def add(self, dataset: str, status: Status, **said: Any) -> None:
+        """Append a line.
+
+        Parameters
+        ----------
+        dataset
+            The key of the dataset.
+        status
+            One of `STATUSES`.
+        **said
+            ``path``, ``cause``, ``remedy``, ``files``, ``size``, as `Entry` has them.
+        """
         self.entries.append(Entry(dataset, status, **said))
 
     def __len__(self) -> int:
@@ -62,31 +88,83 @@ class OpenReport:
         return [each for each in self.entries if each.status == status]
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Return the lines as plain values, for a table or JSON."""
+        """Return the lines as plain values, for JSON."""
         return [asdict(each) for each in self.entries]
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """The lines as a table: dataset, status, path, cause, remedy, files, size."""
+        import polars as pl
+
+        schema: dict[str, Any] = dict.fromkeys(Entry.__slots__, pl.String)
+        schema |= {"files": pl.Int64, "size": pl.Int64}
+        rows = pl.DataFrame(self.to_dicts(), schema=schema)
+        return rows.with_columns(pl.col("status").cast(pl.Enum(list(STATUSES))))
 
     def summary(self) -> str:
         """Return one sentence."""
-        opened, noted, skipped = (len(self.having(each)) for each in ("opened", "noted", "skipped"))
-        return f"{opened} datasets opened, {noted} notes, {skipped} skipped"
+        counts = {each: len(self.having(each)) for each in STATUSES}
+        parts = [f"{counts['opened']} datasets opened"]
+        if counts["repaired"]:
+            parts.append(f"{counts['repaired']} repairs")
+        parts.append(f"{counts['noted']} notes")
+        if offline := self.having("offline"):
+            files, size = sum(each.files or 1 for each in offline), sum(e.size for e in offline)
+            parts.append(f"{files} files offline" + (f" ({size_text(size)})" if size else ""))
+        return ", ".join([*parts, f"{counts['skipped']} skipped"])
 
     def __str__(self) -> str:
+        told = sorted(
+            (each for each in self.entries if each.status != "opened"),
+            key=lambda each: STATUSES.index(each.status),
+        )
         lines = [self.summary()]
-        for each in self.entries:
-            if each.status != "opened":
-                lines.append(f"  {each.status}: {each.path or each.dataset}: {each.cause}")
-                lines.extend([f"    {each.remedy}"] if each.remedy else [])
+        remedy = ""
+        for each in told[:_SHOWN]:
+            lines.append(f"  {each.status}: {each.path or each.dataset}: {each.cause}")
+            if each.remedy and each.remedy != remedy:
+                lines.append(f"    {each.remedy}")
+            remedy = each.remedy
+        if len(told) > _SHOWN:
+            lines.append(f"  … and {len(told) - _SHOWN} more lines, in `report.table`")
         return "\n".join(lines)
 
     __repr__ = __str__
 
+    def to_html(self, path: str | os.PathLike[str]) -> Path:
+        """Write the report as one page that any browser shows, without anything from elsewhere.
+
+        Parameters
+        ----------
+        path
+            Where; the file is there whole, or as it was.
+
+        Returns
+        -------
+        pathlib.Path
+
+        Raises
+        ------
+        UsageError
+            If it cannot be written there.
+        """
+        from climeri_platform.access.report_page import page
+
+        there = Path(path)
+        beside = there.with_name(f".{there.name}.{os.getpid()}")
+        try:
+            beside.write_text(page(self), encoding="utf-8")
+            beside.replace(there)
+        except OSError as problem:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise UsageError(
+                f"the report cannot be written to {there}: {problem.strerror}",
+                hint="Name a file in a folder that exists and is yours.",
+            ) from problem
+        return there
+
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{each.status}</td><td>{escape(each.path or each.dataset)}</td>"
-            f"<td>{escape(each.cause)}</td><td>{escape(each.remedy)}</td></tr>"
-            for each in self.entries
-            if each.status != "opened"
-        )
-        head = "<tr><th></th><th>file or dataset</th><th>cause</th><th>remedy</th></tr>"
-        table = f"<table>{head}{rows}</table>" if rows else ""
-        return f"<p>{escape(self.summary())}</p>{table}"
+        from climeri_platform.access.report_page import view
+
+        return view(self)

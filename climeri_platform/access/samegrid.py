@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from climeri_platform.access.placing import marginal_names, read_here, say_names
+from climeri_platform.access.placing import marginal_names, read_here
 from climeri_platform.core.errors import GridMismatch
 
 if TYPE_CHECKING:
@@ -53,42 +52,89 @@ def on_one_grid(
     """
     if len(datasets) < 2:
         return dict(datasets), []
-    sizes = {label: _sizes(each, apart) for label, each in datasets.items()}
-    usual = Counter(tuple(sorted(each.items())) for each in sizes.values()).most_common(1)[0][0]
-    label = next(
-        each for each, its in sizes.items() if shared or tuple(sorted(its.items())) == usual
-    )
-    snapped, notes = {}, []
-    differs: dict[str, list[str]] = {}
-    worst: dict[str, float] = {}
-    for other, dataset in datasets.items():
-        here, its = sizes[label], sizes[other]
-        if shared:
-            here, its = _common(here, its), _common(its, here)
-        if its != here:
-            how = f"{_say(its)} against {_say(here)}"
-            differs.setdefault(how, []).append(other)
-            continue
-        how, same = _compare(datasets[label], dataset, apart, worst)
-        if how:
-            differs.setdefault(how, []).append(other)
-        snapped[other] = dataset.assign_coords(same) if same else dataset
-    if differs:
-        count = sum(map(len, differs.values()))
-        said = "; ".join(f"{say_names(its)} ({how})" for how, its in differs.items())
-        raise GridMismatch(
-            f"{count} of {len(datasets)} are on another grid than {label}: {said}",
-            hint="Regrid them to one grid first, or leave them apart.",
-        )
-    for name, distance in worst.items():
-        notes.append(
-            f"{name} differs by up to {distance:.1e}, which is rounding; that of {label} is kept"
-        )
+    grids: list[_Grid] = []
+    for label, dataset in datasets.items():
+        if not any(grid.takes(label, dataset) for grid in grids):
+            grids.append(_Grid(label, dataset, frozenset(apart), shared=shared))
+    usual = max(grids, key=lambda grid: len(grid.same))
+    if len(grids) > 1:
+        raise _mismatch(usual, [grid for grid in grids if grid is not usual])
+    snapped = {
+        label: dataset.assign_coords(usual.same[label]) if usual.same[label] else dataset
+        for label, dataset in datasets.items()
+    }
+    notes = [
+        f"{name} differs by up to {distance:.1e}, which is rounding; that of {usual.label} is kept"
+        for name, distance in usual.worst.items()
+    ]
     notes += [
-        f"{name} is too large to be compared; that of {label} is kept"
-        for name in _too_large(datasets[label], apart)
+        f"{name} is too large to be compared; that of {usual.label} is kept"
+        for name in usual.unread
     ]
     return snapped, notes
+
+
+class _Grid:
+    """Datasets on the grid of the first of them."""
+
+    def __init__(
+        self, label: str, dataset: xr.Dataset, apart: frozenset[str], *, shared: bool
+    ) -> None:
+        self.label, self.dataset, self.apart, self.shared = label, dataset, apart, shared
+        self.sizes = _sizes(dataset, apart)
+        places = _places(dataset, apart)
+        self.places = {name: each for name, each in places.items() if each.size <= _READ}
+        self.unread = [name for name in places if name not in self.places]
+        self.same: dict[str, dict[str, xr.DataArray]] = {label: {}}
+        self.worst: dict[str, float] = {}
+        self._values: dict[str, np.ndarray] = {}
+
+    def _value(self, name: str) -> np.ndarray:
+        if name not in self._values:
+            self._values[name] = read_here(self.places[name])
+        return self._values[name]
+
+    def takes(self, label: str, dataset: xr.Dataset) -> bool:
+        """Return whether a dataset is on this grid, and remember what of it is rounding."""
+        how, same, distances = self.compare(dataset)
+        if how:
+            return False
+        self.same[label] = same
+        for name, distance in distances.items():
+            self.worst[name] = max(self.worst.get(name, 0.0), distance)
+        return True
+
+    def compare(self, other: xr.Dataset) -> tuple[str, dict[str, xr.DataArray], dict[str, float]]:
+        """Return how another differs, our coordinates for what is rounding, and its size."""
+        sizes, others = self.sizes, _sizes(other, self.apart)
+        if self.shared:
+            sizes, others = _common(sizes, others), _common(others, sizes)
+        if sizes != others:
+            return f"{_say(others)} against {_say(sizes)}", {}, {}
+        same, distances = {}, {}
+        for name, place in self.places.items():
+            if name not in other.coords or other[name].variable is place.variable:
+                continue
+            there = read_here(other[name])
+            how, distance = _difference(name, self._value(name), there)
+            if how:
+                return how, {}, {}
+            if distance:
+                distances[name] = distance
+            if distance or there.dtype != place.dtype:
+                same[name] = place
+        return "", same, distances
+
+
+def _mismatch(usual: _Grid, others: list[_Grid]) -> GridMismatch:
+    said = [f"{', '.join(each.same)} ({usual.compare(each.dataset)[0]})" for each in others]
+    count = sum(len(each.same) for each in others)
+    more = len(usual.same) - 1
+    where = f"{usual.label} and {more} other{'s' if more > 1 else ''}" if more else usual.label
+    return GridMismatch(
+        f"{count} of {count + more + 1} are on another grid than {where}: {'; '.join(said)}",
+        hint="Regrid them to one grid first, or leave them apart.",
+    )
 
 
 def _sizes(dataset: xr.Dataset, apart: Collection[str]) -> dict[str, int]:
@@ -107,10 +153,6 @@ def _say(sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {size}" for name, size in sizes.items()) or "no grid at all"
 
 
-def _too_large(dataset: xr.Dataset, apart: Collection[str]) -> list[str]:
-    return [str(name) for name, each in _places(dataset, apart).items() if each.size > _READ]
-
-
 def _places(dataset: xr.Dataset, apart: Collection[str]) -> dict[str, xr.DataArray]:
     marginal = marginal_names(dataset)
     return {
@@ -120,37 +162,18 @@ def _places(dataset: xr.Dataset, apart: Collection[str]) -> dict[str, xr.DataArr
     }
 
 
-def _compare(
-    first: xr.Dataset, second: xr.Dataset, apart: Collection[str], worst: dict[str, float]
-) -> tuple[str, dict[str, xr.DataArray]]:
-    """Return how two differ, and the coordinates of the first for what is rounding."""
-    same = {}
-    for name, place in _places(first, apart).items():
-        if name not in second.coords or place.size > _READ:
-            continue
-        if first.variables is second.variables or second[name].variable is place.variable:
-            continue
-        here, there = read_here(place), read_here(second[name])
-        if here.shape != there.shape:
-            return f"{name} has the shape {there.shape} against {here.shape}", {}
-        if here.dtype.kind not in "fiu" or there.dtype.kind not in "fiu":
-            if not np.array_equal(here, there):
-                return f"other values of {name}", {}
-            continue
-        gone = np.isnan(here), np.isnan(there)
-        distance = float(np.nanmax(np.abs(here.astype("f8") - there), initial=0.0))
-        if not np.array_equal(*gone) or distance > _tolerance(here):
-            turned = here.ndim == 1 and here.size > 1 and np.allclose(here, there[::-1])
-            return (
-                f"{name} runs the other way"
-                if turned
-                else f"{name} differs by up to {distance:.3g}"
-            ), {}
-        if distance or here.dtype != there.dtype:
-            same[name] = place
-        if distance:
-            worst[name] = max(worst.get(name, 0.0), distance)
-    return "", same
+def _difference(name: str, here: np.ndarray, there: np.ndarray) -> tuple[str, float]:
+    """Return how a coordinate differs, "" where it does not, and the distance that is rounding."""
+    if here.shape != there.shape:
+        return f"{name} has the shape {there.shape} against {here.shape}", 0.0
+    if here.dtype.kind not in "fiu" or there.dtype.kind not in "fiu":
+        return ("" if np.array_equal(here, there) else f"other values of {name}"), 0.0
+    distance = float(np.nanmax(np.abs(here.astype("f8") - there), initial=0.0))
+    if np.array_equal(np.isnan(here), np.isnan(there)) and distance <= _tolerance(here):
+        return "", distance
+    if here.ndim == 1 and here.size > 1 and np.allclose(here, there[::-1]):
+        return f"{name} runs the other way", 0.0
+    return f"{name} differs by up to {distance:.3g}", 0.0
 
 
 def _tolerance(here: np.ndarray) -> float:

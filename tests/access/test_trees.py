@@ -70,7 +70,7 @@ def test_another_grid_is_refused_with_the_models_and_how_they_differ(field):
     }
     with pytest.raises(GridMismatch) as told:
         along_models(datasets, known)
-    assert told.value.message.startswith("2 of 4 are on another grid than B: ")
+    assert told.value.message.startswith("2 of 4 are on another grid than B and 1 other: ")
     assert "A (lat 3 against lat 2)" in told.value.message
     assert "D (lat differs by up to 0.5)" in told.value.message
     assert "Regrid" in told.value.hint

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from climeri_platform import open_catalog
-from climeri_platform.access import IncompleteDataWarning
+from climeri_platform.access import IncompleteDataWarning, open_file
 from climeri_platform.catalog import build_catalog
 from climeri_platform.core.errors import (
     DatasetInconsistent,
@@ -279,3 +279,42 @@ def test_all_catalogs_together_take_the_same_options(write, tmp_path):
     assert list(result) == [f"CMIP6:{TAS}"]
     assert result.facets[f"CMIP6:{TAS}"]["family"] == "CMIP6"
     assert result.to_dataset()["model"].values.tolist() == ["M"]
+
+
+def test_what_was_stacked_can_be_written_and_read_again(write, catalog, tmp_path):
+    write(1850, 1859, branch_time_in_parent=1.0)
+    write(1850, 1854, member="r2i1p1f1", branch_time_in_parent=2.0, level=1000.0)
+    result = opened(catalog(), members="stack", pad=True)[TAS]
+    result.to_netcdf(tmp_path / "out.nc", engine="h5netcdf")
+    with open_file(tmp_path / "out.nc") as again:
+        np.testing.assert_array_equal(again["tas"], result["tas"])
+        np.testing.assert_array_equal(again["time"], result["time"])
+        assert again["branch_time_in_parent"].values.tolist() == [1, 2]
+        assert (
+            again["tracking_id"].values.astype(str).tolist()
+            == result["tracking_id"].values.tolist()
+        )
+    result.close()
+
+
+@pytest.mark.real_data
+def test_real_models_on_one_grid_stand_beside_each_other(real_data, tmp_path):
+    top = real_data / "esmvaltool-sample/esmvaltool_sample_data/data/timeseries/CMIP6"
+    build_catalog("CMIP6", top, store=tmp_path / "store")
+    found = open_catalog("CMIP6", store=tmp_path / "store").search(table="Amon", variable="ta")
+    result = opened(found)
+    with pytest.raises(GridMismatch) as told, dask.config.set(scheduler=never):
+        result.to_dataset()
+    assert told.value.message.startswith("17 of 24 are on another grid than CESM2 and 6 others: ")
+    named = [each for each in result.facets.values() if each["model"] in told.value.message]
+    assert len(named) >= 18
+    models = ["CESM2", "CIESM", "NorESM2-MM", "TaiESM1"]
+    some = opened(found.search(model=models))
+    with dask.config.set(scheduler=never):
+        dataset = some.to_dataset()
+    assert dataset["model"].values.tolist() == models
+    assert dataset["branch_time_in_parent"].dims == ("model",)
+    assert dataset.sizes["time"] == 780
+    for key, alone in some.items():
+        own = alone["ta"].sel(time=slice("1950-01", "2014-12")).values
+        np.testing.assert_array_equal(dataset["ta"].sel(model=some.facets[key]["model"]), own)
