@@ -90,7 +90,7 @@ def open_file(
     """
     file = read_file(place)
     try:
-        dataset = as_dataset(join([file], use_cftime=use_cftime), chunks)
+        dataset = as_dataset(join([file], use_cftime=use_cftime, undated=True), chunks)
     except DatasetInconsistent as problem:
         raise FileUnreadable(f"{file.path}: {problem.message}", hint=problem.hint) from problem
     dataset.encoding["source"] = file.path

@@ -147,7 +147,7 @@ def test_observations_and_the_native_run(demo):
     assert observed["tas"].attrs["units"] == "K"
     native = truth["libigcm"]
     (run,) = open_catalog("libIGCM", store=store).search(variable="tas").open().values()
-    mean = annual(run, "t2m")
+    mean = annual(run, "tas")
     begin, end = native["series_years"]
     np.testing.assert_array_equal(mean["year"], np.arange(begin, end + 1))
     known = dict(zip(native["years"], native["global_mean"]["t2m"], strict=True))

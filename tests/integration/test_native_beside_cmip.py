@@ -32,7 +32,7 @@ def harmonised(
         for part in found.parts
         for key, its in facets_of(part.view).items()
     }
-    opened = found.open()
+    opened = found.open(harmonise=False)
     made, steps = {}, {}
     for key, dataset in opened.items():
         made[key], steps[key] = to_cmip(dataset, about[key])
@@ -80,6 +80,23 @@ def test_one_search_gives_both_with_one_vocabulary(demo_store, small_archive):
         mean = annual_mean(global_mean(dataset, variable="tas"))
         wanted = [expected[int(year)] for year in mean["year"]]
         np.testing.assert_allclose(mean, wanted, rtol=1e-6, err_msg=key)
+
+
+def test_that_is_one_call(demo_store):
+    found = open_catalog(store=demo_store).search(
+        variable="tas",
+        experiment="historical",
+        frequency="mon",
+        model=["IPSLCM6", "AUTAN-CM2"],
+    )
+    opened = found.open()
+    assert {key.split(":")[0] for key in opened} == {"CMIP6", "libIGCM"}
+    for key, dataset in opened.items():
+        assert dataset["tas"].dims == ("time", "lat", "lon"), key
+        assert dataset["tas"].attrs["units"] == "K"
+    (native,) = {key for key in opened if key.startswith("libIGCM")}
+    assert opened[native]["tas"].attrs["native_name"] == "t2m"
+    assert "t2m is tas in K" in str(opened.report.to_dicts())
 
 
 def test_the_budgets_of_the_run_close(run, small_archive):
