@@ -1,0 +1,420 @@
+"""Datasets cut to a period: by dates, or by the words that users of the C-ESM-EP know.
+
+What a step stands for is what its bounds say, wherever in it the stamp lies: January stamped on the
+1st, on the 16th or on 1 February is January. A step belongs to a period if all of it does.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+
+from climeri_platform.access.combine import time_dimension
+from climeri_platform.access.coordinates import bounds_of, values_of
+from climeri_platform.access.periods import HOLE
+from climeri_platform.catalog.asking import Period
+from climeri_platform.core.errors import DataError, DatasetInconsistent, UsageError
+from climeri_platform.core.timespan import last_day_of_month
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import xarray as xr
+
+__all__ = ["AskedPeriod", "cut_period", "files_of_period"]
+
+Span = tuple[int, int]
+Moment = Any  # numpy.datetime64 or cftime.datetime, as the axis has it
+_WORD = re.compile(r"(first|last)_(\d+)y", re.IGNORECASE | re.ASCII)
+_FULL = ("full", "*")
+_SLACK = 0.01  # of a step: bounds in single precision, or written with other rounding
+_OPEN = 9999_12_31_2359
+_HINT = "Such as 1980/2014, 1980-01/1980-06, 1980, 1980/, last_30Y, first_10Y or full."
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPeriod:
+    """The period that datasets are cut to.
+
+    Attributes
+    ----------
+    text
+        As typed.
+    which
+        ``dates``, ``full``, or from which side whole years are counted: ``first``, ``last``.
+    years
+        How many of them.
+    dates
+        The dates, as far as they are known.
+    note
+        What is to be told of how years were counted.
+
+    Examples
+    --------
+    >>> AskedPeriod.parse("last_30Y").settled([(185001010000, 201406302359)]).dates.text
+    '1984/2013'
+    """
+
+    text: str
+    which: Literal["dates", "full", "first", "last"]
+    years: int = 0
+    dates: Period | None = None
+    note: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> AskedPeriod:
+        """Return what a text asks for.
+
+        Parameters
+        ----------
+        text
+            Dates as `Selection.search` takes them (``"1980/2014"``, ``"1980-01/1980-06"``,
+            ``"1980"``, ``"1980/"``), ``"last_30Y"``, ``"first_10Y"`` with any number of years, or
+            ``"full"``; words in any case.
+
+        Raises
+        ------
+        UsageError
+            If it is none of them.
+        """
+        if isinstance(text, str):
+            if text.strip().lower() in _FULL:
+                return cls(text, "full")
+            if word := _WORD.fullmatch(text.strip()):
+                if not int(word[2]):
+                    raise UsageError(f"period={text!r} asks for no year", hint=_HINT)
+                which = cast("Literal['first', 'last']", word[1].lower())
+                return cls(text, which, int(word[2]))
+        try:
+            return cls(text, "dates", dates=Period.parse(text))
+        except UsageError as problem:
+            raise UsageError(problem.message, hint=_HINT) from None
+
+    def settled(self, spans: Sequence[Span]) -> AskedPeriod:
+        """Return it with dates, where it counts years and names of files say which there are.
+
+        Parameters
+        ----------
+        spans
+            Start and end of each file, ``YYYYMMDDhhmm``; none where the names do not say them.
+
+        Raises
+        ------
+        DataError
+            If the files hold no whole year.
+        """
+        if self.dates is not None or self.which == "full" or not spans:
+            return self
+        begin, end = min(span[0] for span in spans), max(span[1] for span in spans)
+        first = begin // 10**8 + (begin % 10**8 > 1_01_2359)
+        # 30 December is the last day of its year in some calendars
+        last = end // 10**8 - (end % 10**8 < 12_30_0000)
+        return self.counted(first, last)
+
+    def counted(self, first: int, last: int) -> AskedPeriod:
+        """Return it with dates, of a series with these whole years.
+
+        Parameters
+        ----------
+        first, last
+            Its first and its last whole year.
+
+        Raises
+        ------
+        DataError
+            If there is none.
+        """
+        if last < first:
+            raise DataError(
+                f"period={self.text}: years are counted from 1 January to 31 December, "
+                "and none of them is whole in it",
+                hint="Ask for dates: period='2000-01/2000-06'.",
+            )
+        if self.which == "last":
+            begin, end = max(first, last - self.years + 1), last
+        else:
+            begin, end = first, min(last, first + self.years - 1)
+        there = end - begin + 1
+        lacking = f"{HOLE}: period={self.text}, and it holds {there} whole years, {begin} to {end}"
+        return replace(
+            self,
+            dates=Period.parse(f"{begin:04}/{end:04}"),
+            note=lacking if there < self.years else "",
+        )
+
+
+def _asked(period: str | AskedPeriod) -> AskedPeriod:
+    return period if isinstance(period, AskedPeriod) else AskedPeriod.parse(period)
+
+
+def files_of_period(spans: Sequence[Span], period: str | AskedPeriod) -> list[int]:
+    """Return which files may hold some of a period, by their names.
+
+    Parameters
+    ----------
+    spans
+        Start and end of each file, ``YYYYMMDDhhmm``.
+    period
+        As `AskedPeriod.parse` takes it; years are counted by the names.
+
+    Returns
+    -------
+    list of int
+        Their places in ``spans``.
+
+    Raises
+    ------
+    UsageError
+        If the period is none.
+    DataError
+        If no file holds any of it; the message says what they hold.
+
+    Examples
+    --------
+    >>> decades = [(185001010000, 185912312359), (186001010000, 186912312359)]
+    >>> files_of_period(decades, "1855/1859"), files_of_period(decades, "last_5Y")
+    ([0], [1])
+    """
+    dates = _asked(period).settled(spans).dates
+    if dates is None or not spans:
+        return list(range(len(spans)))
+    found = [
+        number
+        for number, (begin, end) in enumerate(spans)
+        if begin <= dates.end and end >= dates.start
+    ]
+    if not found:
+        begin, end = min(span[0] for span in spans), max(span[1] for span in spans)
+        raise _nothing(dates.text, f"{begin // 10**4}", f"{end // 10**4}")
+    return found
+
+
+def _nothing(asked: str, begin: str, end: str) -> DataError:
+    return DataError(
+        f"period={asked}: there is nothing of it, the dataset holds {begin} to {end}",
+        hint="search(period=...) keeps the datasets that hold some of a period.",
+    )
+
+
+def cut_period(dataset: xr.Dataset, period: str | AskedPeriod) -> tuple[xr.Dataset, list[str]]:
+    """Return the steps of a dataset that lie in a period.
+
+    A step lies in it if its bounds do, within 1 % of its length; without bounds, if its stamp does.
+    Of time bounds, those near the ends of the period are read, and nothing else.
+
+    Parameters
+    ----------
+    dataset
+        Decoded, its time axis in memory.
+    period
+        As `AskedPeriod.parse` takes it. ``last_30Y`` are the last 30 whole years, from 1 January to
+        31 December: a series that ends in June 2014 gives 1984 to 2013. Where there are fewer, those.
+
+    Returns
+    -------
+    dataset
+        Lazy as it was. Fixed fields and climatologies stay as they are.
+    notes
+        For the report: what of the period it does not hold, and steps that lie in it in part.
+
+    Raises
+    ------
+    UsageError
+        If the period is none.
+    DataError
+        If the dataset has nothing of it, or no whole year where years are counted.
+    DatasetInconsistent
+        If its times are no dates.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> days = np.arange("2000-01-01", "2002-01-01", dtype="M8[D]").astype("M8[us]")
+    >>> series = xr.Dataset({"tas": ("time", np.zeros(731))}, coords={"time": days})
+    >>> cut, notes = cut_period(series, "2001-02")
+    >>> cut.sizes["time"], notes
+    (28, [])
+    """
+    asked = _asked(period)
+    time = time_dimension(dataset)
+    if asked.which == "full" or time is None or time not in dataset.coords:
+        return dataset, []
+    if "climatology" in dataset[time].attrs:
+        return dataset, [f"it is a climatology: period={asked.text} does not cut it"]
+    steps = _Steps(dataset, time)
+    if asked.dates is None:
+        asked = asked.counted(*steps.whole_years())
+    dates = cast("Period", asked.dates)
+    begin, stop = steps.moments(dates)
+    inside, partly = steps.inside(begin, stop)
+    where = np.flatnonzero(inside)
+    if not where.size:
+        first, last = (str(each)[:10] for each in steps.extent(0, -1))
+        raise _nothing(dates.text, first, last)
+    notes = [asked.note] if asked.note else []
+    if partly:
+        notes.append(
+            f"{partly} steps lie in period={asked.text} in part, and are left out: "
+            "their bounds reach beyond it"
+        )
+    first, last = steps.extent(int(where[0]), int(where[-1]))
+    if steps.lacks(begin, stop, first, last, partly=partly > 0):
+        held = f"{str(first)[:10]} to {str(last)[:10]}"
+        notes.append(f"{HOLE}: period={asked.text}, and of it the dataset holds {held}")
+    if where.size == inside.size:
+        return dataset, notes
+    run = bool(where[-1] - where[0] + 1 == where.size)
+    index = slice(int(where[0]), int(where[-1]) + 1) if run else where
+    return dataset.isel({time: index}), notes
+
+
+class _Steps:
+    """A time axis: its stamps, and what the steps stand for where that matters."""
+
+    def __init__(self, dataset: xr.Dataset, time: str) -> None:
+        axis = dataset[time]
+        values = axis.values
+        if not values.size or axis.isnull().any() or values.dtype.kind not in "MO":
+            raise DatasetInconsistent(
+                f"it cannot be cut to a period: its times ({time}) are no dates",
+                hint="Their units are missing or wrong: open it whole and look at them.",
+            )
+        self.cftime = values.dtype.kind == "O"
+        self.stamps = values if self.cftime else values.astype("M8[us]")
+        self.calendar = str(axis.dt.calendar)
+        steps = np.sort(np.diff(self.stamps))
+        # of a single step nobody knows how long it is
+        self.step = steps[steps.size // 2] if steps.size else None
+        name = bounds_of(dataset, time)
+        self._bounds = dataset[name] if name else None
+        if self._bounds is not None and self._bounds.dims[:1] != (time,):
+            self._bounds = None
+        self._time = time
+
+    def _moment(self, year: int, month: int, day: int) -> Moment:
+        if month > 12:
+            year, month = year + 1, 1
+        if not self.cftime:
+            return np.datetime64(f"{year:04}-{month:02}-{day:02}", "us")
+        if (year, month) == (1582, 10) and self.calendar in ("standard", "gregorian"):
+            day = 15 if 5 <= day <= 14 else day  # these days never were
+        return self.stamps[0].replace(
+            year=year, month=month, day=day, hour=0, minute=0, second=0, microsecond=0
+        )
+
+    def _in_day(self, at: int, minutes: int) -> Moment:
+        """Return a moment YYYYMMDDhhmm and some minutes; a day that a month lacks is its end."""
+        year, month, day = at // 10**8, at // 10**6 % 100, at // 10**4 % 100
+        last = last_day_of_month(year, month, self.calendar)
+        if day > last:
+            return self._moment(year, month + 1, 1)
+        minutes += at // 100 % 100 * 60 + at % 100
+        if minutes >= 24 * 60 and day == last:
+            return self._moment(year, month + 1, 1)
+        midnight = self._moment(year, month, day)
+        return midnight + np.timedelta64(minutes, "m").astype(object if self.cftime else "m8[us]")
+
+    def moments(self, dates: Period) -> tuple[Moment, Moment]:
+        """Return where a period begins, and the first moment after it; None for an open side."""
+        begin = self._in_day(dates.start, 0) if dates.start else None
+        if dates.end == _OPEN:
+            return begin, None
+        if not dates.precise:  # to the end of a month, which the calendar knows
+            return begin, self._moment(dates.end // 10**8, dates.end // 10**6 % 100 + 1, 1)
+        return begin, self._in_day(dates.end, 1)
+
+    def _cells(self, where: np.ndarray) -> np.ndarray | None:
+        """Return the bounds of some steps, (n, 2), NaT or None where they say nothing."""
+        if self._bounds is None or not where.size:
+            return None
+        try:
+            cells = values_of(self._bounds.isel({self._time: where}))
+        except Exception:  # noqa: BLE001 - what cannot be read of bounds is told when they are
+            return None
+        if cells.ndim != 2 or cells.shape[1] != 2 or cells.dtype.kind != self.stamps.dtype.kind:
+            return None
+        return cells if self.cftime else cells.astype("M8[us]")
+
+    def inside(self, begin: Moment, stop: Moment) -> tuple[np.ndarray, int]:
+        """Return which steps lie between two moments, and how many do in part."""
+        inside = np.ones(self.stamps.size, bool)
+        near = np.zeros(self.stamps.size, bool)
+        for moment in (begin, stop):
+            if moment is None:
+                continue
+            after = self.stamps >= moment
+            inside &= after if moment is begin else ~after
+            if self.step is None:
+                near[:] = True
+            else:
+                reach = 2 * self.step
+                near |= (self.stamps >= moment - reach) & (self.stamps <= moment + reach)
+        where = np.flatnonzero(near)
+        cells = self._cells(where)
+        partly = 0
+        for place, cell in zip(where, cells if cells is not None else (), strict=False):
+            if not _sound(cell, self.stamps[place]):
+                continue
+            slack = (cell[1] - cell[0]) * _SLACK
+            after = begin is None or cell[0] >= begin - slack
+            before = stop is None or cell[1] <= stop + slack
+            touches = (begin is None or cell[1] > begin + slack) and (
+                stop is None or cell[0] < stop - slack
+            )
+            inside[place] = after and before
+            partly += int(touches and not inside[place])
+        return inside, partly
+
+    def extent(self, first: int, last: int) -> tuple[Moment, Moment]:
+        """Return where one step begins and another one ends: by bounds, else by stamps."""
+        ends = []
+        for place, side in ((first, 0), (last, 1)):
+            stamp = self.stamps[place]
+            cells = self._cells(np.array([place % self.stamps.size]))
+            sound = cells is not None and _sound(cells[0], stamp)
+            ends.append((cells[0][side], True) if sound and cells is not None else (stamp, False))
+        self._known = (ends[0][1], ends[1][1])
+        return ends[0][0], ends[1][0]
+
+    def lacks(
+        self, begin: Moment, stop: Moment, first: Moment, last: Moment, *, partly: bool = False
+    ) -> bool:
+        """Say whether steps are missing between these moments and those of `extent`."""
+        if self.step is None:
+            return False
+        # stamps alone lie at the beginning of what they stand for, or in its middle
+        early = _SLACK if self._known[0] else 0.95
+        late = _SLACK if self._known[1] else 1.05
+        if partly:  # one that was left out is there
+            early, late = early + 1.05, late + 1.05
+        return bool(
+            (begin is not None and first - begin > self.step * early)
+            or (stop is not None and stop - last > self.step * late)
+        )
+
+    def whole_years(self) -> tuple[int, int]:
+        """Return the first and the last year of which nothing is missing at the ends."""
+        begin, end = self.extent(0, -1)
+        first, last = (
+            int(each.year) if self.cftime else int(each.astype("M8[Y]").astype(int)) + 1970
+            for each in (begin, end)
+        )
+        if self.step is None and not all(self._known):
+            return first, last
+        if self.lacks(self._moment(first, 1, 1), None, begin, end):
+            first += 1
+        # bounds that end on 1 January end the year before
+        years = (last, last - 1, last - 2)
+        whole = (y for y in years if not self.lacks(None, self._moment(y + 1, 1, 1), begin, end))
+        return first, next(whole, last - 2)
+
+
+def _sound(cell: np.ndarray, stamp: Moment) -> bool:
+    """Say whether bounds have a length and hold their stamp; all-fill bounds have none."""
+    try:
+        return bool(cell[0] < cell[1] and cell[0] <= stamp <= cell[1])
+    except TypeError:  # None, or dates of another calendar
+        return False
