@@ -1,0 +1,187 @@
+"""The period that datasets are cut to: dates, or the words that users of the C-ESM-EP know."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, cast
+
+from climeri_platform.access.periods import HOLE
+from climeri_platform.catalog.asking import Period
+from climeri_platform.core.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["AskedPeriod", "as_asked", "files_of_period", "nothing_of"]
+
+Span = tuple[int, int]
+_WORD = re.compile(r"(first|last)_(\d+)y", re.IGNORECASE | re.ASCII)
+_FULL = ("full", "*")
+_HINT = "Such as 1980/2014, 1980-01/1980-06, 1980, 1980/, last_30Y, first_10Y or full."
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPeriod:
+    """The period that datasets are cut to.
+
+    Attributes
+    ----------
+    text
+        As typed.
+    which
+        ``dates``, ``full``, or from which side whole years are counted: ``first``, ``last``.
+    years
+        How many of them.
+    dates
+        The dates, as far as they are known.
+    note
+        What is to be told of how years were counted.
+
+    Examples
+    --------
+    >>> AskedPeriod.parse("last_30Y").settled([(185001010000, 201406302359)]).dates.text
+    '1984/2013'
+    """
+
+    text: str
+    which: Literal["dates", "full", "first", "last"]
+    years: int = 0
+    dates: Period | None = None
+    note: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> AskedPeriod:
+        """Return what a text asks for.
+
+        Parameters
+        ----------
+        text
+            Dates as `Selection.search` takes them (``"1980/2014"``, ``"1980-01/1980-06"``,
+            ``"1980"``, ``"1980/"``), ``"last_30Y"``, ``"first_10Y"`` with any number of years, or
+            ``"full"``; words in any case.
+
+        Raises
+        ------
+        UsageError
+            If it is none of them.
+        """
+        if isinstance(text, str):
+            if text.strip().lower() in _FULL:
+                return cls(text, "full")
+            if word := _WORD.fullmatch(text.strip()):
+                if not int(word[2]):
+                    raise UsageError(f"period={text!r} asks for no year", hint=_HINT)
+                which = cast("Literal['first', 'last']", word[1].lower())
+                return cls(text, which, int(word[2]))
+        try:
+            return cls(text, "dates", dates=Period.parse(text))
+        except UsageError as problem:
+            raise UsageError(problem.message, hint=_HINT) from None
+
+    def settled(self, spans: Sequence[Span]) -> AskedPeriod:
+        """Return it with dates, where it counts years and names of files say which there are.
+
+        Parameters
+        ----------
+        spans
+            Start and end of each file, ``YYYYMMDDhhmm``; none where the names do not say them.
+
+        Raises
+        ------
+        DataError
+            If the files hold no whole year.
+        """
+        if self.dates is not None or self.which == "full" or not spans:
+            return self
+        begin, end = min(span[0] for span in spans), max(span[1] for span in spans)
+        first = begin // 10**8 + (begin % 10**8 > 1_01_2359)
+        # 30 December is the last day of its year in some calendars
+        last = end // 10**8 - (end % 10**8 < 12_30_0000)
+        return self.counted(first, last)
+
+    def counted(self, first: int, last: int) -> AskedPeriod:
+        """Return it with dates, of a series with these whole years.
+
+        Parameters
+        ----------
+        first, last
+            Its first and its last whole year.
+
+        Raises
+        ------
+        DataError
+            If there is none.
+        """
+        if last < first:
+            raise DataError(
+                f"period={self.text}: years are counted from 1 January to 31 December, "
+                "and none of them is whole in it",
+                hint="Ask for dates: period='2000-01/2000-06'.",
+            )
+        if self.which == "last":
+            begin, end = max(first, last - self.years + 1), last
+        else:
+            begin, end = first, min(last, first + self.years - 1)
+        there = end - begin + 1
+        lacking = f"{HOLE}: period={self.text}, and it holds {there} whole years, {begin} to {end}"
+        return replace(
+            self,
+            dates=Period.parse(f"{begin:04}/{end:04}"),
+            note=lacking if there < self.years else "",
+        )
+
+
+def as_asked(period: str | AskedPeriod) -> AskedPeriod:
+    """Return a period that was parsed, or parse it."""
+    return period if isinstance(period, AskedPeriod) else AskedPeriod.parse(period)
+
+
+def files_of_period(spans: Sequence[Span], period: str | AskedPeriod) -> list[int]:
+    """Return which files may hold some of a period, by their names.
+
+    Parameters
+    ----------
+    spans
+        Start and end of each file, ``YYYYMMDDhhmm``.
+    period
+        As `AskedPeriod.parse` takes it; years are counted by the names.
+
+    Returns
+    -------
+    list of int
+        Their places in ``spans``.
+
+    Raises
+    ------
+    UsageError
+        If the period is none.
+    DataError
+        If no file holds any of it; the message says what they hold.
+
+    Examples
+    --------
+    >>> decades = [(185001010000, 185912312359), (186001010000, 186912312359)]
+    >>> files_of_period(decades, "1855/1859"), files_of_period(decades, "last_5Y")
+    ([0], [1])
+    """
+    dates = as_asked(period).settled(spans).dates
+    if dates is None or not spans:
+        return list(range(len(spans)))
+    found = [
+        number
+        for number, (begin, end) in enumerate(spans)
+        if begin <= dates.end and end >= dates.start
+    ]
+    if not found:
+        begin, end = min(span[0] for span in spans), max(span[1] for span in spans)
+        raise nothing_of(dates.text, f"{begin // 10**4}", f"{end // 10**4}")
+    return found
+
+
+def nothing_of(asked: str, begin: str, end: str) -> DataError:
+    """Return the error for a period of which a dataset has nothing."""
+    return DataError(
+        f"period={asked}: there is nothing of it, the dataset holds {begin} to {end}",
+        hint="search(period=...) keeps the datasets that hold some of a period.",
+    )
