@@ -1,19 +1,23 @@
-"""The period that datasets are cut to: dates, or the words that users of the C-ESM-EP know."""
+"""What datasets are cut to: a period, as dates or words that users of the C-ESM-EP know; a box."""
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
 
 from climeri_platform.access.periods import HOLE
 from climeri_platform.catalog.asking import Period
 from climeri_platform.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from numpy.typing import NDArray
 
-__all__ = ["AskedPeriod", "as_asked", "files_of_period", "nothing_of"]
+__all__ = ["TOLERANCE", "AskedPeriod", "Region", "as_asked", "files_of_period", "nothing_of"]
 
 Span = tuple[int, int]
 _WORD = re.compile(r"(first|last)_(\d+)y", re.IGNORECASE | re.ASCII)
@@ -185,3 +189,117 @@ def nothing_of(asked: str, begin: str, end: str) -> DataError:
         f"period={asked}: there is nothing of it, the dataset holds {begin} to {end}",
         hint="search(period=...) keeps the datasets that hold some of a period.",
     )
+
+
+TOLERANCE = 1e-4  # degrees: coordinates in single precision are exact to 3e-5
+_BOX = (
+    "region=(lon_min, lon_max, lat_min, lat_max) in degrees, such as (-10, 30, 35, 70), or "
+    "{'lon': (170, -170), 'lat': (-5, 5)}, eastwards from the first longitude."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A box of longitudes and latitudes, its edges included.
+
+    Attributes
+    ----------
+    text
+        As people read it.
+    west, width
+        Where it begins, and how many degrees it goes on eastwards; 360 is all around.
+    south, north
+        Its latitudes.
+    any_lon
+        Whether no longitudes were asked for: they stay as they are.
+    """
+
+    text: str
+    west: float
+    width: float
+    south: float
+    north: float
+    any_lon: bool = False
+
+    @classmethod
+    def parse(cls, region: Region | Sequence[float] | Mapping[str, Sequence[float]]) -> Region:
+        """Return the box that is asked for.
+
+        Parameters
+        ----------
+        region
+            ``(lon_min, lon_max, lat_min, lat_max)``, or a mapping of ``lon`` and ``lat``, of which
+            one may be left out. The box goes eastwards from ``lon_min`` to ``lon_max``: (350, 10)
+            is across Greenwich, (170, -170) across the date line, and so are (-10, 10) and
+            (170, 190).
+
+        Raises
+        ------
+        UsageError
+            If it is none.
+
+        Examples
+        --------
+        >>> Region.parse((170, -170, -5, 5)).width, Region.parse({"lon": (350, 10)}).west
+        (20.0, -10.0)
+        """
+        if isinstance(region, Region):
+            return region
+        lon, lat = _pairs(region)
+        south, north = lat if lat is not None else (-90.0, 90.0)
+        if not -90 <= south <= north <= 90:
+            raise _no_box(region, "latitudes go from south to north, -90 to 90")
+        first, last = lon if lon is not None else (-180.0, 180.0)
+        if max(abs(first), abs(last)) > 540 or last - first > 360:
+            raise _no_box(region, "longitudes are from -180 to 360, and go around once")
+        if first > last and (last - first) % 360 == 0:
+            raise _no_box(region, "longitudes from a meridian to itself; all around is (-180, 180)")
+        # across Greenwich they count from 180 W, across the date line from 0
+        west = first - 360 if first > last and first > 180 else first
+        width = last - first if first <= last else (last - first) % 360
+        said = [f"lon {first:g} to {last:g}"] if lon is not None else []
+        said += [f"lat {south:g} to {north:g}"] if lat is not None else []
+        return cls(", ".join(said), west, width, south, north, lon is None)
+
+    def eastward(self, lon: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how many degrees east of the box's beginning longitudes are, 0 to 360."""
+        away = (lon - self.west) % 360
+        return np.where(away > 360 - TOLERANCE, away - 360, away)
+
+    def holds_lon(self, lon: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Say which longitudes, in any convention, are in the box."""
+        return np.asarray(self.eastward(lon) <= self.width + TOLERANCE)
+
+    def holds_lat(self, lat: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Say which latitudes are in the box."""
+        return np.asarray((lat >= self.south - TOLERANCE) & (lat <= self.north + TOLERANCE))
+
+
+def _no_box(region: object, why: str) -> UsageError:
+    return UsageError(f"region={region!r}: {why}", hint=_BOX)
+
+
+Pair = tuple[float, float]
+
+
+def _pairs(region: Any) -> tuple[Pair | None, Pair | None]:
+    if isinstance(region, Mapping):
+        unknown = set(region) - {"lon", "lat"}
+        if unknown or not region:
+            raise _no_box(region, "it has lon, lat or both")
+        return tuple(  # type: ignore[return-value] # two of them
+            _pair(region, region[name]) if name in region else None for name in ("lon", "lat")
+        )
+    if isinstance(region, str | bytes) or not hasattr(region, "__len__") or len(region) != 4:
+        raise _no_box(region, "it is four numbers")
+    return _pair(region, region[:2]), _pair(region, region[2:])
+
+
+def _pair(region: object, pair: Any) -> Pair:
+    try:
+        first, last = (float(each) for each in pair)
+    except (TypeError, ValueError):
+        raise _no_box(region, "its sides are two numbers each") from None
+    if not (math.isfinite(first) and math.isfinite(last)):
+        raise _no_box(region, "its numbers are finite")
+    return first, last
