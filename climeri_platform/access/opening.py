@@ -12,13 +12,21 @@ from climeri_platform.access.files import open_file
 from climeri_platform.access.periods import HOLE, RETRACTED, holes_in_names, shorter_than_named
 from climeri_platform.access.report import IncompleteDataWarning, OpenReport
 from climeri_platform.core.errors import DataError, DatasetInconsistent, FileUnreadable, UsageError
+from climeri_platform.core.sizes import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import xarray as xr
 
-__all__ = ["DatasetFiles", "Opened", "open_datasets"]
+    from climeri_platform.access.asked import AskedPeriod
+
+__all__ = ["STAGE_THEM", "DatasetFiles", "Opened", "open_datasets"]
+
+STAGE_THEM = (
+    "selection.stage() writes the commands that recall them; open(recall=True) opens them as they "
+    "are, and waits for each."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,10 @@ class DatasetFiles:
         What the report shall say beside.
     refusal
         Why it is not to be opened at all.
+    offline
+        Paths and bytes of its files that are on tape: they are counted, and never touched.
+    period
+        What it is to be cut to, years counted by the names of all its files.
     """
 
     key: str
@@ -47,6 +59,8 @@ class DatasetFiles:
     attributes: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     refusal: DataError | None = None
+    offline: tuple[tuple[str, int], ...] = ()
+    period: AskedPeriod | None = None
 
 
 class Opened(Mapping[str, "xr.Dataset"]):
@@ -130,6 +144,7 @@ def open_datasets(
     for each in wanted:
         for note in each.notes:
             report.add(each.key, "noted", cause=note)
+        _tell_offline(each, report)
         dataset = _open_one(each, chunks, on_error, report)
         done += len(each.paths)
         if progress is not None:
@@ -147,9 +162,27 @@ def open_datasets(
             f"{first.cause}",
             hint=first.remedy,
         )
-    if skipped or any(each.cause.startswith((HOLE, RETRACTED)) for each in report.having("noted")):
+    if (
+        skipped
+        or report.offline[0]
+        or any(each.cause.startswith((HOLE, RETRACTED)) for each in report.having("noted"))
+    ):
         warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=3)
     return Opened(datasets, report)
+
+
+def _tell_offline(wanted: DatasetFiles, report: OpenReport) -> None:
+    if wanted.offline:
+        count, size = len(wanted.offline), sum(size for _, size in wanted.offline)
+        report.add(
+            wanted.key,
+            "offline",
+            cause=f"{count} of its {count + len(wanted.paths)} files, {size_text(size)}, are on tape "
+            f"and were not opened; the first is {wanted.offline[0][0]}",
+            remedy=STAGE_THEM,
+            files=count,
+            bytes=size,
+        )
 
 
 def _open_one(

@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
+from climeri_platform.core.sizes import size_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["Entry", "IncompleteDataWarning", "OpenReport"]
 
-Status = Literal["opened", "noted", "skipped"]
+Status = Literal["opened", "noted", "skipped", "offline"]
 
 
 class IncompleteDataWarning(UserWarning):
@@ -27,11 +29,14 @@ class Entry:
     dataset
         The key of the dataset.
     status
-        ``opened``, ``noted`` (opened, and there is something to know) or ``skipped``.
+        ``opened``, ``noted`` (opened, and there is something to know), ``skipped``, or ``offline``
+        (files that are on tape, and were not touched).
     path
         The file that it is about; empty for the whole dataset.
     cause, remedy
         What was seen, and what can be done.
+    files, bytes
+        How much is offline.
     """
 
     dataset: str
@@ -39,6 +44,8 @@ class Entry:
     path: str = ""
     cause: str = ""
     remedy: str = ""
+    files: int = 0
+    bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -47,7 +54,7 @@ class OpenReport:
 
     entries: list[Entry] = field(default_factory=list)
 
-    def add(self, dataset: str, status: Status, **said: str) -> None:
+    def add(self, dataset: str, status: Status, **said: Any) -> None:
         """Append a line."""
         self.entries.append(Entry(dataset, status, **said))
 
@@ -68,7 +75,15 @@ class OpenReport:
     def summary(self) -> str:
         """Return one sentence."""
         opened, noted, skipped = (len(self.having(each)) for each in ("opened", "noted", "skipped"))
-        return f"{opened} datasets opened, {noted} notes, {skipped} skipped"
+        said = f"{opened} datasets opened, {noted} notes, {skipped} skipped"
+        files, size = self.offline
+        return f"{said}, {files} files ({size_text(size)}) offline" if files else said
+
+    @property
+    def offline(self) -> tuple[int, int]:
+        """How many files are on tape and were not opened, and their bytes."""
+        there = self.having("offline")
+        return sum(each.files for each in there), sum(each.bytes for each in there)
 
     def __str__(self) -> str:
         lines = [self.summary()]

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from climeri_platform.access import Opened
     from climeri_platform.catalog.asking import Asked
     from climeri_platform.catalog.union import Located
+    from climeri_platform.selection.staging import Staging
 
 __all__ = ["Catalogs", "MissingCatalogWarning", "Trouble"]
 
@@ -329,6 +330,20 @@ class Catalogs:
                 raise failed
             warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=2)
         return Opened(datasets, report)
+
+    def stage(self) -> Staging:
+        """Return the commands that recall what is on tape, as `Selection.stage` does.
+
+        Raises
+        ------
+        NothingFound
+            If there is nothing to recall from.
+        """
+        from climeri_platform.selection.staging import stage
+
+        if not len(self):
+            raise NothingFound(self.why_empty())
+        return stage(part.view for part in self._ask(without_replicas) if not part.emptied)
 
     def __repr__(self) -> str:
         of = f" of {', '.join(self.asked)}" if self.asked else ""

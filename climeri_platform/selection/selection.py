@@ -292,7 +292,8 @@ class Selection(Questions):
             ``"report"`` leaves out what cannot be used, names it in the report and warns;
             ``"raise"`` refuses at the first.
         recall
-            Open files that may lie on tape, too: each waits for its recall.
+            Open files that are on tape, too: each waits for its recall. Otherwise they are not
+            touched, the rest is opened, and the report counts them; `stage` recalls them.
 
         Returns
         -------
@@ -304,7 +305,7 @@ class Selection(Questions):
         NothingFound
             If the selection is empty.
         NotHere, OnTape
-            If no dataset has a replica here, or one that is not on tape.
+            If no dataset has a replica here, or a file that is not on tape.
         DataError
             If nothing could be opened, or at the first defect with ``on_error="raise"``.
         MissingExtra
