@@ -14,6 +14,7 @@ from pathlib import Path
 
 import netCDF4
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from climeri_platform import open_catalog
 from climeri_platform.access import IncompleteDataWarning
 from climeri_platform.access.asked import AskedPeriod
-from climeri_platform.catalog import build_catalog
+from climeri_platform.catalog import build_catalog, open_snapshot
 from climeri_platform.cli import front
 from climeri_platform.core.errors import DataError, NothingFound, OnTape, UsageError
 from climeri_platform.selection.offline import bytes_offline
@@ -229,6 +230,10 @@ def test_what_is_elsewhere_is_recalled_there(centre, monkeypatch):
     files = centre.write(2000, 2001)
     centre.release(files[0])
     centre.catalogue()
+    # what a night writes of a root on tape
+    table = open_snapshot(centre.top / "catalogs").folder / "CMIP6/files.parquet"
+    rows = pl.read_parquet(table)
+    rows.with_columns(online=pl.col("path").str.ends_with("200101-200112.nc")).write_parquet(table)
     monkeypatch.setenv("CLIMERI_SITE", "local")
     shutil.move(centre.store, centre.top / "away")
     found = open_catalog("CMIP6")
