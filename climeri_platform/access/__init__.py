@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from climeri_platform.access.files import engine_of, open_file
+from climeri_platform.access.guard import LoadCost, confirm_large
 from climeri_platform.access.opening import DatasetFiles, Opened, open_datasets
 from climeri_platform.access.report import Entry, IncompleteDataWarning, OpenReport
 
@@ -10,8 +11,10 @@ __all__ = [
     "DatasetFiles",
     "Entry",
     "IncompleteDataWarning",
+    "LoadCost",
     "OpenReport",
     "Opened",
+    "confirm_large",
     "engine_of",
     "open_datasets",
     "open_file",

@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from climeri_platform.access.combine import holes, join_in_time, time_dimension
 from climeri_platform.access.files import open_file
+from climeri_platform.access.guard import (
+    LoadCost,
+    confirm_large,
+    cost_of_loading,
+    guarded,
+    refuse_huge,
+)
 from climeri_platform.access.periods import HOLE, RETRACTED, holes_in_names, shorter_than_named
 from climeri_platform.access.report import IncompleteDataWarning, OpenReport
 from climeri_platform.core.errors import DataError, DatasetInconsistent, FileUnreadable, UsageError
@@ -85,6 +92,42 @@ class Opened(Mapping[str, "xr.Dataset"]):
     def __len__(self) -> int:
         return len(self._datasets)
 
+    @property
+    def cost(self) -> LoadCost:
+        """What loading all of it takes: bytes of memory, and chunks. Nothing is read for it."""
+        return cost_of_loading(self._datasets.values())
+
+    def load(self, *keys: str, confirm: bool = False, limit: int | str | None = None) -> Opened:
+        """Load datasets into memory, as `xarray.Dataset.load` does.
+
+        Parameters
+        ----------
+        *keys
+            Which; by default all.
+        confirm
+            Load them however large they are.
+        limit
+            Bytes that are loaded without being confirmed, such as ``"20 GB"``; by default half of
+            what this process may use.
+
+        Returns
+        -------
+        Opened
+            Itself, its datasets in memory.
+
+        Raises
+        ------
+        TooLarge
+            If they are larger than the limit, with the number of bytes, and not confirmed.
+        """
+        wanted = [self._datasets[key] for key in keys or self._datasets]
+        if not confirm:
+            refuse_huge(wanted, limit)
+        with confirm_large():
+            for each in wanted:
+                each.load()
+        return self
+
     def __repr__(self) -> str:
         lines = [f"<Opened: {self.report.summary()}>"]
         for key, each in self._datasets.items():
@@ -150,7 +193,7 @@ def open_datasets(
         if progress is not None:
             progress(done)
         if dataset is not None:
-            datasets[each.key] = dataset
+            datasets[each.key] = guarded(dataset)
             report.add(each.key, "opened")
     skipped = report.having("skipped")
     if wanted and not datasets:
