@@ -1,11 +1,13 @@
 """Datasets cut to a period.
 
 What a step stands for is what its bounds say, wherever in it the stamp lies: January stamped on the
-1st, on the 16th or on 1 February is January. A step belongs to a period if all of it does.
+1st, on the 16th or on 1 February is January. A step belongs to a period if all of it does; one of a
+day or less, if its middle does: there are days from 21 h to 21 h.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -32,8 +34,8 @@ _OPEN = 9999_12_31_2359
 def cut_period(dataset: xr.Dataset, period: str | AskedPeriod) -> tuple[xr.Dataset, list[str]]:
     """Return the steps of a dataset that lie in a period.
 
-    A step lies in it if its bounds do, within 1 % of its length; without bounds, if its stamp does.
-    Of time bounds, those near the ends of the period are read, and nothing else.
+    A step lies in it if its bounds do, within 1 % of its length; one of a day or less, if the middle
+    of its bounds does; without bounds, if its stamp does. Of time bounds, those near the ends of the period are read, and nothing else.
 
     Parameters
     ----------
@@ -116,6 +118,7 @@ class _Steps:
         self.stamps = values if self.cftime else values.astype("M8[us]")
         self.calendar = str(axis.dt.calendar)
         steps = np.sort(np.diff(self.stamps))
+        self.day = timedelta(days=1) if self.cftime else np.timedelta64(1, "D").astype("m8[us]")
         # of a single step nobody knows how long it is
         self.step = steps[steps.size // 2] if steps.size else None
         name = bounds_of(dataset, time)
@@ -188,6 +191,12 @@ class _Steps:
         for place, cell in zip(where, cells if cells is not None else (), strict=False):
             if not _sound(cell, self.stamps[place]):
                 continue
+            if cell[1] - cell[0] <= self.day:
+                middle = cell[0] + (cell[1] - cell[0]) / 2
+                inside[place] = (begin is None or middle >= begin) and (
+                    stop is None or middle < stop
+                )
+                continue
             slack = (cell[1] - cell[0]) * _SLACK
             after = begin is None or cell[0] >= begin - slack
             before = stop is None or cell[1] <= stop + slack
@@ -204,8 +213,11 @@ class _Steps:
         for place, side in ((first, 0), (last, 1)):
             stamp = self.stamps[place]
             cells = self._cells(np.array([place % self.stamps.size]))
-            sound = cells is not None and _sound(cells[0], stamp)
-            ends.append((cells[0][side], True) if sound and cells is not None else (stamp, False))
+            told = cells is not None and _sound(cells[0], stamp)
+            if told and cells is not None and self.step is not None:
+                # a month with the bounds of a day in its middle begins elsewhere
+                told = bool(cells[0][1] - cells[0][0] > self.step * 0.5)
+            ends.append((cells[0][side], True) if told and cells is not None else (stamp, False))
         self._known = (ends[0][1], ends[1][1])
         return ends[0][0], ends[1][0]
 
@@ -215,14 +227,17 @@ class _Steps:
         """Say whether steps are missing between these moments and those of `extent`."""
         if self.step is None:
             return False
-        # stamps alone lie at the beginning of what they stand for, or in its middle
-        early = _SLACK if self._known[0] else 0.95
-        late = _SLACK if self._known[1] else 1.05
+        slack = self.step * (0.5 if self.step <= self.day else _SLACK)
+        # stamps alone lie anywhere in what they stand for, but for its end
+        early, late = (slack if known else self.step for known in self._known)
+        if not self._known[0]:  # 31 December is in its year, leap or not; 1 February in no January
+            early *= 1.01 if self.step > 300 * self.day else 0.999
+        late = late if self._known[1] else late * 1.01
         if partly:  # one that was left out is there
-            early, late = early + 1.05, late + 1.05
+            early, late = early + self.step, late + self.step
         return bool(
-            (begin is not None and first - begin > self.step * early)
-            or (stop is not None and stop - last > self.step * late)
+            (begin is not None and first - begin > early)
+            or (stop is not None and stop - last > late)
         )
 
     def whole_years(self) -> tuple[int, int]:

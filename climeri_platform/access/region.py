@@ -89,8 +89,10 @@ def _index(where: NDArray[np.intp]) -> slice | NDArray[np.intp]:
 
 
 def _nothing(asked: Region, *extents: tuple[str, NDArray[np.float64]]) -> DataError:
+    known = [(name, values[np.isfinite(values)]) for name, values in extents]
     there = ", ".join(
-        f"{name} {np.nanmin(values):g} to {np.nanmax(values):g}" for name, values in extents
+        f"{name} {each.min():g} to {each.max():g}" if each.size else f"no values of {name}"
+        for name, each in known
     )
     return DataError(
         f"region={asked.text}: the centre of no cell is in it, the grid has {there}",

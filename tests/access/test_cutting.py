@@ -243,6 +243,70 @@ def test_a_single_step_and_far_years():
     assert months_of(cut_period(old, "1582-10-12/1583")[0]) == list(range(10, 24))
 
 
+def from_edges(begins, ends, times):
+    cells = np.stack([np.array(each, "M8[us]") for each in (begins, ends)], 1)
+    return xr.Dataset(
+        {"tas": ("time", da.arange(len(cells), chunks=-1)), "b": (("time", "bnds"), cells)},
+        {"time": ("time", np.array(times, "M8[us]"), {"bounds": "b"})},
+    )
+
+
+def test_days_that_begin_in_the_evening_are_the_days_that_they_mostly_are():
+    # as MPI-ESM1-2-LR's dcppA-hindcast has them
+    hour = np.timedelta64(1, "h")
+    begins = np.arange("1980-10-31", "1990-12-31", dtype="M8[D]").astype("M8[h]") + 21 * hour
+    days = from_edges(begins, begins + 24 * hour, begins + 12 * hour)
+    cut, notes = cut_period(days, "last_2Y")
+    assert notes == []
+    assert [str(cut["time"].values[at])[:10] for at in (0, -1)] == ["1989-01-01", "1990-12-31"]
+    assert months_of(cut_period(days, "1981-02")[0]) == list(range(92, 92 + 28))
+
+
+def test_months_with_the_bounds_of_a_day_are_months():
+    # as IITM-ESM's tos has them
+    middles = np.arange("1930-01", "1935-01", dtype="M8[M]").astype("M8[us]") + np.timedelta64(
+        15, "D"
+    )
+    half = np.timedelta64(12, "h")
+    months = from_edges(middles - half, middles + half, middles)
+    for asked, expected in (
+        ("last_1Y", range(48, 60)),
+        ("first_9Y", range(60)),
+        ("1931", range(12, 24)),
+    ):
+        cut, notes = cut_period(months, asked)
+        assert months_of(cut) == list(expected)
+        assert bool(notes) == (asked == "first_9Y")
+
+
+@pytest.mark.parametrize(
+    ("first", "count", "freq", "whole"),
+    [
+        ("2000-01", 24, "ME", (2000, 2001)),
+        ("2000-02", 22, "ME", (2001, 2000)),
+        ("2000-01", 24, "MS", (2000, 2001)),
+        ("2000-02", 22, "MS", (2001, 2000)),
+        ("2000-01", 3, "YE", (2000, 2002)),
+        ("2000-01", 3, "YS", (2000, 2002)),
+        ("2000-01-01", 731, "D", (2000, 2001)),
+        ("2000-01-02", 728, "D", (2001, 2000)),
+        ("2000-01-01", 2920, "6h", (2000, 2000)),
+    ],
+)
+def test_years_of_stamps_alone(first, count, freq, whole):
+    stamps = xr.date_range(first, periods=count, freq=freq, unit="us")
+    series = xr.Dataset({"tas": ("time", da.arange(count))}, {"time": stamps})
+    begin, end = whole
+    if end < begin:
+        with pytest.raises(DataError, match="none of them is whole"):
+            cut_period(series, "last_1Y")
+        return
+    for asked, year in (("first_1Y", begin), ("last_1Y", end)):
+        cut, notes = cut_period(series, asked)
+        assert set(cut["time"].dt.year.values) == {year}
+        assert notes == []
+
+
 def test_single_precision_bounds_cut_nothing_off():
     series = monthly(count=240)
     cells = series["time_bnds"].values + timedelta(minutes=7)

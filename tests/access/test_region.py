@@ -10,9 +10,11 @@ import xarray as xr
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from climeri_platform.access import open_file
 from climeri_platform.access.asked import Region
+from climeri_platform.access.coordinates import degrees_of, grids_of
 from climeri_platform.access.region import cut_region
-from climeri_platform.core.errors import DataError, UsageError
+from climeri_platform.core.errors import DataError, FileUnreadable, UsageError
 from climeri_platform.testing.rotated import EUR_44
 
 
@@ -134,10 +136,12 @@ def points_of(dataset, name):
     return [(x, y) for y in lat.values for x in lon.values]
 
 
-side = st.one_of(st.integers(-36, 36).map(lambda n: 10.0 * n), st.floats(-360, 360))
-boxes = st.tuples(side, side, st.floats(-90, 90), st.floats(-90, 90)).map(
-    lambda b: (b[0], b[1], min(b[2:]), max(b[2:]))
+# to hundredths: at a ten-thousandth, the tolerance, either answer is right
+side = st.one_of(
+    st.integers(-36, 36).map(lambda n: 10.0 * n), st.integers(-36000, 36000).map(lambda n: n / 100)
 )
+height = st.integers(-9000, 9000).map(lambda n: n / 100)
+boxes = st.tuples(side, side, height, height).map(lambda b: (b[0], b[1], min(b[2:]), max(b[2:])))
 
 
 @pytest.mark.parametrize("kind", GRIDS)
@@ -261,6 +265,9 @@ def test_coordinates_that_are_missing_lie_nowhere():
     dataset["nav_lon"][1] = np.nan
     cut, _ = cut_region(dataset, (-180, 180, -90, 90))
     assert cut.sizes["j"] == 18
+    dataset["nav_lat"][:] = np.nan
+    with pytest.raises(DataError, match="the grid has no values of nav_lat, nav_lon 7"):
+        cut_region(dataset, (-180, 180, -90, 90))
 
 
 def test_a_twin_is_taken_and_axes_of_a_curvilinear_grid_are_not():
@@ -330,3 +337,38 @@ def test_a_long_series_stays_a_small_graph():
     cut, _ = cut_region(dataset, (-30, 30, 30, 60))
     assert len(cut["tas"].__dask_graph__()) <= 5 * 100
     assert cut["tas"].chunks[0] == field.chunks[0]
+
+
+@pytest.mark.real_data
+def test_grids_of_real_files(real_data):
+    files = [path for path in sorted(real_data.rglob("*.nc")) if path.stat().st_size][::12]
+    kinds = dict.fromkeys(("axes", "plane", "cells"), 0)
+    for path in files:
+        try:
+            dataset = open_file(path)
+        except FileUnreadable:
+            continue
+        for grid in grids_of(dataset):
+            if grid.lat is None or grid.lon is None:
+                continue
+            lat, lon = degrees_of(dataset[grid.lat]), degrees_of(dataset[grid.lon])
+            if not (np.isfinite(lat).any() and np.isfinite(lon).any()):
+                continue
+            # around some cell of it
+            south, west = (float(np.round(np.nanmax(each), 2)) for each in (lat, lon))
+            box = (west - 30, west + 5, max(-90, south - 40), min(90, south + 5))
+            asked = Region.parse({"lon": (box[0] % 360, box[1] % 360), "lat": box[2:]})
+            rows, columns = asked.holds_lat(lat), asked.holds_lon(lon)
+            expected = rows.sum() * columns.sum() if grid.kind == "axes" else (rows & columns).sum()
+            if not expected:
+                continue
+            cut, _ = cut_region(dataset, asked)
+            rows, columns = (
+                holds(degrees_of(cut[name]))
+                for name, holds in ((grid.lat, asked.holds_lat), (grid.lon, asked.holds_lon))
+            )
+            found = rows.sum() * columns.sum() if grid.kind == "axes" else (rows & columns).sum()
+            assert found == expected, path
+            kinds[grid.kind] += 1
+    assert kinds["axes"] > 10
+    assert kinds["plane"] > 2
