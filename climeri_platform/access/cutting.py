@@ -109,18 +109,25 @@ class _Steps:
     def __init__(self, dataset: xr.Dataset, time: str) -> None:
         axis = dataset[time]
         values = axis.values
-        if not values.size or axis.isnull().any() or values.dtype.kind not in "MO":
+        ends = axis.isel({time: [0, -1]}) if values.size else axis
+        if not values.size or ends.isnull().any() or values.dtype.kind not in "MO":
             raise DatasetInconsistent(
                 f"it cannot be cut to a period: its times ({time}) are no dates",
                 hint="Their units are missing or wrong: open it whole and look at them.",
             )
         self.cftime = values.dtype.kind == "O"
         self.stamps = values if self.cftime else values.astype("M8[us]")
-        self.calendar = str(axis.dt.calendar)
-        steps = np.sort(np.diff(self.stamps))
+        self.calendar = str(ends.dt.calendar)
         self.day = timedelta(days=1) if self.cftime else np.timedelta64(1, "D").astype("m8[us]")
-        # of a single step nobody knows how long it is
+        # of a long axis a few steps tell how long they are; of a single one nobody knows
+        some = range(0, values.size - 1, max(1, values.size // 99))
+        steps = np.sort(np.array([self.stamps[at + 1] - self.stamps[at] for at in some]))
         self.step = steps[steps.size // 2] if steps.size else None
+        if not axis.to_index().is_monotonic_increasing:
+            raise DatasetInconsistent(
+                f"it cannot be cut to a period: its times ({time}) do not increase",
+                hint="Open it whole and look at them.",
+            )
         name = bounds_of(dataset, time)
         self._bounds = dataset[name] if name else None
         if self._bounds is not None and self._bounds.dims[:1] != (time,):
@@ -173,18 +180,14 @@ class _Steps:
 
     def inside(self, begin: Moment, stop: Moment) -> tuple[np.ndarray, int]:
         """Return which steps lie between two moments, and how many do in part."""
-        inside = np.ones(self.stamps.size, bool)
+        inside = np.zeros(self.stamps.size, bool)
+        inside[self._place(begin, 0) : self._place(stop, inside.size)] = True
         near = np.zeros(self.stamps.size, bool)
         for moment in (begin, stop):
-            if moment is None:
-                continue
-            after = self.stamps >= moment
-            inside &= after if moment is begin else ~after
-            if self.step is None:
-                near[:] = True
-            else:
+            if moment is not None and self.step is not None:
                 reach = 2 * self.step
-                near |= (self.stamps >= moment - reach) & (self.stamps <= moment + reach)
+                near[self._place(moment - reach) : self._place(moment + reach)] = True
+        near |= self.step is None
         where = np.flatnonzero(near)
         cells = self._cells(where)
         partly = 0
@@ -206,6 +209,10 @@ class _Steps:
             inside[place] = after and before
             partly += int(touches and not inside[place])
         return inside, partly
+
+    def _place(self, moment: Moment, otherwise: int = 0) -> int:
+        """Return the place of the first stamp that is not before a moment."""
+        return otherwise if moment is None else int(np.searchsorted(self.stamps, moment))
 
     def extent(self, first: int, last: int) -> tuple[Moment, Moment]:
         """Return where one step begins and another one ends: by bounds, else by stamps."""

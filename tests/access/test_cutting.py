@@ -230,6 +230,11 @@ def test_times_that_are_no_dates_are_refused():
     plain = xr.Dataset({"tas": ("time", [1.0, 2.0])}, coords={"time": [0.5, 1.5]})
     with pytest.raises(DatasetInconsistent, match="no dates"):
         cut_period(plain, "1980")
+    series = monthly(count=24)
+    with pytest.raises(DatasetInconsistent, match="do not increase"):
+        cut_period(series.isel(time=slice(None, None, -1)), "2000")
+    with pytest.raises(DatasetInconsistent, match="no dates"):
+        cut_period(series.isel(time=slice(0)), "2000")
 
 
 def test_a_single_step_and_far_years():
