@@ -53,6 +53,7 @@ def _no_settings_of_mine(
         if name.startswith("CLIMERI_") and not name.startswith("CLIMERI_TEST"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "no-config"))
+    monkeypatch.setenv("CLIMERI_HEADER_CACHE", "off")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.getbasetemp() / "no-data"))
 
 

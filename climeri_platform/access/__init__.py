@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from climeri_platform.access.files import engine_of, open_file
+from climeri_platform.access.engines.recognising import engine_of
+from climeri_platform.access.files import open_file
 from climeri_platform.access.guard import LoadCost, confirm_large
 from climeri_platform.access.opening import DatasetFiles, Opened, open_datasets
 from climeri_platform.access.report import Entry, IncompleteDataWarning, OpenReport

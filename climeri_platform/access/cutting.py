@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from climeri_platform.access.asked import AskedPeriod, as_asked, files_of_period, nothing_of
-from climeri_platform.access.combine import time_dimension
+from climeri_platform.access.clock import time_dimension
 from climeri_platform.access.coordinates import bounds_of, values_of
 from climeri_platform.access.periods import HOLE
 from climeri_platform.core.errors import DatasetInconsistent

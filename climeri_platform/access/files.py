@@ -1,230 +1,97 @@
-"""One file: what format it has, and how its bytes become lazy arrays.
-
-netCDF4 from PyPI dies when two threads are in it, xarray's file cache included, so files are read
-without it: NetCDF-4 by `access.hdf5`, and classic files by scipy, which survive threads.
-"""
+"""One file or store: what it says of itself, and a Dataset of it alone."""
 
 from __future__ import annotations
 
-import errno
-import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-import numpy as np
-import xarray as xr
-from xarray.backends import BackendArray, BackendEntrypoint
-from xarray.core import indexing
-
-from climeri_platform.access.engines.hdf5 import read_header
-from climeri_platform.core.errors import FileUnreadable
+from climeri_platform.access.axis import time_dimension
+from climeri_platform.access.engines.recognising import Place, read_header
+from climeri_platform.access.joining import FileHeader, join
+from climeri_platform.access.lazy import as_dataset
+from climeri_platform.core.errors import DatasetInconsistent, FileUnreadable
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection
 
-    from climeri_platform.access.engines.header import Header, StoredArray
+    import xarray as xr
 
-__all__ = ["TIME_NAMES", "engine_of", "open_file"]
+__all__ = ["open_file", "read_file"]
 
-TIME_NAMES = ("time", "time_counter")  # of the dimension, where a file does not say it otherwise
-
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-_CLASSIC = (b"CDF\x01", b"CDF\x02")
-_TRUNCATED = "Truncated files end like this: compare its size and checksum with its origin."
 _NOT_DECODED = "Its header or its time axis does not follow the CF conventions: see ncdump -h."
-# netcdf.h: NC_FILL_FLOAT, NC_FILL_DOUBLE, NC_FILL_SHORT, NC_FILL_INT; bytes have none by convention
-_DEFAULT_FILL = {
-    "f4": 9.969209968386869e36,
-    "f8": 9.969209968386869e36,
-    "i2": -32767,
-    "i4": -2147483647,
-}
-_MARGINAL = ("bounds", "climatology")  # attributes that name variables of coordinates
 
 
-def engine_of(path: str | os.PathLike[str]) -> str:
-    """Return the engine that reads a file, from its first bytes.
+def read_file(place: str | os.PathLike[str], span: tuple[int, int] | None = None) -> FileHeader:
+    """Read what a file says of itself.
 
     Parameters
     ----------
-    path
-        A local file.
-
-    Returns
-    -------
-    str
-        ``hdf5``, which is our own, or ``scipy``.
+    place
+        A path, or an address that fsspec knows.
+    span
+        Start and end by its name, YYYYMMDDhhmm.
 
     Raises
     ------
     FileUnreadable
-        If it is missing, not readable, empty, or of a format that is not NetCDF.
+        If it cannot be used, with the reason.
+    MissingExtra
+        If the packages for such an address are not installed.
     """
-    try:
-        with Path(path).open("rb") as file:
-            first = file.read(8)
-    except OSError as problem:
-        raise FileUnreadable(f"{path}: {problem.strerror}", hint=_remedy(problem)) from problem
-    if not first:
-        raise FileUnreadable(f"{path}: zero bytes", hint="Copy it from its origin again.")
-    if first == _HDF5:
-        return "hdf5"
-    if first[:4] in _CLASSIC:
-        return "scipy"
-    if first[:4] == b"CDF\x05":
+    there = Place(place)
+    header = read_header(there)
+    if not header.variables:
         raise FileUnreadable(
-            f"{path}: NetCDF classic 64-bit data (CDF-5), which no thread-safe library reads",
-            hint="Convert it once: nccopy -k nc4 IN OUT.",
+            f"{there.name}: there is no variable at its top level; groups are not read",
+            hint=_NOT_DECODED,
         )
-    raise FileUnreadable(
-        f"{path}: not a NetCDF file, it begins with {first!r}",
-        hint="A web page or an error message may have been saved under its name.",
-    )
-
-
-def _remedy(problem: OSError) -> str:
-    if problem.errno == errno.ENOENT:
-        return "It was there when it was catalogued: rebuild the catalog, or is a mount missing?"
-    if problem.errno in (errno.EACCES, errno.EPERM):
-        return "Ask for the group that may read it."
-    return "Try again; tell the centre if it lasts."
-
-
-class _Lazy(BackendArray):
-    """What xarray reads when it needs it."""
-
-    def __init__(self, array: StoredArray) -> None:
-        self.array, self.shape, self.dtype = array, array.shape, array.dtype
-
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        return indexing.explicit_indexing_adapter(
-            key, self.shape, indexing.IndexingSupport.BASIC, self.array.read
+    time = time_dimension(header)
+    if time and not header.sizes[time]:
+        raise FileUnreadable(
+            f"{there.name}: it holds no time step: {time} has length 0", hint=_NOT_DECODED
         )
+    return FileHeader(there.name, header, _mark(there), span)
 
 
-def _as_dataset(header: Header, without: Collection[str]) -> xr.Dataset:
-    variables = {
-        name: xr.Variable(
-            each.dims, indexing.LazilyIndexedArray(_Lazy(each.array)), each.attrs, each.encoding
-        )
-        for name, each in header.variables.items()
-        if name not in without
-    }
-    dataset = xr.Dataset(variables, attrs=header.attrs)
-    dataset.encoding["unlimited_dims"] = set(header.unlimited)
-    return dataset
-
-
-class _DecodedHere(BackendEntrypoint):
-    """xarray's engines, with the one convention that they leave out."""
-
-    description = "NetCDF files, with values that were never written masked"
-    open_dataset_parameters = ("filename_or_obj", "drop_variables", "reader", "use_cftime")
-
-    def open_dataset(  # type: ignore[override] # reader and use_cftime come beside xarray's own
-        self,
-        filename_or_obj: str,
-        *,
-        drop_variables: Any = None,
-        reader: str,
-        use_cftime: bool | None,
-    ) -> xr.Dataset:
-        if reader == "hdf5":
-            raw = _as_dataset(read_header(filename_or_obj), drop_variables or ())
-        else:
-            raw = xr.open_dataset(
-                filename_or_obj, engine=reader, decode_cf=False, drop_variables=drop_variables
-            )
-        if not raw.variables:
-            raise ValueError("there is no variable at its top level; groups are not read")
-        empty = [name for name in TIME_NAMES if raw.sizes.get(name) == 0]
-        if empty:
-            raise ValueError(f"it holds no time step: {empty[0]} has length 0")
-        _fit_declared_fill(raw)
-        _declare_default_fill(raw)
-        coder = xr.coders.CFDatetimeCoder(use_cftime=use_cftime, time_unit="us")
-        return xr.decode_cf(raw, decode_times=coder, decode_timedelta=False)
-
-
-def _fit_declared_fill(raw: xr.Dataset) -> None:
-    """Give declared fill values the precision of their variable: 1e20 as a double is no float32."""
-    for variable in raw.variables.values():
-        for word in ("_FillValue", "missing_value"):
-            value = np.asarray(variable.attrs.get(word))
-            if variable.dtype.kind == value.dtype.kind == "f" and value.dtype != variable.dtype:
-                with np.errstate(over="ignore"):
-                    variable.attrs[word] = value.astype(variable.dtype)[()]
-
-
-def _declare_default_fill(raw: xr.Dataset) -> None:
-    """Make the NetCDF library's default fill value explicit where a file declares none.
-
-    What was never written reads as 9.97e36 (NetCDF Users' Guide, "Fill Values"), and tools that
-    rewrite files put it, undeclared, where values were missing; a mean over it is silently wrong.
-    """
-    marginal = {each.attrs.get(name) for each in raw.variables.values() for name in _MARGINAL}
-    for name, variable in raw.data_vars.items():
-        packed = "scale_factor" in variable.attrs or "add_offset" in variable.attrs
-        kind = variable.dtype.kind + str(variable.dtype.itemsize)
-        if name in marginal or not (variable.dtype.kind == "f" or packed):
-            continue
-        if kind in _DEFAULT_FILL and not {"_FillValue", "missing_value"} & variable.attrs.keys():
-            variable.attrs["_FillValue"] = variable.dtype.type(_DEFAULT_FILL[kind])
+def _mark(place: Place) -> str:
+    if place.is_address or not place.is_file:
+        return uuid4().hex  # another file may come to an address, and stores have no one size
+    stamp = place.source
+    return f"{stamp.size}-{getattr(stamp, 'mtime', '')}"
 
 
 def open_file(
-    path: str | os.PathLike[str], *, chunks: Any = "auto", use_cftime: bool | None = None
+    place: str | os.PathLike[str], *, chunks: Any = "auto", use_cftime: bool | None = None
 ) -> xr.Dataset:
     """Open one file lazily, decoded by itself.
 
     Parameters
     ----------
-    path
-        A local NetCDF file.
+    place
+        A NetCDF file, a Zarr store or kerchunk references: a path, or an address that fsspec
+        knows.
     chunks
-        As xarray takes them; ``"auto"`` makes multiples of the file's own.
+        ``"auto"`` makes multiples of the file's own; ``{}`` its own; or as xarray takes them.
     use_cftime
         True for cftime objects, None for datetime64 where the calendar and the years allow.
 
     Returns
     -------
     xarray.Dataset
-        Its data are dask arrays; coordinates that index are read. Fill values, declared or the
-        library's default, are missing.
+        Its data are dask arrays; coordinates are read. Fill values, declared or the library's
+        default, are missing.
 
     Raises
     ------
     FileUnreadable
         If it cannot be opened or decoded, with the reason.
+    MissingExtra
+        If the packages for such an address are not installed.
     """
-    engine = engine_of(path)
+    file = read_file(place)
     try:
-        with warnings.catch_warnings():
-            # that dates before 1582 become cftime objects is what we ask for, and no news
-            warnings.simplefilter("ignore", xr.SerializationWarning)
-            return xr.open_dataset(
-                path,
-                engine=_DecodedHere,
-                chunks=chunks,
-                backend_kwargs={"reader": engine, "use_cftime": use_cftime},
-            )
-    except Exception as problem:  # a damaged file raises anything, and costs only itself
-        raise FileUnreadable(
-            f"{path}: {_deepest(problem)}",
-            hint=_hint(problem, engine),
-        ) from problem
-
-
-def _hint(problem: Exception, engine: str) -> str:
-    if not isinstance(problem, ValueError):
-        return _TRUNCATED
-    # scipy tells a truncated classic file by the same error as a header that makes no sense
-    return f"{_TRUNCATED} {_NOT_DECODED}" if engine == "scipy" else _NOT_DECODED
-
-
-def _deepest(problem: BaseException) -> str:
-    while problem.__cause__ is not None:
-        problem = problem.__cause__
-    text = " ".join(str(problem).split())
-    return f"{type(problem).__name__}: {text[:300]}"
+        dataset = as_dataset(join([file], use_cftime=use_cftime), chunks)
+    except DatasetInconsistent as problem:
+        raise FileUnreadable(f"{file.path}: {problem.message}", hint=problem.hint) from problem
+    dataset.encoding["source"] = file.path
+    return dataset

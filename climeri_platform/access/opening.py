@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from climeri_platform.access.combine import holes, join_in_time, time_dimension
-from climeri_platform.access.files import open_file
+from climeri_platform.access.files import read_file
 from climeri_platform.access.guard import (
     LoadCost,
     confirm_large,
@@ -16,9 +15,21 @@ from climeri_platform.access.guard import (
     guarded,
     refuse_huge,
 )
-from climeri_platform.access.periods import HOLE, RETRACTED, holes_in_names, shorter_than_named
+from climeri_platform.access.joined import Note
+from climeri_platform.access.joining import join
+from climeri_platform.access.lazy import as_dataset
+from climeri_platform.access.members import stack_members
+from climeri_platform.access.merging import merge_variables
+from climeri_platform.access.periods import HOLE, RETRACTED
+from climeri_platform.access.remembered import header_cache
 from climeri_platform.access.report import IncompleteDataWarning, OpenReport
-from climeri_platform.core.errors import DataError, DatasetInconsistent, FileUnreadable, UsageError
+from climeri_platform.core.errors import (
+    DataError,
+    DatasetInconsistent,
+    FileUnreadable,
+    HoleInTime,
+    UsageError,
+)
 from climeri_platform.core.sizes import size_text
 
 if TYPE_CHECKING:
@@ -27,6 +38,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from climeri_platform.access.asked import AskedPeriod
+    from climeri_platform.access.joined import Joined
+    from climeri_platform.access.joining import FileHeader
+    from climeri_platform.access.members import Stacked
+    from climeri_platform.access.remembered import HeaderCache
 
 __all__ = ["STAGE_THEM", "DatasetFiles", "Opened", "open_datasets"]
 
@@ -54,6 +69,9 @@ class DatasetFiles:
         What the report shall say beside.
     refusal
         Why it is not to be opened at all.
+    facets
+        What the catalog says of it: under the names that all families share (``model``,
+        ``member``, ...) where they have one, others under their own; ``family`` is the catalog's.
     offline
         Paths and bytes of its files that are on tape: they are counted, and never touched.
     period
@@ -66,6 +84,7 @@ class DatasetFiles:
     attributes: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     refusal: DataError | None = None
+    facets: Mapping[str, str] = field(default_factory=dict)
     offline: tuple[tuple[str, int], ...] = ()
     period: AskedPeriod | None = None
 
@@ -77,11 +96,65 @@ class Opened(Mapping[str, "xr.Dataset"]):
     ----------
     report
         An `OpenReport`.
+    facets
+        What the catalog says of each key, by the common names (``model``, ``member``, ...).
     """
 
-    def __init__(self, datasets: dict[str, xr.Dataset], report: OpenReport) -> None:
+    def __init__(
+        self,
+        datasets: dict[str, xr.Dataset],
+        report: OpenReport,
+        facets: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         self._datasets = datasets
         self.report = report
+        self.facets = {key: dict((facets or {}).get(key, {})) for key in datasets}
+
+    def to_datatree(self) -> xr.DataTree:
+        """Return all of it as a tree: experiment, model, member, variable.
+
+        Returns
+        -------
+        xarray.DataTree
+            Each node's attribute ``climeri_key`` is the key in this mapping.
+        """
+        from climeri_platform.access.trees import to_datatree
+
+        return to_datatree(self._datasets, self.facets)
+
+    def to_dataset(self, dim: str = "model", *, pad: bool = False) -> xr.Dataset:
+        """Return one Dataset with the values of a facet as a dimension.
+
+        Parameters
+        ----------
+        dim
+            The facet: ``model``, ``experiment``, ``member``, ...
+        pad
+            Whether what some lack in time is filled with missing values; by default all are cut
+            to the common period. Either is added to the report.
+
+        Returns
+        -------
+        xarray.Dataset
+            Facets and attributes that differ are coordinates along the dimension.
+
+        Raises
+        ------
+        GridMismatch
+            If they are not on one grid; those that differ are named.
+        DatasetInconsistent
+            If calendars, units or steps of time differ, or nothing is common.
+        UsageError
+            If ``dim`` is no facet of theirs, or does not tell them apart.
+        NothingFound
+            If nothing was opened.
+        """
+        from climeri_platform.access.trees import to_dataset
+
+        dataset, notes = to_dataset(self._datasets, self.facets, dim, pad=pad)
+        for note in notes:
+            self.report.add(f"by {dim}", "noted", cause=note)
+        return dataset
 
     def __getitem__(self, key: str) -> xr.Dataset:
         return self._datasets[key]
@@ -152,6 +225,10 @@ def open_datasets(
     *,
     chunks: Any = "auto",
     on_error: Literal["report", "raise"] = "report",
+    members: Literal["apart", "stack"] = "apart",
+    pad: bool = False,
+    merge: bool = False,
+    allow_gaps: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Opened:
     """Open datasets lazily; one bad file costs that file.
@@ -165,6 +242,15 @@ def open_datasets(
     on_error
         ``"report"`` leaves out what cannot be used, says so in the report and warns;
         ``"raise"`` refuses at the first.
+    members
+        ``"stack"`` puts the members of a model along a dimension ``member``.
+    pad
+        Whether shorter members and variables are filled with missing values where they are stacked
+        or merged; by default all are cut to their common period.
+    merge
+        Whether the variables of one run, table and grid become one Dataset.
+    allow_gaps
+        False leaves out a dataset that lacks part of its time, or a file.
     progress
         Is called with the number of files opened so far.
 
@@ -175,43 +261,67 @@ def open_datasets(
     Raises
     ------
     UsageError
-        If ``on_error`` is neither.
+        If ``on_error`` or ``members`` is none of these.
     DataError
         At the first defect with ``on_error="raise"``; or if nothing at all could be opened.
     """
-    if on_error not in ("report", "raise"):
-        raise UsageError(f"on_error={on_error!r}: it is 'report' or 'raise'")
-    report = OpenReport()
+    for name, word, words in (
+        ("on_error", on_error, ("report", "raise")),
+        ("members", members, ("apart", "stack")),
+    ):
+        if word not in words:
+            raise UsageError(f"{name}={word!r}: it is {words[0]!r} or {words[1]!r}")
+    report, cache = OpenReport(), header_cache()
     datasets: dict[str, xr.Dataset] = {}
     done = 0
     for each in wanted:
         for note in each.notes:
             report.add(each.key, "noted", cause=note)
         _tell_offline(each, report)
-        dataset = _open_one(each, chunks, on_error, report)
+        dataset = _open_one(each, chunks, on_error, report, cache, allow_gaps=allow_gaps)
         done += len(each.paths)
         if progress is not None:
             progress(done)
         if dataset is not None:
-            datasets[each.key] = guarded(dataset)
+            datasets[each.key] = dataset
             report.add(each.key, "opened")
-    skipped = report.having("skipped")
     if wanted and not datasets:
-        if wanted[0].refusal is not None:
-            raise wanted[0].refusal
-        first = skipped[0]
-        raise DataError(
-            f"none of the {len(wanted)} datasets could be opened; the first: {first.path or first.dataset}: "
-            f"{first.cause}",
-            hint=first.remedy,
-        )
+        raise _nothing(wanted, report)
     if (
-        skipped
-        or report.offline[0]
+        report.having("skipped")
+        or report.having("offline")
         or any(each.cause.startswith((HOLE, RETRACTED)) for each in report.having("noted"))
     ):
         warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=3)
-    return Opened(datasets, report)
+    opened = Opened(datasets, report, {each.key: each.facets for each in wanted})
+    ways = [*([stack_members] if members == "stack" else []), *([merge_variables] if merge else [])]
+    for way in ways:
+        opened = _combined(opened, way(opened, opened.facets, pad=pad), on_error)
+    # last: what is made of a guarded array is not guarded
+    whole = {key: guarded(dataset) for key, dataset in opened.items()}
+    return Opened(whole, report, opened.facets)
+
+
+def _nothing(wanted: Sequence[DatasetFiles], report: OpenReport) -> DataError:
+    if wanted[0].refusal is not None:
+        return wanted[0].refusal
+    first = report.having("skipped")[0]
+    return DataError(
+        f"none of the {len(wanted)} datasets could be opened; the first: {first.path or first.dataset}: "
+        f"{first.cause}",
+        hint=first.remedy,
+    )
+
+
+def _combined(opened: Opened, made: Stacked, on_error: str) -> Opened:
+    """Return what was stacked or merged; what did not fit stays apart, and is told."""
+    if made.refused and on_error == "raise":
+        raise made.refused[0][1]
+    for key, note in made.notes:
+        opened.report.add(key, "noted", cause=note)
+    for key, problem in made.refused:
+        opened.report.add(key, "noted", cause=problem.message, remedy=problem.hint)
+    return Opened(made.datasets, opened.report, made.facets)
 
 
 def _tell_offline(wanted: DatasetFiles, report: OpenReport) -> None:
@@ -229,7 +339,13 @@ def _tell_offline(wanted: DatasetFiles, report: OpenReport) -> None:
 
 
 def _open_one(
-    wanted: DatasetFiles, chunks: Any, on_error: str, report: OpenReport
+    wanted: DatasetFiles,
+    chunks: Any,
+    on_error: str,
+    report: OpenReport,
+    cache: HeaderCache | None,
+    *,
+    allow_gaps: bool,
 ) -> xr.Dataset | None:
     if wanted.refusal is not None:
         if on_error == "raise":
@@ -237,74 +353,76 @@ def _open_one(
         refused = wanted.refusal
         report.add(wanted.key, "skipped", cause=refused.message, remedy=refused.hint)
         return None
-    files = _open_files(wanted, chunks, on_error, report)
-    if not files:
-        if not wanted.paths:
-            report.add(wanted.key, "skipped", cause="it has no files")
-        return None
     try:
-        dataset, said = join_in_time(_one_kind_of_time(files, chunks))
-        _tell_periods(wanted, files, dataset, report)
-    except DatasetInconsistent as problem:
-        for _, opened in files:
-            opened.close()
+        joined = _joined(wanted, on_error, report, cache)
+        if joined is None:
+            return None
+        if not allow_gaps:
+            _check_gaps(wanted, joined)
+    except (DatasetInconsistent, FileUnreadable) as problem:
         if on_error == "raise":
             raise
-        report.add(wanted.key, "skipped", cause=problem.message, remedy=problem.hint)
+        cause = problem.message.removeprefix(f"{wanted.key}: ")
+        report.add(wanted.key, "skipped", cause=cause, remedy=problem.hint)
         return None
-    for note in said:
-        report.add(wanted.key, "noted", cause=note)
+    for note in (*joined.notes, *joined.repaired):
+        report.add(wanted.key, "noted", path=note.path, cause=note.cause)
+    dataset = as_dataset(joined, chunks)
     for name, value in wanted.attributes.items():
         dataset.attrs[f"climeri_{name}"] = value
     return dataset
 
 
-def _open_files(
-    wanted: DatasetFiles, chunks: Any, on_error: str, report: OpenReport
-) -> list[tuple[str, xr.Dataset]]:
-    files: list[tuple[str, xr.Dataset]] = []
+def _joined(
+    wanted: DatasetFiles, on_error: str, report: OpenReport, cache: HeaderCache | None
+) -> Joined | None:
+    known = cache.find(wanted.paths, wanted.spans) if cache is not None else None
+    if known is not None:
+        return known
+    stamps = cache.stamps(wanted.paths) if cache is not None else None
+    files = _read_files(wanted, on_error, report)
+    if not files:
+        if not wanted.paths:
+            report.add(wanted.key, "skipped", cause="it has no files")
+        return None
+    joined = join(files)
+    for note in joined.skipped:
+        if on_error == "raise":
+            raise FileUnreadable(f"{note.path}: {note.cause}", hint=note.remedy)
+        report.add(wanted.key, "skipped", path=note.path, cause=note.cause, remedy=note.remedy)
+    unread = len(wanted.paths) - len(files) + len(joined.skipped)
+    if unread:
+        return replace(joined, unread=unread)
+    if cache is not None:
+        cache.keep(wanted.paths, wanted.spans, stamps, joined)
+    return joined
+
+
+def _check_gaps(wanted: DatasetFiles, joined: Joined) -> None:
+    gaps = [each for each in joined.notes if each.cause.startswith(HOLE)]
+    if not gaps and joined.unread:
+        gaps = [Note(f"{HOLE}: {joined.unread} of {len(wanted.paths)} files cannot be read")]
+    if not gaps and wanted.offline:
+        gaps = [Note(f"{HOLE}: {len(wanted.offline)} files are on tape", wanted.offline[0][0])]
+    if gaps:
+        where = f" ({gaps[0].path})" if gaps[0].path else ""
+        raise HoleInTime(
+            f"{wanted.key}: {gaps[0].cause}{where}",
+            hint="open(allow_gaps=True) opens what there is, and tells the holes.",
+        )
+
+
+def _read_files(wanted: DatasetFiles, on_error: str, report: OpenReport) -> list[FileHeader]:
+    spans: dict[str, tuple[int, int]] = {}
+    if len(wanted.spans) == len(wanted.paths):
+        spans = dict(zip(wanted.paths, wanted.spans, strict=True))
+    files: list[FileHeader] = []
     for path in wanted.paths:
         try:
-            files.append((path, open_file(path, chunks=chunks)))
+            files.append(read_file(path, spans.get(path)))
         except FileUnreadable as problem:
             if on_error == "raise":
                 raise
             cause = problem.message.removeprefix(f"{path}: ")
             report.add(wanted.key, "skipped", path=path, cause=cause, remedy=problem.hint)
     return files
-
-
-def _tell_periods(
-    wanted: DatasetFiles,
-    files: list[tuple[str, xr.Dataset]],
-    dataset: xr.Dataset,
-    report: OpenReport,
-) -> None:
-    for before, after in holes(dataset) or holes_in_names(wanted.spans):
-        report.add(wanted.key, "noted", cause=f"{HOLE} between {before} and {after}")
-    spans = dict(zip(wanted.paths, wanted.spans, strict=False))
-    if len(wanted.spans) == len(wanted.paths):
-        for path, its in files:
-            if cause := shorter_than_named(its, spans[path]):
-                report.add(wanted.key, "noted", path=path, cause=cause)
-
-
-def _one_kind_of_time(
-    files: list[tuple[str, xr.Dataset]], chunks: Any
-) -> list[tuple[str, xr.Dataset]]:
-    # a Gregorian series that begins before 1582 gives cftime in one file, datetime64 in another
-    def kind(dataset: xr.Dataset) -> str:
-        time = time_dimension(dataset)
-        return dataset[time].dtype.kind if time in dataset.coords else ""
-
-    kinds = [kind(dataset) for _, dataset in files]
-    if len(set(kinds)) <= 1:
-        return files
-    again = []
-    for (path, dataset), its in zip(files, kinds, strict=True):
-        if its == "M":
-            dataset.close()
-            again.append((path, open_file(path, chunks=chunks, use_cftime=True)))
-        else:
-            again.append((path, dataset))
-    return again

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import yaml
 
-from climeri_platform.core.errors import UnknownFamily
+from climeri_platform.catalog.native import native_table
 from climeri_platform.core.resources import data_path
 
 __all__ = ["COMMON", "in_order", "shared_names", "variable_names"]
@@ -51,14 +51,14 @@ def variable_names(table: str) -> dict[str, dict[str, str]]:
     Raises
     ------
     UnknownFamily
-        If there is no such table.
+        If there is no such table, or it is not valid.
     """
-    path = data_path("catalogs") / "variables" / f"{table}.yaml"
-    if not re.fullmatch(r"[\w-]+", table) or not path.is_file():
-        known = ", ".join(sorted(each.stem for each in path.parent.glob("*.yaml")))
-        raise UnknownFamily(f"there is no table of variables {table!r}", hint=f"There is: {known}.")
-    found: dict[str, dict[str, str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return found
+    return {
+        component: {
+            native: row.variable for native, row in its.variables.items() if row.variable != native
+        }
+        for component, its in native_table(table).components.items()
+    }
 
 
 def in_order(text: str) -> list[str | int]:

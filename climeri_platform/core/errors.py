@@ -20,6 +20,8 @@
     ├── DataError                     6   a file or a dataset
     │   ├── FileUnreadable
     │   ├── DatasetInconsistent
+    │   │   └── HoleInTime
+    │   ├── GridMismatch
     │   ├── NotHere
     │   ├── OnTape
     │   ├── SelectionChanged
@@ -52,6 +54,8 @@ __all__ = [
     "DataError",
     "DatasetInconsistent",
     "FileUnreadable",
+    "GridMismatch",
+    "HoleInTime",
     "HubError",
     "HubFailed",
     "MissingExtra",
@@ -190,6 +194,14 @@ class FileUnreadable(DataError, OSError):
 
 class DatasetInconsistent(DataError, ValueError):
     """Files of one dataset that do not belong together."""
+
+
+class HoleInTime(DatasetInconsistent):
+    """A dataset that lacks part of its time, where that was not to be accepted."""
+
+
+class GridMismatch(DataError, ValueError):
+    """Datasets that were to stand beside each other, and are on different grids."""
 
 
 class NotHere(DataError, FileNotFoundError):

@@ -28,6 +28,7 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "own_store": ("", "the folder of one's own catalogs, which `climeri catalog add` makes"),
     "stores": ("", "further folders of catalogs, joined by ':'"),
     "demo_archive": ("", "the folder of the demonstration archive"),
+    "header_cache": ("", "the folder of headers that were read, or off"),
     "language": ("fr", "fr or en: the language of notebooks and hub pages"),
 }
 SYSTEM_FILE = Path("/etc/climeri/climeri.yaml")

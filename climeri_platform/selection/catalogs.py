@@ -269,13 +269,17 @@ class Catalogs:
         *,
         chunks: Any = "auto",
         on_error: Literal["report", "raise"] = "report",
+        members: Literal["apart", "stack"] = "apart",
+        pad: bool = False,
+        merge: bool = False,
+        allow_gaps: bool = True,
         recall: bool = False,
     ) -> Opened:
         """Open the datasets of all catalogs lazily, as `Selection.open` does.
 
         Parameters
         ----------
-        chunks, on_error, recall
+        chunks, on_error, members, pad, merge, allow_gaps, recall
             The same.
 
         Returns
@@ -298,7 +302,17 @@ class Catalogs:
             raise NothingFound(self.why_empty())
         with needs("access", "opening data"):
             from climeri_platform.access import IncompleteDataWarning, Opened, OpenReport
+        options: dict[str, Any] = {
+            "chunks": chunks,
+            "on_error": on_error,
+            "members": members,
+            "pad": pad,
+            "merge": merge,
+            "allow_gaps": allow_gaps,
+            "recall": recall,
+        }
         datasets: dict[str, Any] = {}
+        facets: dict[str, dict[str, str]] = {}
         report = OpenReport()
         failed: DataError | None = None
         for part in self._ask(without_replicas):
@@ -306,7 +320,7 @@ class Catalogs:
             if not len(selection):
                 continue
             try:
-                opened = selection.open(chunks=chunks, on_error=on_error, recall=recall)
+                opened = selection.open(**options)
             except DataError as problem:
                 if on_error == "raise":
                     raise
@@ -322,6 +336,7 @@ class Catalogs:
                 }
                 dataset.attrs.update(where)
                 datasets[keys[key]] = dataset
+                facets[keys[key]] = opened.facets[key]
             for each in opened.report:
                 its = keys.get(each.dataset, f"{part.family}:{each.dataset}")
                 report.entries.append(replace(each, dataset=its))
@@ -329,7 +344,7 @@ class Catalogs:
             if not datasets:
                 raise failed
             warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=2)
-        return Opened(datasets, report)
+        return Opened(datasets, report, facets)
 
     def stage(self) -> Staging:
         """Return the commands that recall what is on tape, as `Selection.stage` does.

@@ -10,6 +10,7 @@ from climeri_platform.access.opening import STAGE_THEM
 from climeri_platform.access.periods import HOLE, RETRACTED, not_covered
 from climeri_platform.catalog.embargo import embargoes
 from climeri_platform.catalog.replicas import choose, not_here, replicas_here
+from climeri_platform.catalog.vocabulary import shared_names
 from climeri_platform.core.errors import DataError, OnTape
 from climeri_platform.selection.offline import bytes_offline
 
@@ -61,6 +62,8 @@ def files_to_open(
         )
     groups = _grouped(files)
     chosen = choose(files, replicas)
+    facets = _facets(view)
+    longer = {} if "version" in view.asked else _of_older_versions(view)
     versions: dict[str, int] = {}
     for dataset, _ in groups:
         versions[dataset] = versions.get(dataset, 0) + 1
@@ -79,19 +82,77 @@ def files_to_open(
         opened, offline = (those, []) if recall or refusal else _apart(those, replica)
         refusal = refusal or _refusal(key, root, roots, view, replicas, away=not opened)
         opened = [] if refusal else opened
+        notes = _notes(root, roots) + _more_before(version, roots[root], longer.get(dataset, []))
         wanted.append(
             DatasetFiles(
                 key,
                 tuple(f"{replica.mount}/{path}" for path, *_ in opened),
                 tuple((start, end) for _, start, end, _ in opened if start and end),
                 attributes,
-                () if refusal else (*_notes(root, roots), *marks.get((dataset, version, root), ())),
+                () if refusal else (*notes, *marks.get((dataset, version, root), ())),
                 refusal,
+                facets.get((dataset, version), {}),
                 tuple(offline),
                 its_period,
             )
         )
     return wanted
+
+
+def _facets(view: CatalogView) -> dict[tuple[str, str | None], dict[str, str]]:
+    """Return the facets of each version of each dataset, by the common names where there are any."""
+    family = view.family
+    # where cards say the members, the word for a simulation is none of a member
+    words = [*shared_names(), *(["simulation"] if family.cards else [])]
+    columns = {word: family.names[word] for word in words if word in family.names}
+    columns |= {each: each for each in family.facets if each not in columns.values()}
+    there = view.rows.collect_schema()  # stores of older releases have fewer
+    columns = {word: column for word, column in columns.items() if column in there}
+    named = dict.fromkeys(["dataset", "version", *columns.values()])
+    rows = view.select(*named)
+    at = {name: number for number, name in enumerate(rows.columns)}
+    places = [(word, at[column]) for word, column in columns.items()]
+    return {
+        (row[0], row[1]): {
+            "family": family.family,
+            **{word: row[place] for word, place in places if row[place]},
+        }
+        for row in rows.iter_rows()
+    }
+
+
+def _of_older_versions(view: CatalogView) -> dict[str, list[tuple[str, int, int]]]:
+    """Return what versions that are not the newest cover, where a dataset has any."""
+    import polars as pl
+
+    every = view.without(*range(len(view.also))).search(version="all")
+    rows = every.rows.filter(~pl.col("latest") & pl.col("start").is_not_null())
+    if "retracted" in rows.collect_schema():
+        rows = rows.filter(~pl.col("retracted").fill_null(value=False))
+    if "frequency" in rows.collect_schema():
+        rows = rows.filter(pl.col("frequency").fill_null("") != "monClim")
+    with view.reading("datasets"):
+        table = rows.select("dataset", "version", "start", "end").unique().sort("version").collect()
+    found: dict[str, list[tuple[str, int, int]]] = {}
+    for dataset, *span in table.iter_rows():
+        found.setdefault(dataset, []).append((span[0], span[1], span[2]))
+    return found
+
+
+def _more_before(
+    version: str | None, files: list[_File], older: list[tuple[str, int, int]]
+) -> tuple[str, ...]:
+    """Say which time a republication left out: versions are never mixed to fill it."""
+    spans = [(start, end) for _, start, end, _ in files if start and end]
+    if not spans:
+        return ()
+    first, last = min(spans)[0], max(end for _, end in spans)
+    return tuple(
+        f"{HOLE}: {other} also has {start // 10**6} to {end // 10**6}, {version} begins at "
+        f"{first // 10**6} and ends at {last // 10**6}; versions are not mixed"
+        for other, start, end in older
+        if start < first or end > last
+    )
 
 
 def _grouped(files: pl.DataFrame) -> dict[tuple[str, str | None], _Roots]:

@@ -276,6 +276,10 @@ class Selection(Questions):
         *,
         chunks: Any = "auto",
         on_error: Literal["report", "raise"] = "report",
+        members: Literal["apart", "stack"] = "apart",
+        pad: bool = False,
+        merge: bool = False,
+        allow_gaps: bool = True,
         recall: bool = False,
     ) -> Opened:
         """Open the datasets lazily.
@@ -291,6 +295,16 @@ class Selection(Questions):
         on_error
             ``"report"`` leaves out what cannot be used, names it in the report and warns;
             ``"raise"`` refuses at the first.
+        members
+            ``"stack"`` puts the members of a model along a dimension ``member``, each joined in
+            time before; attributes that differ become coordinates along it.
+        pad
+            Where members are stacked or variables merged, fill the shorter ones with missing
+            values; by default all are cut to their common period.
+        merge
+            Put the variables of one run, table and grid into one Dataset.
+        allow_gaps
+            False leaves out datasets with a hole in time, or a file that cannot be read.
         recall
             Open files that are on tape, too: each waits for its recall. Otherwise they are not
             touched, the rest is opened, and the report counts them; `stage` recalls them.
@@ -325,7 +339,16 @@ class Selection(Questions):
             def follow(done: int) -> None:
                 bar.update(done - bar.n)
 
-            return open_datasets(wanted, chunks=chunks, on_error=on_error, progress=follow)
+            return open_datasets(
+                wanted,
+                chunks=chunks,
+                on_error=on_error,
+                members=members,
+                pad=pad,
+                merge=merge,
+                allow_gaps=allow_gaps,
+                progress=follow,
+            )
 
     def freeze(self, path: str | os.PathLike[str]) -> Path:
         """Write exactly these files to a small JSON file; `open_selection` reads it.

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING, Any
 
+import cftime
+import dask.array as da
 import netCDF4
 import numpy as np
 import pytest
+import xarray as xr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 YEAR = "days since 2000-01-01"
-
-
-@pytest.fixture
-def _damaged() -> Iterator[None]:
-    """Collect what scipy leaves open in a damaged file now, and not during another test."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture
@@ -73,3 +68,49 @@ def write(tmp_path: Path) -> Callable[..., str]:
         return str(path)
 
     return write
+
+
+def _months(start, count, calendar="noleap", day=16):
+    at = [(start + n // 12, n % 12 + 1) for n in range(count)]
+    if calendar == "datetime64":
+        return np.array([f"{y:04}-{m:02}-{day:02}" for y, m in at], dtype="M8[us]")
+    return np.array([cftime.datetime(y, m, day, calendar=calendar) for y, m in at])
+
+
+def _field(
+    level=0.0,
+    start=1850,
+    count=24,
+    *,
+    calendar="noleap",
+    day=16,
+    lat=(-45.0, 45.0),
+    chunk=12,
+    name="tas",
+    units="K",
+    with_bounds=False,
+    **attributes,
+):
+    """One dataset, as joining makes it; its values are the level and the number of the month."""
+    times = _months(start, count, calendar, day)
+    values = level + 12 * (start - 1850) + np.arange(count)
+    data = da.from_array(np.repeat(values[:, None], len(lat), 1).astype("f4"), chunks=(chunk, -1))
+    dataset = xr.Dataset(
+        {name: (("time", "lat"), data, {"units": units})},
+        {"time": times, "lat": ("lat", np.asarray(lat, "f8"))},
+        attributes,
+    )
+    dataset["lat"].attrs["bounds"] = "lat_bnds"
+    dataset["lat_bnds"] = ("lat", "bnds"), da.from_array(np.stack([lat, lat], 1), chunks=-1)
+    if with_bounds:
+        first = _months(start, count + 1, calendar, 1)
+        bounds = np.stack([first[:-1], first[1:]], 1)
+        dataset["time"].attrs["bounds"] = "time_bnds"
+        dataset["time_bnds"] = ("time", "bnds"), da.from_array(bounds, chunks=(chunk, -1))
+    return dataset
+
+
+@pytest.fixture(scope="session")
+def field() -> Callable[..., xr.Dataset]:
+    """Make one monthly dataset, as joining leaves it; its values are a level and the month."""
+    return _field

@@ -18,8 +18,9 @@ from climeri_platform.core.errors import FileUnreadable
     [
         ("NETCDF4", "hdf5"),
         ("NETCDF4_CLASSIC", "hdf5"),
-        ("NETCDF3_CLASSIC", "scipy"),
-        ("NETCDF3_64BIT_OFFSET", "scipy"),
+        ("NETCDF3_CLASSIC", "classic"),
+        ("NETCDF3_64BIT_OFFSET", "classic"),
+        ("NETCDF3_64BIT_DATA", "classic"),
     ],
 )
 def test_formats_that_are_read(write, form, engine):
@@ -36,12 +37,6 @@ def test_the_name_says_nothing_of_the_format(write, tmp_path):
         assert dataset.sizes == {"time": 3, "lat": 2}
 
 
-def test_cdf5_is_refused_with_the_way_out(write):
-    with pytest.raises(FileUnreadable, match="CDF-5") as refused:
-        open_file(write("a.nc", form="NETCDF3_64BIT_DATA"))
-    assert "nccopy" in refused.value.hint
-
-
 @pytest.mark.parametrize(
     ("content", "said", "hint"),
     [
@@ -50,12 +45,10 @@ def test_cdf5_is_refused_with_the_way_out(write):
         (b"C", "not a NetCDF file", "web page"),
         (b"GRIB....", "not a NetCDF file", ""),
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "OSError", "Truncated"),
-        (b"CDF\x01" + bytes(3), "", ""),
-        (b"CDF\x02" + b"\xff" * 60, "", ""),
+        (b"CDF\x01" + bytes(3), "it ends at byte 7", "Truncated"),
+        (b"CDF\x02" + b"\xff" * 60, "a count of -1, at byte 16", "damaged"),
     ],
 )
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:Cannot close a netcdf_file")
-@pytest.mark.usefixtures("_damaged")
 def test_what_is_no_netcdf(tmp_path, content, said, hint):
     path = tmp_path / "tas.nc"
     path.write_bytes(content)
@@ -77,9 +70,9 @@ def test_missing_and_directories(tmp_path):
         open_file(tmp_path / "link.nc")
 
 
-@pytest.mark.parametrize("form", ["NETCDF4", "NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET"])
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:Cannot close a netcdf_file")
-@pytest.mark.usefixtures("_damaged")
+@pytest.mark.parametrize(
+    "form", ["NETCDF4", "NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA"]
+)
 def test_a_file_cut_anywhere_is_refused_when_it_is_opened(write, tmp_path, form):
     # the library may pad a classic file with zeros to a whole page
     whole = Path(write("whole.nc", np.arange(60.0), form=form)).read_bytes().rstrip(b"\0")
@@ -93,8 +86,6 @@ def test_a_file_cut_anywhere_is_refused_when_it_is_opened(write, tmp_path, form)
         assert refused.value.hint, length
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:Cannot close a netcdf_file")
-@pytest.mark.usefixtures("_damaged")
 def test_hdf5_that_is_not_netcdf(tmp_path):
     path = tmp_path / "a.nc"
     with h5py.File(path, "w") as file:
@@ -131,15 +122,6 @@ def test_calendars_and_years(write, calendar, units, kind, first):
 def test_cftime_on_demand(write):
     with open_file(write("a.nc"), use_cftime=True) as dataset:
         assert isinstance(dataset["time"].values[0], cftime.DatetimeGregorian)
-
-
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore:Cannot close a netcdf_file")
-@pytest.mark.usefixtures("_damaged")
-def test_months_that_no_calendar_defines_are_told(write):
-    path = write("a.nc", time_units="months since 2000-01-01")
-    with pytest.raises(FileUnreadable, match="months since") as refused:
-        open_file(path)
-    assert "CF conventions" in refused.value.hint
 
 
 def test_a_quantity_in_days_stays_a_number(write):

@@ -188,8 +188,8 @@ for ask in (opened.load, opened["huge"].load, lambda: opened["huge"][sys.argv[2]
         ask()
     except TooLarge as problem:
         told.append(problem.wanted)
-part = float(opened["huge"][sys.argv[2]][0, 0, :10, :10].fillna(-1).sum())
 memory = next(x.split()[1] for x in open("/proc/self/status") if x.startswith("VmHWM"))
+part = float(opened["huge"][sys.argv[2]][0, 0, :10, :10].fillna(-1).sum())
 print(json.dumps({"bytes": cost.bytes, "told": told, "peak": int(memory) * 1024}))
 """
 

@@ -83,7 +83,7 @@ def test_one_bad_file_costs_that_file(write, said):
 
 
 def test_one_bad_dataset_costs_that_dataset(write):
-    overlap = DatasetFiles("bad", (write("a.nc"), write("b.nc", (2.5, 3.5))))
+    overlap = DatasetFiles("bad", (write("a.nc"), write("b.nc", (2.0, 3.5))))
     good = DatasetFiles("good", (write("c.nc"),))
     with pytest.warns(IncompleteDataWarning, match="before"):
         opened = open_datasets([overlap, good])

@@ -14,7 +14,7 @@ from climeri_platform.access import (
     open_datasets,
     open_file,
 )
-from climeri_platform.access.periods import not_covered, shorter_than_named
+from climeri_platform.access.periods import months_of, not_covered, shorter_than_named
 from climeri_platform.core.errors import FileUnreadable
 
 SPAN = (185001010000, 201412312359)
@@ -26,12 +26,17 @@ def monthly(first: str, months: int) -> xr.Dataset:
     return xr.Dataset({"tas": ("time", np.zeros(months))}, coords={"time": stamps})
 
 
+def shorter(first: str, months: int) -> str:
+    dates = monthly(first, months)["time"].values
+    return shorter_than_named(dates, months_of(dates), SPAN)
+
+
 def test_a_file_cut_to_two_steps_is_told():
-    assert "its name says 185001 to 201412" in shorter_than_named(monthly("1850-01", 2), SPAN)
-    assert shorter_than_named(monthly("1850-01", 1980), SPAN) == ""
+    assert "its name says 185001 to 201412" in shorter("1850-01", 2)
+    assert shorter("1850-01", 1980) == ""
     # stamps at the end of a month, or of a year, lie outside their period by a step
-    assert shorter_than_named(monthly("1850-02", 1980), SPAN) == ""
-    assert shorter_than_named(monthly("1850-01", 1970), SPAN) != ""
+    assert shorter("1850-02", 1980) == ""
+    assert shorter("1850-01", 1970) != ""
 
 
 def test_the_report_tells_and_warns(tmp_path):

@@ -8,16 +8,16 @@ shuffle, text of any length) is read by h5py.
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable
+from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable, is_small
+from climeri_platform.access.engines.library import ask
 from climeri_platform.access.engines.stored import (
     DEFLATE,
     SHUFFLE,
@@ -25,13 +25,16 @@ from climeri_platform.access.engines.stored import (
     FileStamp,
     FlatArray,
     Places,
+    Source,
     read_part,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    import os
+    from collections.abc import Callable, Mapping
 
     from climeri_platform.access.engines.header import Key, StoredArray
+    from climeri_platform.access.engines.library import Want
 
 __all__ = ["LibraryArray", "read_header"]
 
@@ -41,9 +44,8 @@ _HIDDEN = {
 }
 _ONLY_A_DIMENSION = "This is a netCDF dimension but not a netCDF variable"
 _NOT_A_COORDINATE = "_nc4_non_coord_"
-# bytes of an axis, and of other arrays, that are read with the header: nobody opens the file again
-_SMALL, _TINY = 65_536, 4_096
 _KNOWN = 2**20  # chunks whose places are kept in memory
+_PIECES = 4  # of a small array elsewhere, that is read with the header
 _FILTERS = {1: DEFLATE, 2: SHUFFLE}
 
 
@@ -51,7 +53,7 @@ _FILTERS = {1: DEFLATE, 2: SHUFFLE}
 class LibraryArray:
     """An array that only the HDF5 library reads, one thread at a time."""
 
-    stamp: FileStamp
+    stamp: Source
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -64,8 +66,6 @@ class LibraryArray:
 
     def fill_in(self, ranges: list[range], found: np.ndarray[Any, Any]) -> None:
         """Put the numbers at some places of each dimension into an array."""
-        import h5py
-
         inside = [
             range(each.start, min(each.stop, end), each.step)
             for each, end in zip(ranges, self.extent, strict=True)
@@ -75,18 +75,34 @@ class LibraryArray:
             return
         there = tuple(slice(each.start, each.stop, each.step) for each in inside)
         here = tuple(slice(len(each)) for each in inside)
-        # opened twice, so that it is the same file
-        with self.stamp.opened(), h5py.File(self.stamp.path, "r", locking=False) as file:
-            found[here] = file[self.name][there]
+        found[here] = ask(self.stamp, partial(self._part, there))
+
+    def _part(self, part: tuple[slice, ...], file: Any, want: Want) -> Any:
+        import h5py
+        from h5py import h5d, h5o
+
+        dataset = h5o.open(file, self.name.encode())
+        if dataset.get_create_plist().get_layout() == h5d.CHUNKED and all(self.extent):
+            chunks = dataset.get_create_plist().get_chunk()
+            places: list[tuple[int, int]] = []
+
+            def note(chunk: Any) -> None:
+                along = zip(chunk.chunk_offset, chunks, part, strict=True)
+                if all(at < each.stop and at + size > each.start for at, size, each in along):
+                    places.append((chunk.byte_offset, chunk.size))
+
+            dataset.chunk_iter(note)
+            want(places)
+        return h5py.Dataset(dataset)[part]
 
 
-def read_header(path: str | os.PathLike[str]) -> Header:
+def read_header(place: str | os.PathLike[str] | Source) -> Header:
     """Read the header of a NetCDF-4 file, and the numbers of its small variables.
 
     Parameters
     ----------
-    path
-        A local file.
+    place
+        A local file, or what gives the bytes of another one.
 
     Returns
     -------
@@ -98,19 +114,22 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     OSError, ValueError, KeyError
         If it is damaged, or no NetCDF.
     """
+    source = place if isinstance(place, Source) else FileStamp.of(place)
+    return ask(source, partial(_header, source))
+
+
+def _header(source: Source, file: Any, _: Want) -> Header:
     from h5py import h5g
 
-    stamp = FileStamp.of(path)
-    with _opened(stamp.path) as file:
-        root = h5g.open(file, b"/")
-        found = {name: _Found(stamp, name, each) for name, each in _datasets(root)}
-        dims = _named(found)
-        sizes, unlimited = _lengths(found, dims)
-        variables = {
-            name.removeprefix(_NOT_A_COORDINATE): found[name].variable(sizes, its)
-            for name, its in dims.items()
-        }
-        return Header(sizes, unlimited, _visible(_attributes(root)), variables)
+    root = h5g.open(file, b"/")
+    found = {name: _Found(source, name, each) for name, each in _datasets(root)}
+    dims = _named(found)
+    sizes, unlimited = _lengths(found, dims)
+    variables = {
+        name.removeprefix(_NOT_A_COORDINATE): found[name].variable(sizes, its)
+        for name, its in dims.items()
+    }
+    return Header(sizes, unlimited, _visible(_attributes(root)), variables)
 
 
 def _datasets(root: Any) -> list[tuple[str, Any]]:
@@ -126,7 +145,7 @@ def _datasets(root: Any) -> list[tuple[str, Any]]:
 class _Found:
     """A dataset of the file, while that is open."""
 
-    def __init__(self, stamp: FileStamp, name: str, dataset: Any) -> None:
+    def __init__(self, stamp: Source, name: str, dataset: Any) -> None:
         self.stamp, self.name, self.dataset = stamp, name, dataset
         self.attrs = _attributes(dataset)
         self.shape: tuple[int, ...] = dataset.shape or ()
@@ -202,7 +221,7 @@ class _Found:
             fill = self._fill(plan, dtype) if numbers else np.zeros((), dtype)[()]
             return LibraryArray(self.stamp, self.name, shape, dtype, fill, self.shape)
         stored = self.dataset.dtype
-        if shape == self.shape and self._small(stored):
+        if shape == self.shape and is_small(shape, stored.itemsize) and self._together(chunks):
             return HeldArray(self._read(stored.newbyteorder("=")))
         if chunks is None:
             offset = self.dataset.get_offset()
@@ -217,9 +236,12 @@ class _Found:
         fill = self._fill(plan, stored)
         return ChunkedArray(self.stamp, shape, stored, chunks, names, find, fill, self.shape)
 
-    def _small(self, stored: np.dtype[Any]) -> bool:
-        size = stored.itemsize * int(np.prod(self.shape, dtype=np.int64))
-        return size <= (_SMALL if len(self.shape) < 2 else _TINY)
+    def _together(self, chunks: tuple[int, ...] | None) -> bool:
+        """Whether it is read at once: elsewhere, pieces that lie apart are read when asked for."""
+        if chunks is None or isinstance(self.stamp, FileStamp):
+            return True
+        grid = (-(-size // chunk) for size, chunk in zip(self.shape, chunks, strict=True))
+        return prod(grid) <= _PIECES
 
     def _labels(self) -> np.ndarray[Any, Any]:
         """Return texts of any length, which are few: names of regions, of stations, of models."""
@@ -247,15 +269,15 @@ class _Kept:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._places: dict[tuple[FileStamp, str], Places] = {}
+        self._places: dict[tuple[Source, str], Places] = {}
 
-    def get(self, key: tuple[FileStamp, str]) -> Places | None:
+    def get(self, key: tuple[Source, str]) -> Places | None:
         with self._lock:
             if (found := self._places.pop(key, None)) is not None:
                 self._places[key] = found
             return found
 
-    def put(self, key: tuple[FileStamp, str], places: Places) -> None:
+    def put(self, key: tuple[Source, str], places: Places) -> None:
         with self._lock:
             self._places[key] = places
             count = sum(len(each.offsets) for each in self._places.values())
@@ -266,15 +288,11 @@ class _Kept:
 _KEPT = _Kept()
 
 
-def _places(stamp: FileStamp, name: str, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Places:
+def _places(stamp: Source, name: str, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Places:
     """Return where the chunks of an array are: asked of the library once."""
     if (known := _KEPT.get((stamp, name))) is not None:
         return known
-    from h5py import h5o
-
-    found: list[Any] = []
-    with stamp.opened(), _opened(stamp.path) as file:  # twice, so that it is the same file
-        h5o.open(file, name.encode()).chunk_iter(found.append)
+    found = ask(stamp, partial(_chunks, name))
     grid = tuple(-(-size // chunk) for size, chunk in zip(shape, chunks, strict=True))
     places = Places.none(int(np.prod(grid, dtype=np.int64)))
     if found:
@@ -289,19 +307,12 @@ def _places(stamp: FileStamp, name: str, shape: tuple[int, ...], chunks: tuple[i
     return places
 
 
-@contextmanager
-def _opened(path: str) -> Iterator[Any]:
-    from h5py import h5f, h5p
+def _chunks(name: str, file: Any, _: Want) -> list[Any]:
+    from h5py import h5o
 
-    access = h5p.create(h5p.FILE_ACCESS)
-    access.set_fclose_degree(h5f.CLOSE_STRONG)
-    # archives are read-only mounts, and many of them know no locks
-    access.set_file_locking(False, True)
-    file = h5f.open(os.fsencode(path), h5f.ACC_RDONLY, fapl=access)
-    try:
-        yield file
-    finally:
-        file.close()
+    found: list[Any] = []
+    h5o.open(file, name.encode()).chunk_iter(found.append)
+    return found
 
 
 def _named(found: Mapping[str, _Found]) -> dict[str, tuple[str, ...]]:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["Header", "HeldArray", "Key", "StoredArray", "StoredVariable"]
+__all__ = ["Header", "HeldArray", "Key", "StoredArray", "StoredVariable", "is_small"]
 
 Key = tuple["int | slice", ...]
+# bytes of an axis, and of other arrays, that are read with the header: nobody opens the file again
+_SMALL, _TINY = 65_536, 4_096
+
+
+def is_small(shape: tuple[int, ...], size: int) -> bool:
+    """Return whether an array of numbers of so many bytes is read with the header."""
+    return prod(shape) * size <= (_SMALL if len(shape) < 2 else _TINY)
 
 
 class StoredArray(Protocol):

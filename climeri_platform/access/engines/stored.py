@@ -12,15 +12,17 @@ import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
 from climeri_platform.core.errors import FileUnreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from climeri_platform.access.engines.header import Key
 
@@ -31,11 +33,39 @@ __all__ = [
     "FileStamp",
     "FlatArray",
     "Places",
+    "Source",
     "read_part",
 ]
 
+Numbers: TypeAlias = "Sequence[int] | np.ndarray[Any, Any]"
 SHUFFLE, DEFLATE = "shuffle", "deflate"
 _AT_ONCE = 2**25  # bytes of a flat array that are read at the same time
+_GAP = 2**14  # bytes between rows that cost less to read than to ask for each row
+
+
+@runtime_checkable
+class Source(Protocol):
+    """What gives the bytes of one file, here or elsewhere, as it was when its header was read.
+
+    It goes to other processes: it holds no connection, and nothing that is open.
+    """
+
+    @property
+    def path(self) -> str:
+        """Its name for people: what opens it, without credentials."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+
+    def opened(self) -> AbstractContextManager[Any]:
+        """Open the file, and give what reads it; FileUnreadable if it is another one now."""
+
+    def bytes_at(self, handle: Any, offset: int, size: int) -> bytes:
+        """Return some bytes of the open file."""
+
+    def pieces(self, handle: Any, offsets: Numbers, sizes: Numbers) -> Iterator[bytes]:
+        """Return the bytes at several places, one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +137,11 @@ class FileStamp:
             left -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def pieces(self, handle: int, offsets: Numbers, sizes: Numbers) -> Iterator[bytes]:
+        """Return the bytes at several places, one after the other."""
+        for offset, size in zip(offsets, sizes, strict=True):
+            yield self.bytes_at(handle, int(offset), int(size))
+
 
 @dataclass(frozen=True, slots=True)
 class Places:
@@ -154,7 +189,7 @@ class ChunkedArray:
         Where what was written ends: along an unlimited dimension another variable may be longer.
     """
 
-    stamp: FileStamp
+    stamp: Source
     shape: tuple[int, ...]
     stored: np.dtype[Any]
     chunks: tuple[int, ...]
@@ -176,15 +211,18 @@ class ChunkedArray:
         """Put the numbers at some places of each dimension into an array."""
         places = self.find()
         with self.stamp.opened() as handle:
-            for number, there, here in self._pieces(ranges):
-                found[there] = self._chunk(handle, places, number)[here]
+            wanted = list(self._parts(ranges))
+            at = [number for number, _, _ in wanted if places.offsets[number] >= 0]
+            data = self.stamp.pieces(handle, places.offsets[at], places.sizes[at])
+            for number, there, here in wanted:
+                found[there] = self._chunk(places, number, data)[here]
         for axis, (along, end) in enumerate(zip(ranges, self.extent, strict=True)):
             if along[-1] >= end:
                 beyond = [slice(None)] * len(ranges)
                 beyond[axis] = slice(len(range(along.start, end, along.step)), None)
                 found[tuple(beyond)] = self.fill
 
-    def _pieces(self, ranges: list[range]) -> Iterator[tuple[int, Any, Any]]:
+    def _parts(self, ranges: list[range]) -> Iterator[tuple[int, Any, Any]]:
         """Yield the chunks that are needed: number, where it goes, and what of it."""
         grid = [-(-size // chunk) for size, chunk in zip(self.shape, self.chunks, strict=True)]
         along = [
@@ -196,11 +234,13 @@ class ChunkedArray:
                 number = number * count + at
             yield number, tuple(part[1] for part in parts), tuple(part[2] for part in parts)
 
-    def _chunk(self, handle: int, places: Places, number: int) -> np.ndarray[Any, Any]:
+    def _chunk(
+        self, places: Places, number: int, following: Iterator[bytes]
+    ) -> np.ndarray[Any, Any]:
         offset = int(places.offsets[number])
         if offset < 0:
             return np.broadcast_to(np.asarray(self.fill, self.dtype), self.chunks)
-        data: Any = self.stamp.bytes_at(handle, offset, int(places.sizes[number]))
+        data: Any = next(following)
         skipped = int(places.skipped[number])
         for at in range(len(self.filters) - 1, -1, -1):
             if skipped >> at & 1:
@@ -230,7 +270,7 @@ class ChunkedArray:
 
 @dataclass(frozen=True, slots=True)
 class FlatArray:
-    """An array in one piece, in the order of C.
+    """An array whose rows follow each other, in the order of C.
 
     Attributes
     ----------
@@ -238,12 +278,16 @@ class FlatArray:
         As of a `ChunkedArray`.
     offset
         Its first byte.
+    step
+        Bytes from one row to the next, where other arrays lie between (the records of NetCDF classic
+        files); none: it is in one piece.
     """
 
-    stamp: FileStamp
+    stamp: Source
     shape: tuple[int, ...]
     stored: np.dtype[Any]
     offset: int
+    step: int | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -257,26 +301,40 @@ class FlatArray:
     def fill_in(self, ranges: list[range], found: np.ndarray[Any, Any]) -> None:
         """Put the numbers at some places of each dimension into an array."""
         with self.stamp.opened() as handle:
-            self._fill(handle, ranges, found)
+            self.fill_from(handle, ranges, found)
 
-    def _fill(self, handle: int, ranges: list[range], found: np.ndarray[Any, Any]) -> None:
-        if not self.shape:
-            found[()] = np.frombuffer(
-                self.stamp.bytes_at(handle, self.offset, self.stored.itemsize), self.stored
-            )[0]
+    def fill_from(self, handle: Any, ranges: list[range], found: np.ndarray[Any, Any]) -> None:
+        """Do that, from what is open."""
+        if not ranges:
+            data = self.stamp.bytes_at(handle, self.offset, self.stored.itemsize)
+            found[()] = np.frombuffer(data, self.stored)[0]
             return
-        row = int(np.prod(self.shape[1:], dtype=np.int64)) * self.stored.itemsize
-        inside = tuple(_slice(each) for each in ranges[1:])
-        first = ranges[0]
-        # rows that lie close together are read together
-        at_once = max(1, _AT_ONCE // max(1, row * first.step))
-        for begin in range(0, len(first), at_once):
-            rows = first[begin : begin + at_once]
-            data = self.stamp.bytes_at(
-                handle, self.offset + rows[0] * row, (rows[-1] - rows[0] + 1) * row
+        size = self.stored.itemsize
+        strides = [prod(self.shape[axis + 1 :]) * size for axis in range(len(ranges))]
+        if self.step is not None:
+            strides[0] = self.step
+        rows, *inside = ranges
+        # what is wanted of a row, and no more: one level of many
+        begin = self.offset + sum(a[0] * b for a, b in zip(inside, strides[1:], strict=True))
+        span = sum((a[-1] - a[0]) * b for a, b in zip(inside, strides[1:], strict=True)) + size
+        steps = [a.step * b for a, b in zip(ranges, strides, strict=True)]
+        apart = steps[0] - span > _GAP
+        # as they lie, with what lies between, or each row by itself
+        distance = span if apart else steps[0]
+        at_once = max(1, _AT_ONCE // max(1, distance))
+        for first in range(0, len(rows), at_once):
+            some = rows[first : first + at_once]
+            at = (
+                [begin + row * strides[0] for row in some]
+                if apart
+                else [begin + some[0] * strides[0]]
             )
-            block = np.frombuffer(data, self.stored).reshape(-1, *self.shape[1:])
-            found[begin : begin + len(rows)] = block[(slice(None, None, first.step), *inside)]
+            each = span if apart else (len(some) - 1) * distance + span
+            data = b"".join(self.stamp.pieces(handle, at, [each] * len(at)))
+            shape = (len(some), *(len(a) for a in inside))
+            found[first : first + len(some)] = np.ndarray(
+                shape, self.stored, data, 0, (distance, *steps[1:])
+            )
 
 
 class Fillable(Protocol):

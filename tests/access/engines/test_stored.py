@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from climeri_platform.access.engines import hdf5
+from climeri_platform.access.engines import hdf5, header
 from climeri_platform.access.engines.hdf5 import LibraryArray, read_header
 from climeri_platform.access.engines.stored import ChunkedArray, FileStamp, FlatArray
 from climeri_platform.core.errors import FileUnreadable
@@ -23,8 +23,8 @@ KINDS = st.sampled_from(["<f4", ">f4", "<f8", ">i2", "<i4", "u1", "S1"])
 
 @pytest.fixture(autouse=True)
 def _nothing_is_small(monkeypatch):
-    monkeypatch.setattr(hdf5, "_SMALL", -1)
-    monkeypatch.setattr(hdf5, "_TINY", -1)
+    monkeypatch.setattr(header, "_SMALL", -1)
+    monkeypatch.setattr(header, "_TINY", -1)
 
 
 @st.composite
@@ -153,7 +153,7 @@ def test_damaged_data_are_told_with_their_place(field, how, monkeypatch):
 def test_the_places_of_chunks_are_asked_for_once(field, monkeypatch):
     _, array = field
     array.read((0, 0, 0))
-    monkeypatch.setattr(hdf5, "_opened", lambda _: pytest.fail("the library was asked again"))
+    monkeypatch.setattr(hdf5, "ask", lambda *_: pytest.fail("the library was asked again"))
     assert array.read((39, 29, 19)) == pickle.loads(pickle.dumps(array)).read((39, 29, 19))
 
 

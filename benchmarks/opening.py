@@ -1,0 +1,258 @@
+"""Measure opening: of one dataset and of forty models, beside xarray and intake-esm on the same files.
+
+The files are made here: monthly fields with bounds, height and attributes as CMIP6 has them. Every
+figure is of a new process, its imports left out; each is the median of several. The table goes into
+docs/reference/speed.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+from page import measured_on, show
+
+CALENDARS = ("standard", "noleap", "360_day")
+GRIDS = ((45, 90), (48, 72), (32, 64), (36, 72), (24, 48))
+YEARS = range(1850, 2015)
+# in how many files each of forty models has the 165 years: 822 in all
+MODELS = [1] * 20 + [4] * 10 + [17] * 6 + [165] * 4
+SMALL = 40  # attributes beside those that matter, of the length that CMIP6's have
+CLOCK = """
+import json, os, sys, time, warnings, glob
+import numpy, xarray, dask.array, cftime, pandas, netCDF4, h5py
+warnings.simplefilter("ignore")
+folder, kept = sys.argv[1:3]
+datasets = {
+    name: sorted(glob.glob(f"{folder}/{name}/*.nc")) for name in sorted(os.listdir(folder))
+}
+%s
+def clock():
+    times = os.times()
+    return time.perf_counter(), times.user + times.system
+wall, cpu = clock()
+opened = run(datasets)
+end, used = clock()
+status = open("/proc/self/status").read()
+print(json.dumps({
+    "wall": end - wall, "cpu": used - cpu, "datasets": len(opened),
+    "steps": sum(each.sizes["time"] for each in opened),
+    "rss": int(status.split("VmHWM:")[1].split()[0]) / 1024,
+}))
+"""
+OURS = """
+os.environ["CLIMERI_HEADER_CACHE"] = kept
+from climeri_platform.access import DatasetFiles, open_datasets
+def run(datasets):
+    wanted = [DatasetFiles(name, tuple(paths)) for name, paths in datasets.items()]
+    return list(open_datasets(wanted, on_error="raise").values())
+"""
+BEST = """
+def run(datasets):
+    return [
+        xarray.open_mfdataset(
+            paths, combine="nested", concat_dim="time", data_vars="minimal", coords="minimal",
+            compat="override", join="override", engine="netcdf4",
+        )
+        for paths in datasets.values()
+    ]
+"""
+DEFAULT = """
+def run(datasets):
+    return [xarray.open_mfdataset(paths, engine="netcdf4") for paths in datasets.values()]
+"""
+INTAKE = """
+import intake_esm, pandas
+def run(datasets):
+    rows = [(name, "tas", path) for name, paths in datasets.items() for path in paths]
+    table = pandas.DataFrame(rows, columns=["source_id", "variable_id", "path"])
+    table.to_csv(f"{kept}.csv", index=False)
+    esmcat = {
+        "esmcat_version": "0.1.0", "id": "x", "description": "", "catalog_file": f"{kept}.csv",
+        "attributes": [{"column_name": "source_id"}, {"column_name": "variable_id"}],
+        "assets": {"column_name": "path", "format": "netcdf"},
+        "aggregation_control": {
+            "variable_column_name": "variable_id", "groupby_attrs": ["source_id"],
+            "aggregations": [{"type": "join_existing", "attribute_name": "time_range"}],
+        },
+    }
+    esmcat["aggregation_control"]["aggregations"] = [
+        {"type": "join_existing", "attribute_name": "path", "options": {"dim": "time"}}
+    ]
+    with open(f"{kept}.json", "w") as file:
+        json.dump(esmcat, file)
+    store = intake_esm.esm_datastore(f"{kept}.json")
+    return list(store.to_dataset_dict(progressbar=False).values())
+"""
+
+
+def write(path: Path, model: int, first: int, last: int) -> None:
+    """Write one file of a model, of whole years."""
+    calendar, (lats, lons) = CALENDARS[model % 3], GRIDS[model % 5]
+    steps = 12 * (last - first + 1)
+    noise = np.random.default_rng(model)
+    with netCDF4.Dataset(path, "w") as file:
+        file.setncatts(
+            {f"attribute_{n:02d}": f"what producers say, {n}, " * 2 for n in range(SMALL)}
+        )
+        file.setncatts({"tracking_id": f"hdl:21.14100/{path.name}", "source_id": f"MODEL-{model}"})
+        for name, size in (("time", None), ("lat", lats), ("lon", lons), ("bnds", 2)):
+            file.createDimension(name, size)
+        axis = file.createVariable("time", "f8", ("time",))
+        axis.setncatts(
+            {
+                "units": "days since 1850-01-01",
+                "calendar": calendar,
+                "bounds": "time_bnds",
+                "axis": "T",
+                "long_name": "time",
+                "standard_name": "time",
+            }
+        )
+        begin = (first - 1850) * 12 + np.arange(steps)
+        axis[:] = (begin + 0.5) * 30.4
+        bounds = file.createVariable("time_bnds", "f8", ("time", "bnds"))
+        bounds[:] = np.stack([begin, begin + 1], axis=1) * 30.4
+        for name, size, whole in (("lat", lats, 180.0), ("lon", lons, 360.0)):
+            there = file.createVariable(name, "f8", (name,))
+            there.setncatts(
+                {
+                    "bounds": f"{name}_bnds",
+                    "units": "degrees",
+                    "axis": "Y" if name == "lat" else "X",
+                    "long_name": name,
+                    "standard_name": {"lat": "latitude", "lon": "longitude"}[name],
+                }
+            )
+            edges = np.linspace(0, whole, size + 1) - (90 if name == "lat" else 0)
+            there[:] = (edges[1:] + edges[:-1]) / 2
+            file.createVariable(f"{name}_bnds", "f8", (name, "bnds"))[:] = np.stack(
+                [edges[:-1], edges[1:]], axis=1
+            )
+        height = file.createVariable("height", "f8", ())
+        height.setncatts({"units": "m", "axis": "Z", "positive": "up", "standard_name": "height"})
+        height[...] = 2.0
+        field = file.createVariable(
+            "tas",
+            "f4",
+            ("time", "lat", "lon"),
+            zlib=True,
+            complevel=2,
+            fill_value=1e20,
+            chunksizes=(1, lats, lons),
+        )
+        field.setncatts(
+            {
+                "units": "K",
+                "standard_name": "air_temperature",
+                "long_name": "Near-Surface Air Temperature",
+                "cell_methods": "area: time: mean",
+                "cell_measures": "area: areacella",
+                "coordinates": "height",
+                "history": "written for a measurement",
+                "missing_value": np.float32(1e20),
+            }
+        )
+        field[:] = 280 + noise.standard_normal((steps, lats, lons), "f4")
+    os.utime(path, (time.time() - 3600,) * 2)
+
+
+def make(folder: Path, models: list[int]) -> int:
+    """Write the files of models, each split into so many; return how many."""
+    count = 0
+    for model, files in enumerate(models):
+        its = folder / f"model-{model:02d}"
+        its.mkdir(parents=True)
+        for years in np.array_split(np.array(YEARS), files):
+            write(its / f"tas_{years[0]}01-{years[-1]}12.nc", model, int(years[0]), int(years[-1]))
+            count += 1
+    return count
+
+
+def measure(script: str, folder: Path, kept: Path, repeat: int) -> dict[str, float] | None:
+    """Return the medians of several new processes, None if one of them dies."""
+    found = []
+    for _ in range(repeat):
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", CLOCK % script, str(folder), str(kept)],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=900,
+        )
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or [""])[-1]
+            print(f"died with {done.returncode}: {last[:200]}", file=sys.stderr)
+            return None
+        found.append(json.loads(done.stdout.splitlines()[-1]))
+    return {name: statistics.median(each[name] for each in found) for name in found[0]}
+
+
+def compare(folder: Path, kept: Path, repeat: int) -> dict[str, dict[str, float] | None]:
+    """Measure all ways on one set of files."""
+    off = Path("off")
+    return {
+        "this, first": measure(OURS, folder, off, repeat),
+        "_": measure(OURS, folder, kept, 1),
+        "this, again": measure(OURS, folder, kept, repeat),
+        "open_mfdataset, best options": measure(BEST, folder, off, repeat),
+        "open_mfdataset, by default": measure(DEFAULT, folder, off, 1),
+        "intake-esm": measure(INTAKE, folder, kept.with_suffix(".intake"), 1),
+    }
+
+
+def main() -> None:
+    """Make the files, measure, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--print-only", action="store_true", help="leave the page as it is")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where the files are, or are made")
+    asked = parser.parse_args()
+    lines = [
+        (
+            f"Measured {measured_on()}, warm; xarray {version('xarray')}, netCDF4 "
+            f"{version('netCDF4')}, intake-esm {version('intake-esm')}. Imports are left out; "
+            "ratios are of processor time."
+        ),
+        "",
+        "| files | way | wall s | CPU s | of the best options | peak MB |",
+        "|---|---|---|---|---|---|",
+    ]
+    with tempfile.TemporaryDirectory() as temporary:
+        root = asked.folder or Path(temporary)
+        for name, models in (
+            ("17", [17]),
+            ("165", [165]),
+            (f"{sum(MODELS)}, {len(MODELS)} models", MODELS),
+        ):
+            folder = root / f"set-{sum(models)}"
+            if not folder.exists():
+                make(folder, models)
+            found = compare(folder, Path(temporary) / f"kept-{sum(models)}", asked.repeat)
+            best = found["open_mfdataset, best options"]
+            for way, each in found.items():
+                if way == "_":
+                    continue
+                if each is None or best is None:
+                    lines.append(f"| {name} | {way} | dies | | | |")
+                    continue
+                assert each["steps"] == best["steps"]
+                lines.append(
+                    f"| {name} | {way} | {each['wall']:.2f} | {each['cpu']:.2f} | "
+                    f"{each['cpu'] / best['cpu']:.3f} | {each['rss']:.0f} |"
+                )
+    show("opening", lines, print_only=asked.print_only)
+
+
+if __name__ == "__main__":
+    main()

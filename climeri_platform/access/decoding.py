@@ -1,0 +1,167 @@
+"""What the attributes of a variable make of its numbers: packing, and values that are missing.
+
+A file's own attributes decode a file's own numbers: packing and fill values differ between the files
+of one dataset, so that nothing is joined before it is decoded.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["PACKING", "Decoding", "decoding_of", "fitted"]
+
+_WARNINGS = Lock()  # the filters are those of the whole process
+_MISSING = ("_FillValue", "missing_value")
+PACKING = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
+"""The attributes that say how numbers are packed (CF conventions, sections 2.5.1 and 8.1)."""
+# netcdf.h: NC_FILL_FLOAT, NC_FILL_DOUBLE, NC_FILL_SHORT, NC_FILL_INT; bytes have none by convention
+_DEFAULT_FILL = {
+    "f4": 9.969209968386869e36,
+    "f8": 9.969209968386869e36,
+    "i2": -32767,
+    "i4": -2147483647,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How the numbers of one variable of one file become values.
+
+    Attributes
+    ----------
+    packing
+        Its attributes of `PACKING`, by name.
+    dtype
+        What the values are, before those of several files are made one type.
+    """
+
+    packing: tuple[tuple[str, Any], ...]
+    dtype: np.dtype[Any]
+
+    def __call__(self, raw: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Return the values; ``raw`` is the caller's own, and may be changed."""
+        if not self.packing:
+            return raw
+        packing = dict(self.packing)
+        fills = [fill for word in _MISSING for fill in np.ravel(packing.get(word, ()))]
+        raw, fills = _signed(raw, fills, packing.get("_Unsigned"))
+        absent = [raw == fill for fill in fills if fill == fill]  # noqa: PLR0124 - NaN is missing
+        same = raw.dtype == self.dtype and raw.flags.writeable
+        values = raw if same else raw.astype(self.dtype)  # in place: half the memory of a copy
+        for each in absent:
+            values[each] = np.nan
+        if "scale_factor" in packing:
+            values *= np.ravel(packing["scale_factor"])[0]
+        if "add_offset" in packing:
+            values += np.ravel(packing["add_offset"])[0]
+        return values
+
+
+def _signed(
+    raw: np.ndarray[Any, Any], fills: list[Any], unsigned: Any
+) -> tuple[np.ndarray[Any, Any], list[Any]]:
+    """Return integers with the sign that ``_Unsigned`` gives them (NetCDF best practices)."""
+    kind = {("i", "true"): "u", ("u", "false"): "i"}.get((raw.dtype.kind, str(unsigned).lower()))
+    if kind is None:
+        return raw, fills
+    dtype = np.dtype(f"{kind}{raw.dtype.itemsize}")
+    return raw.view(dtype), [np.array(each).astype(raw.dtype).view(dtype)[()] for each in fills]
+
+
+def decoding_of(attrs: Mapping[str, Any], stored: np.dtype[Any]) -> Decoding:
+    """Return how the numbers of a variable are decoded.
+
+    Parameters
+    ----------
+    attrs
+        Of the variable, `fitted`.
+    stored
+        The type of its numbers in memory, before they are decoded.
+
+    Returns
+    -------
+    Decoding
+        As xarray decodes it; arrays that hold no numbers are left alone.
+    """
+    packing = tuple((name, attrs[name]) for name in PACKING if name in attrs)
+    if stored.kind not in "iuf" or not packing:
+        return Decoding((), stored)
+    return Decoding(packing, _dtype_of(tuple(map(_Same, packing)), stored))
+
+
+class _Same(tuple[str, Any]):
+    """A name and a value that may be an array or NaN, so that equal ones are found in a cache."""
+
+    __slots__ = ()
+
+    def _text(self) -> tuple[str, str, str]:
+        value = np.asarray(self[1])
+        return self[0], value.dtype.str, str(value.tolist())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self._text() == other._text()
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(self._text())
+
+
+@lru_cache(maxsize=512)
+def _dtype_of(packing: tuple[_Same, ...], stored: np.dtype[Any]) -> np.dtype[Any]:
+    """Ask xarray, so that values are what they are when it opens the file."""
+    attrs = {each[0]: each[1] for each in packing}
+    variable = xr.Variable("x", np.zeros(1, stored), attrs)
+    with _WARNINGS, warnings.catch_warnings():
+        # several fill values are what it is, and all of them are missing
+        warnings.simplefilter("ignore", xr.SerializationWarning)
+        decoded = xr.conventions.decode_cf_variable(
+            "x", variable, decode_times=False, decode_timedelta=False
+        )
+    dtype: np.dtype[Any] = decoded.dtype
+    return dtype
+
+
+def fitted(attrs: Mapping[str, Any], stored: np.dtype[Any], *, marginal: bool) -> dict[str, Any]:
+    """Return attributes of which the fill values are what the numbers really are.
+
+    A declared one takes the precision of its variable: 1e20 as a double is no float32. Where none
+    is declared, the NetCDF library's default is: what was never written reads as 9.97e36 (NetCDF
+    Users' Guide, "Fill Values"), and tools that rewrite files put it, undeclared, where values were
+    missing; a mean over it is silently wrong.
+
+    Parameters
+    ----------
+    attrs
+        Of the variable, as the file has them.
+    stored
+        The type of its numbers.
+    marginal
+        Whether it is a coordinate or the bounds of one, which have no missing values.
+    """
+    found = dict(attrs)
+    for word in _MISSING:
+        if word not in found:
+            continue
+        value = np.asarray(found[word])
+        if stored.kind == value.dtype.kind == "f" and value.dtype != stored:
+            with np.errstate(over="ignore"):
+                found[word] = value.astype(stored)[()]
+    packed = "scale_factor" in found or "add_offset" in found
+    kind = stored.kind + str(stored.itemsize)
+    if marginal or not (stored.kind == "f" or packed) or kind not in _DEFAULT_FILL:
+        return found
+    if not found.keys() & set(_MISSING):
+        found["_FillValue"] = stored.type(_DEFAULT_FILL[kind])
+    return found

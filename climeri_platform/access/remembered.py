@@ -1,0 +1,187 @@
+"""What was read of the files of a dataset, kept beside the catalog until one of them changes.
+
+A record holds what `joining` made of the headers, and size and time of change of each file: it is used
+only while all of them are as they were. It is a pickle of which only the classes named here are made, in
+a folder that only its owner may write to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pickle
+import tempfile
+import time
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from climeri_platform import __version__
+from climeri_platform.access.joined import Joined
+from climeri_platform.core.settings import setting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["HeaderCache", "header_cache"]
+
+_LIMIT = 2**29  # bytes of all records; the oldest go first
+_LOOK = 64  # records written between looks at the size of all
+_DAY = 86_400.0
+_NUMPY = {"ndarray", "dtype", "_reconstruct", "scalar", "_frombuffer"}
+_CFTIME = {"datetime", "_create_datetime"}
+_OURS = "climeri_platform.access."
+# a file that changed this short a time ago may change again within one tick of its clock
+_RECENT = 2_000_000_000
+_Span = tuple[int, int]
+
+
+class HeaderCache:
+    """Records of datasets in a folder.
+
+    Parameters
+    ----------
+    folder
+        Is made, for its owner alone, when the first record is written.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self._written = 0
+
+    def find(self, paths: Sequence[str], spans: Sequence[_Span]) -> Joined | None:
+        """Return what is known of a dataset, None if its files are not as they were."""
+        record = self._record(paths, spans)
+        try:
+            with record.open("rb") as file:
+                about = os.fstat(file.fileno())
+                if about.st_uid != os.getuid():
+                    return None
+                data = file.read()
+            stamps, joined = _Reader(io.BytesIO(data)).load()
+        except Exception:  # noqa: BLE001 - a record that is cut or of another release is none
+            return None
+        if not isinstance(joined, Joined) or stamps != _stamps(paths):
+            return None
+        if time.time() - about.st_mtime > _DAY:
+            with suppress(OSError):
+                os.utime(record)  # the oldest go first
+        return joined
+
+    def stamps(self, paths: Sequence[str]) -> list[_Span] | None:
+        """Return size and time of change of files, before they are read."""
+        return _stamps(paths)
+
+    def keep(
+        self,
+        paths: Sequence[str],
+        spans: Sequence[_Span],
+        stamps: list[_Span] | None,
+        joined: Joined,
+    ) -> None:
+        """Write what is known of a dataset; a folder that cannot be written to keeps nothing.
+
+        Parameters
+        ----------
+        paths, spans
+            Of its files.
+        stamps
+            Of the files before they were read.
+        joined
+            What was made of them.
+        """
+        if stamps is None or max(each[1] for each in stamps) > time.time_ns() - _RECENT:
+            return
+        with suppress(OSError, pickle.PicklingError, TypeError, AttributeError):
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            data = pickle.dumps((stamps, joined), protocol=5)
+            handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".new-")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
+                Path(temporary).replace(self._record(paths, spans))
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+            self._written += 1
+            if self._written % _LOOK == 1:
+                self.prune()
+
+    def prune(self, limit: int = _LIMIT) -> int:
+        """Delete the oldest records until all take no more than some bytes; return how many."""
+        with os.scandir(self.folder) as entries:
+            found = sorted(
+                (about.st_mtime, about.st_size, each.path)
+                for each in entries
+                if (about := each.stat()).st_size
+            )
+        total, gone = sum(size for _, size, _ in found), 0
+        for _, size, path in found:
+            if total <= limit:
+                break
+            Path(path).unlink(missing_ok=True)
+            total, gone = total - size, gone + 1
+        return gone
+
+    def _record(self, paths: Sequence[str], spans: Sequence[_Span]) -> Path:
+        marks = hashlib.sha256(_maker().encode())
+        marks.update("\0".join(paths).encode("utf-8", "surrogateescape"))
+        marks.update(repr(list(spans)).encode())
+        return self.folder / marks.hexdigest()[:40]
+
+
+def header_cache() -> HeaderCache | None:
+    """Return the cache that the setting ``header_cache`` names, None if that is ``off``."""
+    folder = setting("header_cache")
+    if folder == "off":
+        return None
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+    return HeaderCache(folder or Path(home) / "climeri" / "headers")
+
+
+def _stamps(paths: Sequence[str]) -> list[_Span] | None:
+    found = []
+    for path in paths:
+        try:
+            about = os.stat(path)  # noqa: PTH116 - a thousand of them
+        except OSError:
+            return None
+        found.append((about.st_size, about.st_mtime_ns))
+    return found
+
+
+@lru_cache(maxsize=1)
+def _maker() -> str:
+    """Return a mark of the code that makes records: another one's are read anew."""
+    digest = hashlib.sha256()
+    for each in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(each.read_bytes())
+    return f"{__version__} {np.__version__} {digest.hexdigest()}"
+
+
+class _Reader(pickle.Unpickler):
+    """Makes what records are made of, and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return a class or function by its name, if it is one of ours."""
+        ours = module.startswith(_OURS)
+        known = (
+            ours
+            or (module.partition(".")[0] == "numpy" and name in _NUMPY)
+            or (module == "cftime._cftime" and (name in _CFTIME or name.startswith("Datetime")))
+            or (module, name) in {("functools", "partial"), ("builtins", "frozenset")}
+        )
+        found = super().find_class(module, name) if known and "." not in name else None
+        # not what one of our modules imports, and of its functions those that find chunks
+        if found is None or (ours and not _is_part(found, module)):
+            raise pickle.UnpicklingError(f"{module}.{name} has no place in a record")
+        return found
+
+
+def _is_part(found: Any, module: str) -> bool:
+    own = getattr(found, "__module__", None) == module
+    return own and (isinstance(found, type) or found.__name__.startswith("_places"))

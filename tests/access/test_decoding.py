@@ -1,0 +1,80 @@
+"""What attributes make of numbers is what xarray makes of them."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from climeri_platform.access.decoding import decoding_of, fitted
+
+KINDS = ["f4", "f8", "i1", "i2", "i4", "u1", "u2", "i8"]
+
+
+@st.composite
+def packed(draw):
+    """Numbers, and attributes as producers put them beside."""
+    dtype = np.dtype(draw(st.sampled_from(KINDS)))
+    elements = st.integers(0, 100) if dtype.kind == "u" else st.integers(-100, 100)
+    raw = draw(arrays.arrays(dtype, st.integers(1, 8), elements=elements.map(dtype.type)))
+    attrs = {}
+    for word in ("_FillValue", "missing_value"):
+        if draw(st.booleans()):
+            attrs[word] = dtype.type(draw(elements))
+    if dtype.kind == "f" and draw(st.booleans()):
+        attrs["_FillValue"] = dtype.type(np.nan)
+    factors = st.sampled_from([np.float32, np.float64])
+    if draw(st.booleans()):
+        attrs["scale_factor"] = draw(factors)(draw(st.sampled_from([0.01, 0.5, 1.0, 3.7])))
+    if draw(st.booleans()):
+        attrs["add_offset"] = draw(factors)(draw(st.sampled_from([0.0, 273.15, -20.0])))
+    if dtype.kind in "iu" and draw(st.booleans()):
+        attrs["_Unsigned"] = draw(st.sampled_from(["true", "false"]))
+        attrs.pop("missing_value", None)  # xarray compares it with its sign, and masks nothing
+    return raw, attrs
+
+
+@given(packed())
+def test_values_and_types_are_those_of_xarray(case):
+    raw, attrs = case
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = xr.conventions.decode_cf_variable(
+            "x", xr.Variable("x", raw.copy(), dict(attrs)), decode_times=False
+        )
+        decoding = decoding_of(attrs, raw.dtype)
+        values = decoding(raw.copy())
+    assert values.dtype == decoding.dtype == expected.dtype
+    np.testing.assert_array_equal(values, expected.values)
+
+
+def test_several_values_are_missing():
+    raw = np.array([1.0, -999.0, 1e20], "f4")
+    attrs = {"missing_value": np.array([-999.0, 1e20], "f4")}
+    np.testing.assert_array_equal(decoding_of(attrs, raw.dtype)(raw), [1.0, np.nan, np.nan])
+
+
+@pytest.mark.parametrize(("dtype", "fill"), [("f4", 9.969209968386869e36), ("i2", -32767)])
+def test_what_was_never_written_is_missing(dtype, fill):
+    dtype = np.dtype(dtype)
+    attrs = {"scale_factor": 0.5} if dtype.kind == "i" else {}
+    made = fitted(attrs, dtype, marginal=False)
+    values = decoding_of(made, dtype)(np.array([2, fill], dtype))
+    np.testing.assert_array_equal(np.isnan(values), [False, True])
+    assert fitted(attrs, dtype, marginal=True) == attrs
+
+
+def test_an_unsigned_missing_value_is_missing():
+    attrs = {"missing_value": np.int8(-1), "_Unsigned": "true"}
+    values = decoding_of(attrs, np.dtype("i1"))(np.array([-1, -2], "i1"))
+    np.testing.assert_array_equal(values, [np.nan, 254])
+
+
+def test_text_is_left_alone():
+    raw = np.array([b"a"])
+    assert decoding_of({"_FillValue": b"a"}, raw.dtype)(raw) is raw
