@@ -16,19 +16,47 @@ from climeri_platform.access.asked import AskedPeriod, as_asked, files_of_period
 from climeri_platform.access.clock import time_dimension
 from climeri_platform.access.coordinates import bounds_of, values_of
 from climeri_platform.access.periods import HOLE
+from climeri_platform.access.region import cut_region
 from climeri_platform.core.errors import DatasetInconsistent
 from climeri_platform.core.timespan import last_day_of_month
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from climeri_platform.access.asked import Region
     from climeri_platform.catalog.asking import Period
 
-__all__ = ["AskedPeriod", "cut_period", "files_of_period"]
+__all__ = ["AskedPeriod", "cut", "cut_period", "files_of_period"]
 
 Moment = Any  # numpy.datetime64 or cftime.datetime, as the axis has it
 _SLACK = 0.01  # of a step: bounds in single precision, or written with other rounding
 _OPEN = 9999_12_31_2359
+
+
+def cut(
+    dataset: xr.Dataset, period: AskedPeriod | None, region: Region | None
+) -> tuple[xr.Dataset, list[str]]:
+    """Return what a dataset has of a period and a region, and notes for the report.
+
+    Parameters
+    ----------
+    dataset
+        Lazy.
+    period, region
+        None cuts nothing.
+
+    Raises
+    ------
+    DataError
+        If there is nothing of them, as `cut_period` and `cut_region` say.
+    """
+    notes: list[str] = []
+    if period is not None:
+        dataset, notes = cut_period(dataset, period)
+    if region is not None:
+        dataset, said = cut_region(dataset, region)
+        notes = [*notes, *said]
+    return dataset, notes
 
 
 def cut_period(dataset: xr.Dataset, period: str | AskedPeriod) -> tuple[xr.Dataset, list[str]]:

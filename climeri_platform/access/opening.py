@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from climeri_platform.access.cutting import cut
 from climeri_platform.access.files import read_file
 from climeri_platform.access.guard import (
     LoadCost,
@@ -25,7 +26,6 @@ from climeri_platform.access.remembered import header_cache
 from climeri_platform.access.report import IncompleteDataWarning, OpenReport
 from climeri_platform.core.errors import (
     DataError,
-    DatasetInconsistent,
     FileUnreadable,
     HoleInTime,
     UsageError,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from climeri_platform.access.asked import AskedPeriod
+    from climeri_platform.access.asked import AskedPeriod, Region
     from climeri_platform.access.joined import Joined
     from climeri_platform.access.joining import FileHeader
     from climeri_platform.access.members import Stacked
@@ -229,6 +229,7 @@ def open_datasets(
     pad: bool = False,
     merge: bool = False,
     allow_gaps: bool = True,
+    region: Region | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Opened:
     """Open datasets lazily; one bad file costs that file.
@@ -251,6 +252,8 @@ def open_datasets(
         Whether the variables of one run, table and grid become one Dataset.
     allow_gaps
         False leaves out a dataset that lacks part of its time, or a file.
+    region
+        What they are cut to; each is cut to its own ``period``.
     progress
         Is called with the number of files opened so far.
 
@@ -278,7 +281,9 @@ def open_datasets(
         for note in each.notes:
             report.add(each.key, "noted", cause=note)
         _tell_offline(each, report)
-        dataset = _open_one(each, chunks, on_error, report, cache, allow_gaps=allow_gaps)
+        dataset = _open_one(
+            each, chunks, on_error, report, cache, allow_gaps=allow_gaps, region=region
+        )
         done += len(each.paths)
         if progress is not None:
             progress(done)
@@ -346,6 +351,7 @@ def _open_one(
     cache: HeaderCache | None,
     *,
     allow_gaps: bool,
+    region: Region | None,
 ) -> xr.Dataset | None:
     if wanted.refusal is not None:
         if on_error == "raise":
@@ -357,17 +363,18 @@ def _open_one(
         joined = _joined(wanted, on_error, report, cache)
         if joined is None:
             return None
+        dataset, said = cut(as_dataset(joined, chunks), wanted.period, region)
+        notes = [*joined.notes, *joined.repaired, *map(Note, said)]
         if not allow_gaps:
-            _check_gaps(wanted, joined)
-    except (DatasetInconsistent, FileUnreadable) as problem:
+            _check_gaps(wanted, joined, notes)
+    except DataError as problem:
         if on_error == "raise":
             raise
         cause = problem.message.removeprefix(f"{wanted.key}: ")
         report.add(wanted.key, "skipped", cause=cause, remedy=problem.hint)
         return None
-    for note in (*joined.notes, *joined.repaired):
+    for note in notes:
         report.add(wanted.key, "noted", path=note.path, cause=note.cause)
-    dataset = as_dataset(joined, chunks)
     for name, value in wanted.attributes.items():
         dataset.attrs[f"climeri_{name}"] = value
     return dataset
@@ -398,8 +405,8 @@ def _joined(
     return joined
 
 
-def _check_gaps(wanted: DatasetFiles, joined: Joined) -> None:
-    gaps = [each for each in joined.notes if each.cause.startswith(HOLE)]
+def _check_gaps(wanted: DatasetFiles, joined: Joined, notes: list[Note]) -> None:
+    gaps = [each for each in notes if each.cause.startswith(HOLE)]
     if not gaps and joined.unread:
         gaps = [Note(f"{HOLE}: {joined.unread} of {len(wanted.paths)} files cannot be read")]
     if not gaps and wanted.offline:

@@ -267,6 +267,8 @@ class Catalogs:
     def open(
         self,
         *,
+        period: str | None = None,
+        region: Any = None,
         chunks: Any = "auto",
         on_error: Literal["report", "raise"] = "report",
         members: Literal["apart", "stack"] = "apart",
@@ -279,7 +281,7 @@ class Catalogs:
 
         Parameters
         ----------
-        chunks, on_error, members, pad, merge, allow_gaps, recall
+        period, region, chunks, on_error, members, pad, merge, allow_gaps, recall
             The same.
 
         Returns
@@ -303,6 +305,8 @@ class Catalogs:
         with needs("access", "opening data"):
             from climeri_platform.access import IncompleteDataWarning, Opened, OpenReport
         options: dict[str, Any] = {
+            "period": period,
+            "region": region,
             "chunks": chunks,
             "on_error": on_error,
             "members": members,
