@@ -334,11 +334,8 @@ class Catalogs:
                 continue
             keys = {key: _unlike(f"{part.family}:{key}", part.store, datasets) for key in opened}
             for key, dataset in opened.items():
-                where = {
-                    "climeri_catalog": part.family,
-                    "climeri_store": str(part.view.snapshot.store),
-                }
-                dataset.attrs.update(where)
+                dataset.attrs["climeri_catalog"] = part.family
+                dataset.attrs["climeri_store"] = str(part.view.snapshot.store)
                 datasets[keys[key]] = dataset
                 facets[keys[key]] = opened.facets[key]
             for each in opened.report:
