@@ -275,8 +275,8 @@ def _seconds(values: _Values) -> _Values:
     if values.dtype.kind == "M":
         seconds: _Values = (values - np.datetime64("1970-01-01")) / np.timedelta64(1, "s")
         return seconds
-    known = np.array([each is not None for each in values])
     numbers = np.full(values.shape, np.nan)
+    known = np.array([each is not None for each in values.ravel()], bool).reshape(values.shape)
     if known.any():
         first = values[known][0]
         numbers[known] = cftime.date2num(

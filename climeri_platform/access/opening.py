@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from climeri_platform.access.cutting import cut
 from climeri_platform.access.files import read_file
+from climeri_platform.access.guard import guarded
 from climeri_platform.access.joined import Note
 from climeri_platform.access.joining import join
 from climeri_platform.access.lazy import as_dataset
@@ -15,160 +16,31 @@ from climeri_platform.access.members import stack_members
 from climeri_platform.access.merging import merge_variables
 from climeri_platform.access.native import prefer_series, to_cmip
 from climeri_platform.access.native.seasonal import is_seasonal
+from climeri_platform.access.opened import DatasetFiles, Opened
 from climeri_platform.access.periods import HOLE, RETRACTED
 from climeri_platform.access.remembered import header_cache
-from climeri_platform.access.report import Entry, IncompleteDataWarning, OpenReport
-from climeri_platform.core.errors import (
-    DataError,
-    DatasetInconsistent,
-    FileUnreadable,
-    HoleInTime,
-    UsageError,
-)
+from climeri_platform.access.report import IncompleteDataWarning, OpenReport
+from climeri_platform.core.errors import DataError, FileUnreadable, HoleInTime, UsageError
+from climeri_platform.core.sizes import size_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import xarray as xr
 
+    from climeri_platform.access.asked import Region
     from climeri_platform.access.joined import Joined
     from climeri_platform.access.joining import FileHeader
     from climeri_platform.access.members import Stacked
     from climeri_platform.access.remembered import HeaderCache
+    from climeri_platform.access.steps import Step
 
-__all__ = ["DatasetFiles", "Opened", "open_datasets"]
+__all__ = ["STAGE_THEM", "open_datasets"]
 
-
-@dataclass(frozen=True, slots=True)
-class DatasetFiles:
-    """What there is to open for one version of one dataset.
-
-    Attributes
-    ----------
-    key
-        The key of the result.
-    paths
-        Absolute, in the order of their periods.
-    spans
-        Start and end of each, YYYYMMDDhhmm, as far as the names say them.
-    attributes
-        What the catalog knows, added to the Dataset's attributes under ``climeri_``.
-    notes
-        What the report shall say beside.
-    refusal
-        Why it is not to be opened at all.
-    facets
-        What the catalog says of it: under the names that all families share (``model``,
-        ``member``, ...) where they have one, others under their own; ``family`` is the catalog's.
-    about
-        The same, and each under its own name, too: what harmonising goes by.
-    """
-
-    key: str
-    paths: tuple[str, ...]
-    spans: tuple[tuple[int, int], ...] = ()
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    refusal: DataError | None = None
-    facets: Mapping[str, str] = field(default_factory=dict)
-    about: Mapping[str, str] = field(default_factory=dict)
-
-
-class Opened(Mapping[str, "xr.Dataset"]):
-    """Keys of datasets to lazy xarray Datasets, with the report of their opening.
-
-    Attributes
-    ----------
-    report
-        An `OpenReport`.
-    facets
-        What the catalog says of each key, by the common names (``model``, ``member``, ...).
-    """
-
-    def __init__(
-        self,
-        datasets: dict[str, xr.Dataset],
-        report: OpenReport,
-        facets: Mapping[str, Mapping[str, str]] | None = None,
-    ) -> None:
-        self._datasets = datasets
-        self.report = report
-        self.facets = {key: dict((facets or {}).get(key, {})) for key in datasets}
-
-    def to_datatree(self) -> xr.DataTree:
-        """Return all of it as a tree: experiment, model, member, variable.
-
-        Returns
-        -------
-        xarray.DataTree
-            Each node's attribute ``climeri_key`` is the key in this mapping.
-        """
-        from climeri_platform.access.trees import to_datatree
-
-        return to_datatree(self._datasets, self.facets)
-
-    def to_dataset(self, dim: str = "model", *, pad: bool = False) -> xr.Dataset:
-        """Return one Dataset with the values of a facet as a dimension.
-
-        Parameters
-        ----------
-        dim
-            The facet: ``model``, ``experiment``, ``member``, ...
-        pad
-            Whether what some lack in time is filled with missing values; by default all are cut
-            to the common period. Either is added to the report.
-
-        Returns
-        -------
-        xarray.Dataset
-            Facets and attributes that differ are coordinates along the dimension.
-
-        Raises
-        ------
-        GridMismatch
-            If they are not on one grid; those that differ are named.
-        DatasetInconsistent
-            If calendars, units or steps of time differ, or nothing is common.
-        UsageError
-            If ``dim`` is no facet of theirs, or does not tell them apart.
-        NothingFound
-            If nothing was opened.
-        """
-        from climeri_platform.access.trees import to_dataset
-
-        dataset, notes = to_dataset(self._datasets, self.facets, dim, pad=pad)
-        for note in notes:
-            line = Entry(f"by {dim}", "noted", cause=note)
-            if line not in self.report.entries:  # it may be asked for twice
-                self.report.entries.append(line)
-        return dataset
-
-    def __getitem__(self, key: str) -> xr.Dataset:
-        return self._datasets[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._datasets)
-
-    def __len__(self) -> int:
-        return len(self._datasets)
-
-    def __repr__(self) -> str:
-        lines = [f"<Opened: {self.report.summary()}>"]
-        for key, each in self._datasets.items():
-            sizes = ", ".join(f"{name}: {size}" for name, size in each.sizes.items())
-            lines.append(f"  {key}  ({sizes})")
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        rows = "".join(
-            f"<tr><td style='text-align:left'>{escape(key)}</td><td>"
-            + escape(", ".join(f"{name}: {size}" for name, size in each.sizes.items()))
-            + "</td></tr>"
-            for key, each in self._datasets.items()
-        )
-        return f"<table>{rows}</table>{self.report._repr_html_()}"
+STAGE_THEM = (
+    "selection.stage() writes the commands that recall them; open(recall=True) opens them as they "
+    "are, and waits for each."
+)
 
 
 def open_datasets(
@@ -181,6 +53,7 @@ def open_datasets(
     merge: bool = False,
     allow_gaps: bool = True,
     harmonise: bool = True,
+    region: Region | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Opened:
     """Open datasets lazily; one bad file costs that file.
@@ -206,6 +79,8 @@ def open_datasets(
     harmonise
         Whether names, units, signs and coordinates become those that all models share; False
         gives the files' own.
+    region
+        What they are cut to; each is cut to its own ``period``.
     progress
         Is called with the number of files opened so far.
 
@@ -226,37 +101,26 @@ def open_datasets(
     ):
         if word not in words:
             raise UsageError(f"{name}={word!r}: it is {words[0]!r} or {words[1]!r}")
-    report, cache = OpenReport(), header_cache()
-    datasets: dict[str, xr.Dataset] = {}
-    done = 0
-    for each in wanted:
-        for note in each.notes:
-            report.add(each.key, "noted", cause=note)
-        dataset = _open_one(
-            each, chunks, on_error, report, cache, allow_gaps=allow_gaps, harmonise=harmonise
-        )
-        done += len(each.paths)
-        if progress is not None:
-            progress(done)
-        if dataset is not None:
-            datasets[each.key] = dataset
-            report.add(each.key, "opened")
+    opening = _Opening(
+        chunks, on_error == "raise", allow_gaps, harmonise, region, OpenReport(), header_cache()
+    )
+    report = opening.report
+    datasets = opening.all_of(wanted, progress)
     if wanted and not datasets:
         raise _nothing(wanted, report)
-    if report.having("skipped") or any(
-        each.cause.startswith((HOLE, RETRACTED)) for each in report.having("noted")
-    ):
+    if _lacks(report):
         warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=3)
     if harmonise:
         datasets, dropped = prefer_series(datasets, {each.key: each.about for each in wanted})
-        for key, said in dropped.items():
-            for step in said:
-                report.add(key, "noted", cause=step.said)
+        for key, steps in dropped.items():
+            opening.tell_steps(key, steps)
     opened = Opened(datasets, report, {each.key: each.facets for each in wanted})
     ways = [*([stack_members] if members == "stack" else []), *([merge_variables] if merge else [])]
     for way in ways:
-        opened = _combined(opened, way(opened, opened.facets, pad=pad), on_error)
-    return opened
+        opened = opening.combined(way(opened, opened.facets, pad=pad))
+    # last: what is made of a guarded array is not guarded
+    whole = {key: guarded(dataset) for key, dataset in opened.items()}
+    return Opened(whole, report, opened.facets)
 
 
 def _nothing(wanted: Sequence[DatasetFiles], report: OpenReport) -> DataError:
@@ -270,105 +134,164 @@ def _nothing(wanted: Sequence[DatasetFiles], report: OpenReport) -> DataError:
     )
 
 
-def _combined(opened: Opened, made: Stacked, on_error: str) -> Opened:
-    """Return what was stacked or merged; what did not fit stays apart, and is told."""
-    if made.refused and on_error == "raise":
-        raise made.refused[0][1]
-    for key, note in made.notes:
-        opened.report.add(key, "noted", cause=note)
-    for key, problem in made.refused:
-        opened.report.add(key, "noted", cause=problem.message, remedy=problem.hint)
-    return Opened(made.datasets, opened.report, made.facets)
+def _lacks(report: OpenReport) -> bool:
+    """Return whether something of what was asked for is not there."""
+    told = any(each.cause.startswith((HOLE, RETRACTED)) for each in report.having("noted"))
+    return told or bool(report.having("skipped") or report.having("offline"))
 
 
-def _open_one(
-    wanted: DatasetFiles,
-    chunks: Any,
-    on_error: str,
-    report: OpenReport,
-    cache: HeaderCache | None,
-    *,
-    allow_gaps: bool,
-    harmonise: bool,
-) -> xr.Dataset | None:
-    if wanted.refusal is not None:
-        if on_error == "raise":
-            raise wanted.refusal
-        refused = wanted.refusal
-        report.add(wanted.key, "skipped", cause=refused.message, remedy=refused.hint)
-        return None
-    try:
-        joined = _joined(wanted, on_error, report, cache)
-        if joined is None:
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """How datasets are opened, and what is told of it."""
+
+    chunks: Any
+    raises: bool
+    allow_gaps: bool
+    harmonise: bool
+    region: Region | None
+    report: OpenReport
+    cache: HeaderCache | None
+
+    def all_of(
+        self, wanted: Sequence[DatasetFiles], progress: Callable[[int], None] | None
+    ) -> dict[str, xr.Dataset]:
+        """Open datasets, as far as that is possible."""
+        datasets: dict[str, xr.Dataset] = {}
+        done = 0
+        for each in wanted:
+            for note in each.notes:
+                self.report.add(each.key, "noted", cause=note)
+            self._tell_offline(each)
+            dataset = self._one(each, None if progress is None else _later(progress, done))
+            done += len(each.paths)
+            if progress is not None:
+                progress(done)
+            if dataset is not None:
+                datasets[each.key] = dataset
+                self.report.add(each.key, "opened")
+        return datasets
+
+    def _one(
+        self, wanted: DatasetFiles, progress: Callable[[int], None] | None
+    ) -> xr.Dataset | None:
+        try:
+            if wanted.refusal is not None:
+                raise wanted.refusal
+            joined = self._joined(wanted, progress)
+            if joined is None:
+                return None
+            dataset = as_dataset(joined, self.chunks)
+            steps: list[Step] = []
+            if self.harmonise:
+                dataset, steps = to_cmip(dataset, wanted.about)
+            dataset, said = cut(dataset, wanted.period, self.region)
+            notes = [*joined.notes, *map(Note, said)]
+            if not self.allow_gaps:
+                _check_gaps(wanted, joined, notes)
+        except DataError as problem:
+            if self.raises:
+                raise
+            cause = problem.message.removeprefix(f"{wanted.key}: ")
+            self.report.add(wanted.key, "skipped", cause=cause, remedy=problem.hint)
             return None
-        if not allow_gaps:
-            _check_gaps(wanted, joined)
-    except (DatasetInconsistent, FileUnreadable) as problem:
-        if on_error == "raise":
-            raise
-        cause = problem.message.removeprefix(f"{wanted.key}: ")
-        report.add(wanted.key, "skipped", cause=cause, remedy=problem.hint)
-        return None
-    for note in (*joined.notes, *joined.repaired):
-        report.add(wanted.key, "noted", path=note.path, cause=note.cause)
-    dataset = as_dataset(joined, chunks)
-    if harmonise:
-        dataset, steps = to_cmip(dataset, wanted.about)
+        for note in notes:
+            self.report.add(wanted.key, "noted", path=note.path, cause=note.cause)
+        for note in joined.repaired:
+            self.report.add(wanted.key, "repaired", path=note.path, cause=note.cause)
+        self.tell_steps(wanted.key, steps)
+        for name, value in wanted.attributes.items():
+            dataset.attrs[f"climeri_{name}"] = value
+        return dataset
+
+    def _joined(
+        self, wanted: DatasetFiles, progress: Callable[[int], None] | None
+    ) -> Joined | None:
+        cache = self.cache
+        known = cache.find(wanted.paths, wanted.spans) if cache is not None else None
+        if known is not None:
+            return known
+        stamps = cache.stamps(wanted.paths) if cache is not None else None
+        files = self._read_files(wanted, progress)
+        if not files:
+            if not wanted.paths and not wanted.offline:
+                self.report.add(wanted.key, "skipped", cause="it has no files")
+            return None
+        joined = join(files, undated=is_seasonal(wanted.about))
+        for note in joined.skipped:
+            if self.raises:
+                raise FileUnreadable(f"{note.path}: {note.cause}", hint=note.remedy)
+            self.report.add(
+                wanted.key, "skipped", path=note.path, cause=note.cause, remedy=note.remedy
+            )
+        unread = len(wanted.paths) - len(files) + len(joined.skipped)
+        if unread:
+            return replace(joined, unread=unread)
+        if cache is not None:
+            cache.keep(wanted.paths, wanted.spans, stamps, joined)
+        return joined
+
+    def _read_files(
+        self, wanted: DatasetFiles, progress: Callable[[int], None] | None
+    ) -> list[FileHeader]:
+        spans: dict[str, tuple[int, int]] = {}
+        if len(wanted.spans) == len(wanted.paths):
+            spans = dict(zip(wanted.paths, wanted.spans, strict=True))
+        files: list[FileHeader] = []
+        for number, path in enumerate(wanted.paths):
+            try:
+                files.append(read_file(path, spans.get(path)))
+            except FileUnreadable as problem:
+                if self.raises:
+                    raise
+                cause = problem.message.removeprefix(f"{path}: ")
+                self.report.add(wanted.key, "skipped", path=path, cause=cause, remedy=problem.hint)
+            if progress is not None:
+                progress(number + 1)
+        return files
+
+    def combined(self, made: Stacked) -> Opened:
+        """Return what was stacked or merged; what did not fit stays apart, and is told."""
+        if made.refused and self.raises:
+            raise made.refused[0][1]
+        for key, note in made.notes:
+            self.report.add(key, "noted", cause=note)
+        for key, problem in made.refused:
+            self.report.add(key, "noted", cause=problem.message, remedy=problem.hint)
+        return Opened(made.datasets, self.report, made.facets)
+
+    def tell_steps(self, key: str, steps: Iterable[Step]) -> None:
+        """Tell what was changed on the way from the files."""
         for step in steps:
-            report.add(wanted.key, "noted", cause=step.said)
-    for name, value in wanted.attributes.items():
-        dataset.attrs[f"climeri_{name}"] = value
-    return dataset
+            self.report.add(key, "repaired", cause=step.said)
+
+    def _tell_offline(self, wanted: DatasetFiles) -> None:
+        if wanted.offline:
+            count, size = len(wanted.offline), sum(size for _, size in wanted.offline)
+            self.report.add(
+                wanted.key,
+                "offline",
+                cause=f"{count} of its {count + len(wanted.paths)} files, {size_text(size)}, are on "
+                f"tape and were not opened; the first is {wanted.offline[0][0]}",
+                remedy=STAGE_THEM,
+                files=count,
+                size=size,
+            )
 
 
-def _joined(
-    wanted: DatasetFiles, on_error: str, report: OpenReport, cache: HeaderCache | None
-) -> Joined | None:
-    known = cache.find(wanted.paths, wanted.spans) if cache is not None else None
-    if known is not None:
-        return known
-    stamps = cache.stamps(wanted.paths) if cache is not None else None
-    files = _read_files(wanted, on_error, report)
-    if not files:
-        if not wanted.paths:
-            report.add(wanted.key, "skipped", cause="it has no files")
-        return None
-    joined = join(files, undated=is_seasonal(wanted.about))
-    for note in joined.skipped:
-        if on_error == "raise":
-            raise FileUnreadable(f"{note.path}: {note.cause}", hint=note.remedy)
-        report.add(wanted.key, "skipped", path=note.path, cause=note.cause, remedy=note.remedy)
-    unread = len(wanted.paths) - len(files) + len(joined.skipped)
-    if unread:
-        return replace(joined, unread=unread)
-    if cache is not None:
-        cache.keep(wanted.paths, wanted.spans, stamps, joined)
-    return joined
+def _later(progress: Callable[[int], None], done: int) -> Callable[[int], None]:
+    """Return a progress that counts on from what is done."""
+    return lambda more: progress(done + more)
 
 
-def _check_gaps(wanted: DatasetFiles, joined: Joined) -> None:
-    gaps = [each for each in joined.notes if each.cause.startswith(HOLE)]
+def _check_gaps(wanted: DatasetFiles, joined: Joined, notes: list[Note]) -> None:
+    gaps = [each for each in notes if each.cause.startswith(HOLE)]
     if not gaps and joined.unread:
         gaps = [Note(f"{HOLE}: {joined.unread} of {len(wanted.paths)} files cannot be read")]
+    if not gaps and wanted.offline:
+        gaps = [Note(f"{HOLE}: {len(wanted.offline)} files are on tape", wanted.offline[0][0])]
     if gaps:
         where = f" ({gaps[0].path})" if gaps[0].path else ""
         raise HoleInTime(
             f"{wanted.key}: {gaps[0].cause}{where}",
             hint="open(allow_gaps=True) opens what there is, and tells the holes.",
         )
-
-
-def _read_files(wanted: DatasetFiles, on_error: str, report: OpenReport) -> list[FileHeader]:
-    spans: dict[str, tuple[int, int]] = {}
-    if len(wanted.spans) == len(wanted.paths):
-        spans = dict(zip(wanted.paths, wanted.spans, strict=True))
-    files: list[FileHeader] = []
-    for path in wanted.paths:
-        try:
-            files.append(read_file(path, spans.get(path)))
-        except FileUnreadable as problem:
-            if on_error == "raise":
-                raise
-            cause = problem.message.removeprefix(f"{path}: ")
-            report.add(wanted.key, "skipped", path=path, cause=cause, remedy=problem.hint)
-    return files

@@ -108,10 +108,16 @@ class OpenReport:
         if counts["repaired"]:
             parts.append(f"{counts['repaired']} repairs")
         parts.append(f"{counts['noted']} notes")
-        if offline := self.having("offline"):
-            files, size = sum(each.files or 1 for each in offline), sum(e.size for e in offline)
+        files, size = self.offline
+        if files:
             parts.append(f"{files} files offline" + (f" ({size_text(size)})" if size else ""))
         return ", ".join([*parts, f"{counts['skipped']} skipped"])
+
+    @property
+    def offline(self) -> tuple[int, int]:
+        """How many files are on tape and were not opened, and their bytes."""
+        there = self.having("offline")
+        return sum(each.files or 1 for each in there), sum(each.size for each in there)
 
     def __str__(self) -> str:
         told = sorted(

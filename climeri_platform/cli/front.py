@@ -23,6 +23,7 @@ GROUPS = {
     "demo": ("climeri_platform.cli.demo", "A demonstration archive, its catalogs and a hub."),
     "hub": ("climeri_platform.cli.hub", "Run the JupyterHub of the platform."),
     "sites": ("climeri_platform.cli.sites", "Show the centres and where each has its archives."),
+    "stage": ("climeri_platform.cli.stage", "Write the commands that recall files from tape."),
     "settings": ("climeri_platform.cli.settings", "Show the settings and where each comes from."),
 }
 INTERRUPTED = 130  # 128 + SIGINT, as shells expect

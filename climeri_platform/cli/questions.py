@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
     from climeri_platform.selection import Catalogs, Selection
 
-__all__ = ["COMMANDS", "JSON", "STORE", "found_in", "narrowed", "parse_facets"]
+__all__ = [
+    "COMMANDS",
+    "JSON",
+    "STORE",
+    "found_anywhere",
+    "found_in",
+    "narrowed",
+    "narrowed_anywhere",
+    "parse_facets",
+]
 
 STORE = click.option(
     "--store", metavar="DIR", help="The folder of the catalogs [default: the setting `store`]."
@@ -70,7 +79,8 @@ def _options(*first: Callable[..., Any]) -> Callable[..., Any]:
 
 narrowed = _options(_NAME)
 """Decorates a command that searches the catalog NAME, and prints JSON if asked."""
-_narrowed_anywhere = _options(_ANY_NAME)
+narrowed_anywhere = _options(_ANY_NAME)
+"""Decorates one that searches every catalog if there is no NAME."""
 
 
 def _asked(
@@ -111,7 +121,7 @@ def found_in(name: str, facets: tuple[str, ...], **how: Any) -> Selection:
     return found
 
 
-def _found_anywhere(facets: tuple[str, ...], **how: Any) -> Catalogs:
+def found_anywhere(facets: tuple[str, ...], **how: Any) -> Catalogs:
     """Search all catalogs; those that do not answer are told on stderr."""
     import warnings
 
@@ -137,7 +147,7 @@ def _print_json(value: object) -> None:
 @click.option(
     "--one-member-per-model", "one_member", is_flag=True, help="One model, one vote; wants NAME."
 )
-@_narrowed_anywhere
+@narrowed_anywhere
 def search(
     name: str | None, facets: tuple[str, ...], *, one_member: bool, as_json: bool, **how: Any
 ) -> None:
@@ -152,7 +162,7 @@ def search(
         words = facets if name is None else (name, *facets)
         if one_member:
             raise UsageError("--one-member-per-model wants the NAME of one catalog")
-        print_everywhere(_found_anywhere(words, **how), as_json=as_json)
+        print_everywhere(found_anywhere(words, **how), as_json=as_json)
         return
     found = found_in(name, facets, **how)
     view = found.one_member_per_model().view if one_member else found.view
@@ -194,12 +204,12 @@ def search(
 
 
 @click.command("facets")
-@_narrowed_anywhere
+@narrowed_anywhere
 def facets_(name: str | None, facets: tuple[str, ...], *, as_json: bool, **how: Any) -> None:
     """Count the values of each facet, within a search; without NAME, in every catalog."""
     if name is None or "=" in name:
         words = facets if name is None else (name, *facets)
-        counts = _found_anywhere(words, **how).facets()
+        counts = found_anywhere(words, **how).facets()
     else:
         counts = found_in(name, facets, **how).facets()
     if as_json:

@@ -25,6 +25,7 @@
     │   ├── NotHere
     │   ├── OnTape
     │   ├── SelectionChanged
+    │   ├── TooLarge
     │   └── UnitMismatch
     ├── ComputeError                  7   Dask
     ├── HubError                      8   JupyterHub
@@ -72,6 +73,7 @@ __all__ = [
     "StoreError",
     "StoreMissing",
     "StoreTooNew",
+    "TooLarge",
     "UnitMismatch",
     "UnknownFacet",
     "UnknownFamily",
@@ -212,6 +214,30 @@ class OnTape(DataError):
 
 class SelectionChanged(DataError):
     """Files of a frozen selection that are gone, or no longer what they were."""
+
+
+class TooLarge(DataError, MemoryError):
+    """More data asked for at once than this process has memory for, and nobody confirmed it.
+
+    Parameters
+    ----------
+    message, hint
+        As in `ClimeriError`.
+    wanted, limit
+        Bytes that were asked for, and those that are taken without being confirmed.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", wanted: int = 0, limit: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.wanted = wanted
+        self.limit = limit
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_large, (self.message, self.hint, self.wanted, self.limit))
+
+
+def _rebuild_large(message: str, hint: str, wanted: int, limit: int) -> TooLarge:
+    return TooLarge(message, hint=hint, wanted=wanted, limit=limit)
 
 
 class UnitMismatch(DataError, ValueError):

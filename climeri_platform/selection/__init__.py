@@ -12,6 +12,7 @@ from climeri_platform.selection.selection import (
     open_catalog,
     open_selection,
 )
+from climeri_platform.selection.staging import RecallScript, Staging
 
 __all__ = [
     "Catalogs",
@@ -21,7 +22,9 @@ __all__ = [
     "FrozenSelection",
     "MissingCatalogWarning",
     "Pairs",
+    "RecallScript",
     "Selection",
+    "Staging",
     "Trouble",
     "open_catalog",
     "open_selection",

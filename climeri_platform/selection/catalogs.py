@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from climeri_platform.access import Opened
     from climeri_platform.catalog.asking import Asked
     from climeri_platform.catalog.union import Located
+    from climeri_platform.selection.staging import Staging
 
 __all__ = ["Catalogs", "MissingCatalogWarning", "Trouble"]
 
@@ -266,6 +267,8 @@ class Catalogs:
     def open(
         self,
         *,
+        period: str | None = None,
+        region: Any = None,
         chunks: Any = "auto",
         on_error: Literal["report", "raise"] = "report",
         members: Literal["apart", "stack"] = "apart",
@@ -279,7 +282,7 @@ class Catalogs:
 
         Parameters
         ----------
-        chunks, on_error, members, pad, merge, allow_gaps, harmonise, recall
+        period, region, chunks, on_error, members, pad, merge, allow_gaps, harmonise, recall
             The same.
 
         Returns
@@ -303,6 +306,8 @@ class Catalogs:
         with needs("access", "opening data"):
             from climeri_platform.access import IncompleteDataWarning, Opened, OpenReport
         options: dict[str, Any] = {
+            "period": period,
+            "region": region,
             "chunks": chunks,
             "on_error": on_error,
             "members": members,
@@ -331,11 +336,8 @@ class Catalogs:
                 continue
             keys = {key: _unlike(f"{part.family}:{key}", part.store, datasets) for key in opened}
             for key, dataset in opened.items():
-                where = {
-                    "climeri_catalog": part.family,
-                    "climeri_store": str(part.view.snapshot.store),
-                }
-                dataset.attrs.update(where)
+                dataset.attrs["climeri_catalog"] = part.family
+                dataset.attrs["climeri_store"] = str(part.view.snapshot.store)
                 datasets[keys[key]] = dataset
                 facets[keys[key]] = opened.facets[key]
             for each in opened.report:
@@ -346,6 +348,20 @@ class Catalogs:
                 raise failed
             warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=2)
         return Opened(datasets, report, facets)
+
+    def stage(self) -> Staging:
+        """Return the commands that recall what is on tape, as `Selection.stage` does.
+
+        Raises
+        ------
+        NothingFound
+            If there is nothing to recall from.
+        """
+        from climeri_platform.selection.staging import stage
+
+        if not len(self):
+            raise NothingFound(self.why_empty())
+        return stage(part.view for part in self._ask(without_replicas) if not part.emptied)
 
     def __repr__(self) -> str:
         of = f" of {', '.join(self.asked)}" if self.asked else ""

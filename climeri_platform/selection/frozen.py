@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from climeri_platform.catalog import CatalogView
 
-__all__ = ["compare", "freeze", "read_frozen"]
+__all__ = ["compare", "freeze", "read_frozen", "write_whole"]
 
 FORMAT = 1
 _FILE = ("path", "size", "mtime", "tracking_id", "retracted")
@@ -74,19 +74,37 @@ def freeze(view: CatalogView, path: str | os.PathLike[str]) -> Path:
             for (dataset, version, root), files in datasets.items()
         ],
     }
-    return _write(Path(path), json.dumps(content, indent=1) + "\n")
+    return write_whole(Path(path), json.dumps(content, indent=1) + "\n")
 
 
 def _says(value: object) -> bool:
     return value is not None and value is not False  # 0 bytes say something
 
 
-def _write(path: Path, text: str) -> Path:
+def write_whole(path: Path, text: str, *, mode: int | None = None) -> Path:
+    """Write a file so that it is there whole, or as it was.
+
+    Parameters
+    ----------
+    path
+        Where.
+    text
+        All of it.
+    mode
+        Its permissions, by default those of a new file.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be written there.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with beside.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as problem:

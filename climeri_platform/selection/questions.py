@@ -12,7 +12,7 @@ from climeri_platform.catalog.lineage import driving_runs, histories
 from climeri_platform.catalog.members import complete, one_member_per_model
 from climeri_platform.catalog.pairing import of_keys
 from climeri_platform.catalog.simulations import simulations_table
-from climeri_platform.core.errors import UnknownFamily
+from climeri_platform.core.errors import NothingFound, UnknownFamily
 from climeri_platform.selection.cost import Cost, cost_of
 from climeri_platform.selection.results import Coverage, Pairs
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from climeri_platform.selection.staging import Staging
 
 __all__ = ["Questions"]
 
@@ -225,3 +226,30 @@ class Questions:
     def cost(self) -> Cost:
         """Return files, bytes, and an estimate of chunks and memory; opens nothing."""
         return cost_of(self.view)
+
+    def stage(self) -> Staging:
+        """Return the commands that recall what of it is on tape, one script for each centre.
+
+        They are the centre's own (`lfs hsm_restore`, `ftget`), as its profile names them, in
+        batches. No file is opened, and nothing is recalled before somebody runs the script.
+
+        Returns
+        -------
+        Staging
+            ``write(folder)`` writes the scripts; ``str()`` says what they recall.
+
+        Raises
+        ------
+        NothingFound
+            If the selection is empty.
+
+        Examples
+        --------
+        >>> found = climeri_platform.open_catalog("libIGCM").search(simulation="CM61-LR-hist-03")  # doctest: +SKIP
+        >>> found.stage().write("recalls")  # doctest: +SKIP
+        """
+        from climeri_platform.selection.staging import stage
+
+        if not len(self.view):
+            raise NothingFound(self.view.why_empty())
+        return stage([self.view])

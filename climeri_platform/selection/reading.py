@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from climeri_platform.access import DatasetFiles
+from climeri_platform.access.asked import files_of_period
+from climeri_platform.access.opening import STAGE_THEM
 from climeri_platform.access.periods import HOLE, RETRACTED, not_covered
 from climeri_platform.catalog.embargo import embargoes
 from climeri_platform.catalog.replicas import choose, not_here, replicas_here
 from climeri_platform.catalog.vocabulary import shared_names
-from climeri_platform.core.errors import OnTape
+from climeri_platform.core.errors import DataError, OnTape
 from climeri_platform.selection.about import facets_of
+from climeri_platform.selection.offline import bytes_offline
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from climeri_platform.access.asked import AskedPeriod
     from climeri_platform.catalog import CatalogView
     from climeri_platform.catalog.replicas import Replica
-    from climeri_platform.core.errors import DataError
 
 __all__ = ["files_to_open"]
 
@@ -25,7 +28,9 @@ _File = tuple[str, int | None, int | None, bool | None]  # path, start, end, onl
 _Roots = dict[str, list[_File]]
 
 
-def files_to_open(view: CatalogView, *, recall: bool) -> list[DatasetFiles]:
+def files_to_open(
+    view: CatalogView, *, recall: bool, period: AskedPeriod | None = None
+) -> list[DatasetFiles]:
     """Return the files of the nearest replica of each version of each dataset.
 
     Parameters
@@ -34,11 +39,15 @@ def files_to_open(view: CatalogView, *, recall: bool) -> list[DatasetFiles]:
         What to open.
     recall
         Whether files may be opened that lie on tape.
+    period
+        What datasets will be cut to: files that by their names hold nothing of it are left out, and
+        nobody looks at them.
 
     Returns
     -------
     list of DatasetFiles
-        One whose replicas are not here, or on tape, has no files and says why.
+        One whose replicas are not here, or wholly on tape, has no files and says why. Files on tape
+        are told apart by a look at each, and left out.
     """
     replicas = replicas_here(view.snapshot)
     columns = ["dataset", "version", "root", "path", "start", "end", "frequency"]
@@ -66,20 +75,27 @@ def files_to_open(view: CatalogView, *, recall: bool) -> list[DatasetFiles]:
         attributes = {"dataset": dataset, "snapshot": view.snapshot.name, "root": root}
         if version is not None:
             attributes["version"] = version
-        refusal = _refusal(key, root, roots, view, replicas, recall=recall)
-        opened = [] if refusal else roots[root]
+        replica = replicas[root]
+        here = replica.mount is not None
+        those, its_period, refusal = (
+            _within(roots[root], period) if here else (roots[root], None, None)
+        )
+        opened, offline = (those, []) if recall or refusal else _apart(those, replica)
+        refusal = refusal or _refusal(key, root, roots, view, replicas, away=not opened)
+        opened = [] if refusal else opened
         notes = _notes(root, roots) + _more_before(version, roots[root], longer.get(dataset, []))
-        mount = replicas[root].mount
         wanted.append(
             DatasetFiles(
                 key,
-                tuple(f"{mount}/{path}" for path, *_ in opened),
+                tuple(f"{replica.mount}/{path}" for path, *_ in opened),
                 tuple((start, end) for _, start, end, _ in opened if start and end),
                 attributes,
                 () if refusal else (*notes, *marks.get((dataset, version, root), ())),
                 refusal,
                 facets.get((dataset, version), {}),
                 about.get(dataset, {}),
+                tuple(offline),
+                its_period,
             )
         )
     return wanted
@@ -181,6 +197,31 @@ def _marks(files: pl.DataFrame) -> dict[tuple[str, str | None, str], tuple[str, 
     return found
 
 
+def _within(
+    files: list[_File], period: AskedPeriod | None
+) -> tuple[list[_File], AskedPeriod | None, DataError | None]:
+    """Return the files that may hold some of a period, its dates, and the error if none does."""
+    spans = [(start, end) for _, start, end, _ in files if start and end]
+    if period is None or len(spans) < len(files):
+        return files, period, None
+    try:
+        settled = period.settled(spans)
+        return [files[number] for number in files_of_period(spans, settled)], settled, None
+    except DataError as problem:
+        return files, period, problem
+
+
+def _apart(files: list[_File], replica: Replica) -> tuple[list[_File], list[tuple[str, int]]]:
+    """Return the files that can be read now, and paths and bytes of those on tape only."""
+    if replica.mount is None or not replica.tape:
+        return files, []
+    paths = [f"{replica.mount}/{path}" for path, *_ in files]
+    sizes = bytes_offline([(path, file[3]) for path, file in zip(paths, files, strict=True)])
+    here = [file for file, size in zip(files, sizes, strict=True) if size is None]
+    away = [(path, size) for path, size in zip(paths, sizes, strict=True) if size is not None]
+    return here, away
+
+
 def _refusal(
     key: str,
     root: str,
@@ -188,17 +229,16 @@ def _refusal(
     view: CatalogView,
     replicas: dict[str, Replica],
     *,
-    recall: bool,
+    away: bool,
 ) -> DataError | None:
     replica = replicas[root]
     if replica.mount is None:
         return not_here(key, roots, view.snapshot.card.roots, replicas)
-    if replica.tape and not recall and not all(online for *_, online in roots[root]):
-        count = sum(not online for *_, online in roots[root])
+    if away:
         return OnTape(
-            f"{count} files of {key} may be on tape: its nearest replica is in the root {root}, "
+            f"all files that are asked for of {key} are on tape: its nearest replica is in the root {root}, "
             f"at {replica.mount}",
-            hint="open(recall=True) opens them, and waits for each that must be recalled.",
+            hint=STAGE_THEM,
         )
     return None
 

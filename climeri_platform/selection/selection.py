@@ -274,6 +274,8 @@ class Selection(Questions):
     def open(
         self,
         *,
+        period: str | None = None,
+        region: Any = None,
         chunks: Any = "auto",
         on_error: Literal["report", "raise"] = "report",
         members: Literal["apart", "stack"] = "apart",
@@ -291,6 +293,12 @@ class Selection(Questions):
 
         Parameters
         ----------
+        period
+            Dates (``"1980/2014"``, ``"1980-01/1980-06"``, ``"1980/"``), ``"last_30Y"``,
+            ``"first_10Y"`` (whole years) or ``"full"``. Files outside are not opened.
+        region
+            ``(lon_min, lon_max, lat_min, lat_max)`` or ``{"lon": (170, -170), "lat": (-5, 5)}``,
+            eastwards from the first longitude: the cells with their centre in it.
         chunks
             As xarray takes them; ``"auto"`` makes multiples of the files' own.
         on_error
@@ -311,7 +319,8 @@ class Selection(Questions):
             beside CMIP's; the report and the attributes say what was changed. False gives the
             files' own.
         recall
-            Open files that may lie on tape, too: each waits for its recall.
+            Open files that are on tape, too: each waits for its recall. Otherwise they are not
+            touched, the rest is opened, and the report counts them; `stage` recalls them.
 
         Returns
         -------
@@ -323,9 +332,11 @@ class Selection(Questions):
         NothingFound
             If the selection is empty.
         NotHere, OnTape
-            If no dataset has a replica here, or one that is not on tape.
+            If no dataset has a replica here, or a file that is not on tape.
         DataError
             If nothing could be opened, or at the first defect with ``on_error="raise"``.
+        UsageError
+            If the period or the region is none.
         MissingExtra
             If the packages that read data are not installed.
         """
@@ -333,10 +344,13 @@ class Selection(Questions):
             raise NothingFound(self.why_empty())
         with needs("access", "opening data"):
             from climeri_platform.access import open_datasets
+            from climeri_platform.access.asked import AskedPeriod, Region
             from climeri_platform.selection.reading import files_to_open
         from tqdm.auto import tqdm
 
-        wanted = files_to_open(self.view, recall=recall)
+        asked = None if period is None else AskedPeriod.parse(period)
+        box = None if region is None else Region.parse(region)
+        wanted = files_to_open(self.view, recall=recall, period=asked)
         total = sum(len(each.paths) for each in wanted)
         with tqdm(total=total, desc="opening files", unit="", leave=False, delay=2) as bar:
 
@@ -352,6 +366,7 @@ class Selection(Questions):
                 merge=merge,
                 allow_gaps=allow_gaps,
                 harmonise=harmonise,
+                region=box,
                 progress=follow,
             )
 

@@ -3,5 +3,15 @@
 from __future__ import annotations
 
 from climeri_platform.sites.profile import Mount, Site, load_site, read_sites, site_names
+from climeri_platform.sites.recall import OnTapeFile, Recall, shell_text
 
-__all__ = ["Mount", "Site", "load_site", "read_sites", "site_names"]
+__all__ = [
+    "Mount",
+    "OnTapeFile",
+    "Recall",
+    "Site",
+    "load_site",
+    "read_sites",
+    "shell_text",
+    "site_names",
+]

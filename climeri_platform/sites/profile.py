@@ -6,28 +6,23 @@ import os
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from climeri_platform.core.errors import UnknownSite, UsageError, nearest
 from climeri_platform.core.resources import data_path
 from climeri_platform.core.settings import setting
+from climeri_platform.sites.recall import (  # noqa: TC001 - pydantic looks them up
+    AbsolutePath,
+    Recall,
+)
 
 __all__ = ["Mount", "Site", "load_site", "read_sites", "site_names"]
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"  # a folder of the export bears it
-
-
-def _absolute(path: str) -> str:
-    if not path.startswith(("/", "${")):
-        raise ValueError(f"{path!r} is not absolute: it begins with / or with ${{VARIABLE}}")
-    return path
-
-
-_Path = Annotated[str, AfterValidator(_absolute)]
 
 
 class Mount(BaseModel):
@@ -43,16 +38,19 @@ class Mount(BaseModel):
         Other absolute prefixes of the same bytes.
     reachable
         False where nothing can be opened under it, ever: it is not even looked at.
+    recall
+        How its files come back from tape: a `Recall`, or the words of its command.
     note
         What people should know.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: _Path
+    path: AbsolutePath
     tape: bool = False
-    aliases: tuple[_Path, ...] = ()
+    aliases: tuple[AbsolutePath, ...] = ()
     reachable: bool = True
+    recall: Recall | None = None
     note: str = ""
 
     @model_validator(mode="before")

@@ -379,7 +379,7 @@ def test_the_dataset_that_was_given_is_not_changed(native, about):
 REAL = {
     "nemo-native": (OCE, 35, {"thetao", "so", "uo", "vo", "wo", "tos", "thkcello"}),
     "cnrm-native": ({"family": "CNRM", "component": "A"}, 3, {"tas", "uas"}),
-    "esmvalcore": ({"family": "CNRM", "component": "A"}, 7, {"cl", "ta", "tas", "TREFHT"}),
+    "esmvalcore": ({"family": "CNRM", "component": "A"}, 8, {"cl", "ta", "tas", "TREFHT"}),
 }
 
 
