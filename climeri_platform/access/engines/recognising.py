@@ -165,7 +165,7 @@ class References:
 
     def recognises(self, place: Place) -> bool:
         """Whether it is JSON, or a folder that is called so."""
-        if place.is_called(".parq", ".parquet"):
+        if place.is_called(*zarr.IN_PARQUET):
             return not place.is_file and place.holds(".zmetadata")
         return not place.is_called(".zarr") and place.begins_with(b"{")
 

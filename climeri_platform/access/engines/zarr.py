@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from climeri_platform.access.engines.header import Key, StoredArray
     from climeri_platform.access.engines.stored import Source
 
-__all__ = ["DOCUMENTS", "ZarrArray", "read_header"]
+__all__ = ["DOCUMENTS", "IN_PARQUET", "ZarrArray", "read_header"]
 
+IN_PARQUET = (".parq", ".parquet")  # how folders of references are called
 DOCUMENTS = ("zarr.json", ".zmetadata", ".zgroup")
 _DIMENSIONS = "_ARRAY_DIMENSIONS"
 _OPEN = 16  # stores that a process keeps open
@@ -123,12 +124,17 @@ class _Store:
         import zarr
 
         self.place, self.references = place, references
-        self.name = shown(place) if is_address(place) else place
+        self.name = _shown(place)
         try:
             store = _referenced(place) if references else _plain(place)
             self.group = zarr.open_group(store, mode="r")
         except FileUnreadable:
             raise
+        except FileNotFoundError:
+            raise FileUnreadable(
+                f"{self.name}: no Zarr store: what describes it is missing or damaged",
+                hint="Compare it with its origin: one of zarr.json, .zgroup and .zmetadata is read first.",
+            ) from None
         except Exception as problem:  # noqa: BLE001 - codecs and servers raise anything
             raise unreadable(place, problem) from None
         self.version: int = self.group.metadata.zarr_format
@@ -149,11 +155,9 @@ class _Store:
 
     def stamp(self, name: str) -> Source:
         """Return that document as it is now."""
-        if not self.references:
-            return _stamp(f"{self.place.rstrip('/')}/{self.document(name)}")
-        if Path(self.place).is_dir():
-            return _stamp(f"{self.place}/.zmetadata")
-        return _stamp(self.place)
+        if self.references:
+            return _stamp(self.place)
+        return _stamp(f"{self.place.rstrip('/')}/{self.document(name)}")
 
     def described(self, name: str) -> dict[str, Any]:
         """Return what the document of an array of version 2 says."""
@@ -207,13 +211,37 @@ def _referenced(place: str) -> Any:
     from fsspec.implementations.reference import ReferenceFileSystem
     from zarr.storage import FsspecStore
 
-    system = ReferenceFileSystem(fo=_references(place), asynchronous=True, skip_instance_cache=True)
+    said = _references(place)
+    system = ReferenceFileSystem(
+        fo=said, fs=_systems(said), asynchronous=True, skip_instance_cache=True
+    )
     return FsspecStore(system, read_only=True, path="")
 
 
+def _systems(said: dict[str, Any]) -> dict[str | None, Any]:
+    """Return the file systems of the files that are referred to: fsspec knows that of the first."""
+    from fsspec import filesystem, get_filesystem_class
+    from fsspec.core import split_protocol
+    from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
+
+    places = {each[0] for each in said.get("refs", said).values() if isinstance(each, list)}
+    places |= {each for each in said.get("templates", {}).values() if isinstance(each, str)}
+    found: dict[str | None, Any] = {}
+    for protocol in {split_protocol(each)[0] for each in places} | {None}:
+        kind = protocol or "file"
+        if get_filesystem_class(kind).async_impl:
+            found[protocol] = filesystem(kind, asynchronous=True)
+        else:
+            found[protocol] = AsyncFileSystemWrapper(filesystem(kind), asynchronous=True)
+    return found
+
+
 def _references(place: str) -> Any:
-    if not is_address(place) and Path(place).is_dir():
-        return place
+    if place.rstrip("/").endswith(IN_PARQUET):
+        raise FileUnreadable(
+            f"{_shown(place)}: kerchunk references in Parquet, of which fsspec gives what it cannot read as missing values",
+            hint="Write them as JSON, or open the files themselves.",
+        )
     if is_address(place):
         file = RemoteFile.of(place)
         with file.opened() as handle:
@@ -224,13 +252,13 @@ def _references(place: str) -> Any:
         said = json.loads(content)
     except ValueError as problem:
         raise FileUnreadable(
-            f"{shown(place) if is_address(place) else place}: damaged JSON: {problem}",
+            f"{_shown(place)}: damaged JSON: {problem}",
             hint="Compare its checksum with its origin, and fetch it again.",
         ) from None
     refs = said.get("refs", said)
     if not any(each in refs for each in DOCUMENTS):
         raise FileUnreadable(
-            f"{shown(place) if is_address(place) else place}: JSON, and no kerchunk references",
+            f"{_shown(place)}: JSON, and no kerchunk references",
             hint="References have the documents of a Zarr store (.zgroup, zarr.json) among their keys.",
         )
     return said
@@ -301,8 +329,14 @@ def _fill(value: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def _damaged(place: str, name: str, problem: Exception) -> FileUnreadable:
-    told = unreadable(place, problem)
+    there = _shown(place)
+    text = " ".join(str(problem).replace(place, there).split())
+    said = shown(text) if is_address(place) else text
     return FileUnreadable(
-        told.message.replace(": ", f": {name}: ", 1) if "://" not in told.message else told.message,
+        f"{there}: {name}: {type(problem).__name__}: {said[:300]}",
         hint="A chunk of it is damaged, or cannot be read: compare it with its origin.",
     )
+
+
+def _shown(place: str) -> str:
+    return shown(place) if is_address(place) else place
