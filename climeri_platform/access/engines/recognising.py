@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from climeri_platform.access.engines import classic, hdf5, zarr
+from climeri_platform.access.engines import classic, hdf5, opendap, zarr
 from climeri_platform.access.engines.remote import RemoteFile, is_address, shown, unreadable
 from climeri_platform.access.engines.stored import FileStamp
 from climeri_platform.core.errors import FileUnreadable
@@ -188,7 +188,22 @@ class Zarr:
         return zarr.read_header(place.text)
 
 
-ENGINES: list[Engine] = [References(), Zarr(), Hdf5(), Classic()]
+class Opendap:
+    """Datasets that a server gives by OPeNDAP."""
+
+    name = "opendap"
+
+    def recognises(self, place: Place) -> bool:
+        """Whether its scheme, or a folder of its server, is one of OPeNDAP."""
+        return bool(opendap.protocol_of(place.text))
+
+    def header(self, place: Place) -> Header:
+        """Read the header."""
+        return opendap.read_header(place.text)
+
+
+# by their names first: asking a server costs more
+ENGINES: list[Engine] = [Opendap(), References(), Zarr(), Hdf5(), Classic()]
 
 
 def find_engine(place: str | os.PathLike[str] | Place) -> Engine:

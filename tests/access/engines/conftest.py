@@ -105,7 +105,7 @@ def https(tmp_path, certificate, monkeypatch):
     server.socket = context.wrap_socket(server.socket, server_side=True)
     server.folder, server.address = folder, f"https://127.0.0.1:{server.server_port}"
     server.asked, server.failures, server.token, server.ranges = [], [], "", True
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     # as for a centre whose certificate the machine does not know; aiohttp reads them once, when imported
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
