@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import ssl
+import subprocess
+import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -119,3 +122,52 @@ def https(tmp_path, certificate, monkeypatch):
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+S3 = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+server.stop()
+"""
+
+
+@pytest.fixture(scope="session")
+def _bucket_server():
+    """An S3 server in a process of its own, which ends when its input does."""
+    with subprocess.Popen(
+        [sys.executable, "-c", S3],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    ) as process:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        process.stdin.close()
+        process.wait(60)
+
+
+@pytest.fixture
+def bucket(_bucket_server, monkeypatch):
+    """A file system with an empty bucket, `climate`; its secret is `hunter2`."""
+    import s3fs
+    from fsspec.asyn import sync as fsspec_sync
+    from zarr.core.sync import sync as zarr_sync
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", _bucket_server)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "me")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    s3fs.S3FileSystem.clear_instance_cache()
+    system = s3fs.S3FileSystem()
+    system.mkdir("climate")
+    yield system
+    system.rm("climate", recursive=True)
+    for each in list(s3fs.S3FileSystem._cache.values()):
+        if each._s3 is not None:  # zarr's are in a loop of their own
+            close = each._s3.__aexit__(None, None, None)
+            zarr_sync(close) if each.asynchronous else fsspec_sync(each.loop, lambda it=close: it)
+    s3fs.S3FileSystem.clear_instance_cache()
