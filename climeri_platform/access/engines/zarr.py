@@ -109,6 +109,11 @@ def read_header(place: str, *, references: bool = False) -> Header:
                     f"{store.name}: the dimension {dim} has {sizes[dim]} and, of {name}, {size} values",
                     hint="The store was not written to its end, or changes now: ask its author.",
                 )
+    if not variables and is_address(place) and not store.consolidated:
+        raise FileUnreadable(
+            f"{store.name}: its metadata are not consolidated, and the server lists no folders",
+            hint="Ask its author to consolidate them: zarr.consolidate_metadata(store).",
+        )
     attrs = {
         name: value
         for name, value in store.group.attrs.asdict().items()
