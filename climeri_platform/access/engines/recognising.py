@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from climeri_platform.access.engines import classic, hdf5, opendap, zarr
+from climeri_platform.access.engines import classic, hdf5, opendap, references, zarr
 from climeri_platform.access.engines.remote import RemoteFile, is_address, shown, unreadable
 from climeri_platform.access.engines.stored import FileStamp
 from climeri_platform.core.errors import FileUnreadable
@@ -165,7 +165,7 @@ class References:
 
     def recognises(self, place: Place) -> bool:
         """Whether it is JSON, or a folder that is called so."""
-        if place.is_called(*zarr.IN_PARQUET):
+        if place.is_called(*references.IN_PARQUET):
             return not place.is_file and place.holds(".zmetadata")
         return not place.is_called(".zarr") and place.begins_with(b"{")
 
@@ -181,7 +181,9 @@ class Zarr:
 
     def recognises(self, place: Place) -> bool:
         """Whether it is a folder with the documents of a store."""
-        return (place.is_called(".zarr") or not place.is_file) and place.holds(*zarr.DOCUMENTS)
+        return (place.is_called(".zarr") or not place.is_file) and place.holds(
+            *references.DOCUMENTS
+        )
 
     def header(self, place: Place) -> Header:
         """Read the header."""

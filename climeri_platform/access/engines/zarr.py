@@ -1,4 +1,4 @@
-"""Zarr stores, and kerchunk references, which are stores whose chunks lie in other files.
+"""Zarr stores, and kerchunk references, which are stores too.
 
 The zarr library reads them: it lets any number of threads in. An array is the place of its store and
 a name; a store is opened once in each process.
@@ -12,13 +12,13 @@ import os
 import struct
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable, is_small
+from climeri_platform.access.engines.references import described_by, open_references
 from climeri_platform.access.engines.remote import RemoteFile, is_address, shown, unreadable
 from climeri_platform.access.engines.stored import FileStamp, read_part
 from climeri_platform.core.errors import FileUnreadable
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
     from climeri_platform.access.engines.header import Key, StoredArray
     from climeri_platform.access.engines.stored import Source
 
-__all__ = ["DOCUMENTS", "IN_PARQUET", "ZarrArray", "read_header"]
+__all__ = ["ZarrArray", "read_header"]
 
-IN_PARQUET = (".parq", ".parquet")  # how folders of references are called
-DOCUMENTS = ("zarr.json", ".zmetadata", ".zgroup")
 _DIMENSIONS = "_ARRAY_DIMENSIONS"
 _OPEN = 16  # stores that a process keeps open
 _UNNAMED = "Only its author can say: xarray writes names of dimensions, and so does GDAL."
@@ -131,7 +129,7 @@ class _Store:
         self.place, self.references = place, references
         self.name = _shown(place)
         try:
-            store = _referenced(place) if references else _plain(place)
+            store = open_references(place) if references else _plain(place)
             self.group = zarr.open_group(store, mode="r")
         except FileUnreadable:
             raise
@@ -161,7 +159,7 @@ class _Store:
     def stamp(self, name: str) -> Source:
         """Return that document as it is now."""
         if self.references:
-            return _stamp(self.place)
+            return _stamp(described_by(self.place))
         return _stamp(f"{self.place.rstrip('/')}/{self.document(name)}")
 
     def described(self, name: str) -> dict[str, Any]:
@@ -210,63 +208,6 @@ def _plain(place: str) -> Any:
     if is_address(place):
         return FsspecStore.from_url(place, read_only=True)
     return LocalStore(place, read_only=True)
-
-
-def _referenced(place: str) -> Any:
-    from fsspec.implementations.reference import ReferenceFileSystem
-    from zarr.storage import FsspecStore
-
-    said = _references(place)
-    system = ReferenceFileSystem(
-        fo=said, fs=_systems(said), asynchronous=True, skip_instance_cache=True
-    )
-    return FsspecStore(system, read_only=True, path="")
-
-
-def _systems(said: dict[str, Any]) -> dict[str | None, Any]:
-    """Return the file systems of the files that are referred to: fsspec knows that of the first."""
-    from fsspec import filesystem, get_filesystem_class
-    from fsspec.core import split_protocol
-    from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
-
-    places = {each[0] for each in said.get("refs", said).values() if isinstance(each, list)}
-    places |= {each for each in said.get("templates", {}).values() if isinstance(each, str)}
-    found: dict[str | None, Any] = {}
-    for protocol in {split_protocol(each)[0] for each in places} | {None}:
-        kind = protocol or "file"
-        if get_filesystem_class(kind).async_impl:
-            found[protocol] = filesystem(kind, asynchronous=True)
-        else:
-            found[protocol] = AsyncFileSystemWrapper(filesystem(kind), asynchronous=True)
-    return found
-
-
-def _references(place: str) -> Any:
-    if place.rstrip("/").endswith(IN_PARQUET):
-        raise FileUnreadable(
-            f"{_shown(place)}: kerchunk references in Parquet, of which fsspec gives what it cannot read as missing values",
-            hint="Write them as JSON, or open the files themselves.",
-        )
-    if is_address(place):
-        file = RemoteFile.of(place)
-        with file.opened() as handle:
-            content = file.bytes_at(handle, 0, file.size)
-    else:
-        content = Path(place).read_bytes()
-    try:
-        said = json.loads(content)
-    except ValueError as problem:
-        raise FileUnreadable(
-            f"{_shown(place)}: damaged JSON: {problem}",
-            hint="Compare its checksum with its origin, and fetch it again.",
-        ) from None
-    refs = said.get("refs", said)
-    if not any(each in refs for each in DOCUMENTS):
-        raise FileUnreadable(
-            f"{_shown(place)}: JSON, and no kerchunk references",
-            hint="References have the documents of a Zarr store (.zgroup, zarr.json) among their keys.",
-        )
-    return said
 
 
 def _variable(store: _Store, name: str, array: Any) -> StoredVariable:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import pickle
 
+import fsspec
 import netCDF4
 import numpy as np
 import pytest
+from fsspec.implementations.reference import LazyReferenceMapper
 from kerchunk.hdf import SingleHdf5ToZarr
 
 from climeri_platform.access import engine_of, open_file
@@ -103,10 +105,51 @@ def test_what_are_no_references(tmp_path, content, said):
     assert told.value.message.startswith(str(place))
 
 
-def test_references_in_parquet_are_refused_with_the_reason(tmp_path):
+@pytest.fixture
+def in_parquet(referred):
+    """The same references in Parquet, four to a record."""
+    _, place = referred
+    folder = place.with_suffix(".parq")
+    folder.mkdir()
+    said = json.loads(place.read_text())["refs"]
+    out = LazyReferenceMapper.create(
+        root=str(folder), fs=fsspec.filesystem("file"), record_size=4, engine="pyarrow"
+    )
+    for key, value in sorted(said.items()):
+        out[key] = value
+    out.flush()
+    return folder
+
+
+def test_in_parquet(referred, in_parquet):
+    path, place = referred
+    assert engine_of(in_parquet) == "references"
+    with open_file(place) as ours, open_file(in_parquet) as theirs:
+        assert ours.identical(theirs)
+    array = pickle.loads(pickle.dumps(read_header(in_parquet).variables["tas"].array))
+    here = read_header(path).variables["tas"].array
+    np.testing.assert_array_equal(
+        array.read((slice(None, None, 3), 7)), here.read((slice(None, None, 3), 7))
+    )
+
+
+def test_a_record_that_is_damaged_is_no_missing_value(in_parquet):
+    array = read_header(in_parquet).variables["tas"].array
+    (in_parquet / "tas" / "refs.1.parq").write_bytes(b"PAR1, or not")
+    array.read((0, 0))
+    with pytest.raises(FileUnreadable, match="damaged"):
+        array.read((39, 0))
+
+
+def test_chunks_without_references_are_missing_values(in_parquet):
+    array = read_header(in_parquet).variables["tas"].array
+    (in_parquet / "tas" / "refs.1.parq").unlink()
+    assert array.read((39, 0)) == np.float32(1e20)
+
+
+def test_a_folder_without_references(tmp_path):
     folder = tmp_path / "run.parq"
     folder.mkdir()
     (folder / ".zmetadata").write_text('{"metadata": {}, "record_size": 10}')
-    with pytest.raises(FileUnreadable, match="Parquet") as told:
+    with pytest.raises(FileUnreadable, match="no kerchunk references"):
         read_header(folder)
-    assert "JSON" in told.value.hint
