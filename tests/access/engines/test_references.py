@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 
 import fsspec
 import netCDF4
@@ -70,6 +71,16 @@ def test_over_https(referred, https):
     found = read_header(f"{https.address}/run.json").variables["tas"].array
     expected = read_header(path).variables["tas"].array
     np.testing.assert_array_equal(found.read((slice(5), 3)), expected.read((slice(5), 3)))
+
+
+def test_in_parquet_over_https(referred, in_parquet, https):
+    shutil.copytree(in_parquet, https.folder / "run.parq")
+    path, _ = referred
+    found = read_header(f"{https.address}/run.parq").variables["tas"].array
+    expected = read_header(path).variables["tas"].array
+    np.testing.assert_array_equal(
+        found.read((slice(0, 40, 7), 3)), expected.read((slice(0, 40, 7), 3))
+    )
 
 
 def test_what_is_gone_is_no_missing_value(referred):
