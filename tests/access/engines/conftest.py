@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from climeri_platform.access.engines import remote
+
 
 class Ranges(SimpleHTTPRequestHandler):
     """Files of a folder, whole or in parts; a user, a token, and failures on demand."""
@@ -56,7 +58,11 @@ class Ranges(SimpleHTTPRequestHandler):
         self.send_header("ETag", f'"{about.st_mtime_ns:x}-{about.st_size:x}"')
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        if body:
+        if body and server.cuts:
+            server.cuts -= 1
+            self.wfile.write(data[: len(data) // 2])
+            self.close_connection = True
+        elif body:
             self.wfile.write(data)
         return None
 
@@ -107,7 +113,8 @@ def https(tmp_path, certificate, monkeypatch):
     context.load_cert_chain(certificate)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     server.folder, server.address = folder, f"https://127.0.0.1:{server.server_port}"
-    server.asked, server.failures, server.token, server.ranges = [], [], "", True
+    server.asked, server.failures, server.cuts, server.token, server.ranges = [], [], 0, "", True
+    monkeypatch.setattr(remote, "_PAUSE", 0.01)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     # as for a centre whose certificate the machine does not know; aiohttp reads them once, when imported
