@@ -80,6 +80,16 @@ def test_over_https_as_here(https, form, blocks, monkeypatch):
     np.testing.assert_array_equal(there, read_header(path).variables["tas"].array.read(part))
 
 
+def test_a_header_is_read_at_once_however_many_chunks_there_are(https, monkeypatch):
+    monkeypatch.setattr(library, "_BLOCK", 4096)
+    path = written(https.folder / "run.nc", "NETCDF4", steps=300)
+    assert path.stat().st_size > 50 * 8 * 4096
+    read_header(f"{https.address}/run.nc")
+    fetched = [wanted for method, _, wanted in https.asked if method == "GET"]
+    # is it a server of parts, what does it begin with, and the header in few pieces
+    assert len(fetched) <= 5
+
+
 def test_decoded_and_computed_by_threads(https):
     paths = [written(https.folder / f"{form}.nc", form) for form in FORMS]
     for path in paths:
