@@ -27,6 +27,7 @@ __all__ = [
     "Classic",
     "Engine",
     "Hdf5",
+    "Opendap",
     "Place",
     "References",
     "Zarr",
