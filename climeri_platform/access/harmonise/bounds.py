@@ -35,6 +35,8 @@ def name_bounds(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Datas
     steps: list[Step] = []
     dataset = dataset.copy(deep=False)
     for name in [str(each) for each in dataset.coords]:
+        if name not in dataset.coords:  # the number of a vertex, gone with its dimension
+            continue
         old = bounds_of(dataset, name)
         if old is None:
             continue
@@ -49,7 +51,6 @@ def name_bounds(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Datas
             steps.append(Step(_FIX, old, f"{new} is something else here, so that {old} stays"))
             new = old
         dataset = _rename(dataset, old, new, extra, edge)
-        axis.encoding.pop("bounds", None)
         dataset[name].encoding.pop("bounds", None)
         dataset[name].attrs["bounds"] = new
         if new != old:

@@ -33,8 +33,10 @@ __all__ = ["mask_halos", "one_turn"]
 _FIX = "halos"
 _NAME = "duplicate"
 _WIDEST = 4  # columns that a grid repeats, both sides together
-_ROWS = 3  # of the fold: the last row may repeat the third from the end
-_SAME = 2e-4  # degrees; the finest ORCA grid has cells of 0.015 near its poles, float32 rounds to 3e-5
+_ROWS = 4  # of the fold: MPIOM's first row repeats its fourth, ORCA's last the third from the end
+_SAME = (
+    2e-4  # degrees; the finest ORCA grid has cells of 0.015 near its poles, float32 rounds to 3e-5
+)
 _ALL = 0.99
 _AREA = ("areacello", "areacella", "area", "cell_area")
 
@@ -89,7 +91,7 @@ def mask_halos(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Datase
     flag = xr.Variable(
         lat.dims, mask, {"long_name": "whether the cell repeats another of the grid"}
     )
-    steps = [Step(_FIX, _NAME, said)]
+    steps = [Step(_FIX, _NAME, said, "names")]
     changed: dict[str, xr.Variable] = {}
     for name, each in dataset.variables.items():
         if name in dataset.indexes or not {*lat.dims} <= {*each.dims} or is_bounds(dataset, name):
@@ -98,7 +100,8 @@ def mask_halos(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Datase
         if (name in dataset.coords and not area) or each.dtype.kind != "f":
             continue
         lazy = each if each.chunks is not None else each.chunk()
-        kept = lazy.where(~flag, np.zeros((), each.dtype)[()] if area else np.nan)
+        filled = np.zeros((), each.dtype)[()] if area else np.nan
+        kept = lazy.where(~flag, filled)  # type: ignore[no-untyped-call]
         kept = kept.transpose(*each.dims).astype(each.dtype)
         kept.attrs, kept.encoding = dict(each.attrs), dict(each.encoding)
         changed[str(name)] = kept
@@ -119,17 +122,17 @@ def _repeated(lat: xr.Variable, lon: xr.Variable) -> tuple[NDArray[np.bool_], st
     mask[:, :left] = True
     mask[:, columns - right :] = True
     inner = slice(left, columns - right)
-    top = slice(rows - _ROWS, rows)
-    fold = _fold(read(lat[top, inner]), read(lon[top, inner]))
-    mask[top, inner] |= fold
-    said = []
-    if left or right:
-        said.append(f"{left} first and {right} last columns")
-    for row in np.flatnonzero(fold.any(axis=1)):
-        part = "" if fold[row].all() else "half of "
-        said.append(f"{part}row {row - _ROWS}")
-    text = f"the grid repeats places: {', '.join(said)} (rows counted from the end)" if said else ""
-    return mask, text
+    said = [f"{left} first and {right} last columns"] if left or right else []
+    for end, lines in (
+        ("last", slice(rows - _ROWS, rows)),
+        ("first", slice(_ROWS - 1, None, -1)),
+    ):
+        fold = _fold(read(lat[lines, inner]), read(lon[lines, inner]))
+        mask[lines, inner] |= fold
+        whole, half = int(fold.all(axis=1).sum()), int((fold.any(axis=1) & ~fold.all(axis=1)).sum())
+        if whole or half:
+            said.append(f"its {end} {whole} rows" + (" and half of the one before" if half else ""))
+    return mask, f"the grid repeats places: {', '.join(said)}" if said else ""
 
 
 def _columns(lat: xr.Variable, lon: xr.Variable) -> tuple[int, int]:
@@ -148,23 +151,30 @@ def _fold(lat: NDArray[np.floating], lon: NDArray[np.floating]) -> NDArray[np.bo
     """Return which cells of the last rows repeat others of them, once around."""
     rows, columns = lat.shape
     fold = np.zeros((rows, columns), bool)
-    here = np.arange(columns)
-    for below in range(rows - 2, -1, -1):  # the whole last row
-        for turn in _turns(lat, lon, rows - 1, below):
-            mirrored = (turn - here) % columns
-            if _alike(lat[-1], lon[-1], lat[below][mirrored], lon[below][mirrored]):
-                fold[-1] = True
-    row = rows - 2 if fold[-1].any() else rows - 1
-    for turn in _turns(lat, lon, row, row):  # half a row, folded onto its other half
-        mirrored = (turn - here) % columns
-        if _alike(lat[row], lon[row], lat[row][mirrored], lon[row][mirrored]):
-            fold[row] |= mirrored < here
+    for row in (rows - 1, rows - 2):
+        whole = any(_mirrored(lat, lon, row, below) is not None for below in range(row))
+        fold[row] = whole
+        if not whole:  # half a row, folded onto its other half
+            mirrored = _mirrored(lat, lon, row, row)
+            if mirrored is not None:
+                fold[row] = mirrored < np.arange(columns)
+            break
     return fold
 
 
-def _turns(
+def _mirrored(
     lat: NDArray[np.floating], lon: NDArray[np.floating], row: int, below: int
-) -> set[int]:
+) -> NDArray[np.int_] | None:
+    """Return which columns of one row the cells of another repeat, in the opposite order."""
+    columns = lat.shape[1]
+    for turn in _turns(lat, lon, row, below):
+        mirrored = (turn - np.arange(columns)) % columns
+        if _alike(lat[row], lon[row], lat[below][mirrored], lon[below][mirrored]):
+            return np.asarray(mirrored)
+    return None
+
+
+def _turns(lat: NDArray[np.floating], lon: NDArray[np.floating], row: int, below: int) -> set[int]:
     """Return the mirrorings that bring one cell of a row onto the same place in another."""
     columns = lat.shape[1]
     at = columns // 5  # a cell that no mirroring leaves where it is

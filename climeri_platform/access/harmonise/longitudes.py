@@ -25,6 +25,8 @@ _FIX = "longitudes"
 _TURN = 360.0
 # of a step between columns: less is rounding
 _ROUNDING = 1e-3
+_UNEVEN = 0.05
+_STATIONS = 1000  # fewer places in a list are no grid of the globe
 _SAID_2D = "longitudes are brought to 0 to 360"
 
 
@@ -48,7 +50,8 @@ def longitudes_from_zero(
         return _roll(dataset)
     regional = about.get("domain") or dataset.attrs.get("CORDEX_domain") or "rlon" in dataset.dims
     projected = any("grid_mapping" in {*v.attrs, *v.encoding} for v in dataset.data_vars.values())
-    if regional or projected or dataset["lon"].ndim == 0:
+    scattered = dataset["lon"].ndim == 1 and dataset["lon"].size < _STATIONS
+    if regional or projected or scattered or dataset["lon"].ndim == 0:
         return dataset, []
     return _map(dataset)
 
@@ -71,8 +74,9 @@ def is_global(longitudes: np.ndarray) -> bool:
     steps = np.diff(longitudes)
     if not (steps > 0).all():
         return False
-    around = longitudes[-1] - longitudes[0] + np.median(steps)
-    return bool(abs(around - _TURN) <= np.median(steps) / 2)
+    step = float(np.median(steps))
+    even = np.ptp(steps) <= _UNEVEN * step
+    return bool(even and abs(longitudes[-1] - longitudes[0] + step - _TURN) <= _UNEVEN * step)
 
 
 def _roll(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:

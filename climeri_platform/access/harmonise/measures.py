@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from climeri_platform.access.harmonise.fields import fields, read
 from climeri_platform.access.harmonise.sequence import harmonise
@@ -20,6 +19,8 @@ from climeri_platform.core.errors import DatasetInconsistent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    import xarray as xr
 
 __all__ = ["attach_measures"]
 
@@ -60,6 +61,7 @@ def attach_measures(
 
     Examples
     --------
+    >>> import xarray as xr
     >>> lat = ("lat", [-45.0, 45.0], {"units": "degrees_north"})
     >>> lon = ("lon", [90.0, 270.0], {"units": "degrees_east"})
     >>> tas = xr.Dataset({"tas": (("lat", "lon"), np.ones((2, 2)))}, {"lat": lat, "lon": lon})
@@ -77,12 +79,16 @@ def attach_measures(
             if name not in measure.variables or kind in found:
                 continue
             why = _other_grid(dataset, measure, name)
-            where = ", ".join(str(facets[f]) for f in ("model", "experiment", "member") if f in facets)
+            where = ", ".join(
+                str(facets[f]) for f in ("model", "experiment", "member") if f in facets
+            )
             if why:
                 said = f"{name} of {where or 'a candidate'} is not taken: {why}"
                 steps.append(Step(_FIX, name, said))
                 continue
-            dataset = _attach(dataset, measure[name], name, f"{name} is that of {where or 'a file'}")
+            dataset = _attach(
+                dataset, measure[name], name, f"{name} is that of {where or 'a file'}"
+            )
             found.add(kind)
             steps.append(Step(_FIX, name, f"{name} is that of {where or 'a file'}", "names"))
     held = [name for name in _AREAS if name in dataset.variables]
@@ -126,8 +132,7 @@ def _alike(one: xr.Variable, other: xr.Variable, *, turn: bool) -> bool:
         return False
     parts: list[Any] = [()] if one.ndim < 2 else []
     if one.ndim == 2:
-        lines = {n % size for size in one.shape for n in ()}
-        rows = {n % one.shape[0] for n in (*_LINES, one.shape[0] // 2)} | lines
+        rows = {n % one.shape[0] for n in (*_LINES, one.shape[0] // 2)}
         columns = {n % one.shape[1] for n in (*_LINES, one.shape[1] // 2)}
         parts = [(row, slice(None)) for row in sorted(rows)]
         parts += [(slice(None), column) for column in sorted(columns)]

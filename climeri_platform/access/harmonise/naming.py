@@ -103,9 +103,7 @@ def _name_horizontal(
     return dataset
 
 
-def _coordinates_of(
-    dataset: xr.Dataset, field: str, found: list[str]
-) -> tuple[set[str], str]:
+def _coordinates_of(dataset: xr.Dataset, field: str, found: list[str]) -> tuple[set[str], str]:
     held = dataset[field]
     named = words(held, "coordinates")
     absent = [w for w in named if w not in dataset.variables and w.startswith(("geolat", "geolon"))]
@@ -159,9 +157,7 @@ def _levels(dataset: xr.Dataset, about: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _name_axis(
-    dataset: xr.Dataset, wanted: str, found: list[str], steps: list[Step]
-) -> xr.Dataset:
+def _name_axis(dataset: xr.Dataset, wanted: str, found: list[str], steps: list[Step]) -> xr.Dataset:
     if not found or found == [wanted] or wanted in found:
         return dataset
     if len(found) > 1:

@@ -66,8 +66,8 @@ def one_time_axis(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Dat
 def _is_time(each: xr.DataArray) -> bool:
     # the type of an index is known; of other objects only their attributes are
     if each.dtype.kind == "M":
-        return each.attrs.get("standard_name", "time") == "time"
-    return each.attrs.get("standard_name") == "time" or each.attrs.get("axis") == "T"
+        return bool(each.attrs.get("standard_name", "time") == "time")
+    return bool(each.attrs.get("standard_name") == "time" or each.attrs.get("axis") == "T")
 
 
 def _axis(dataset: xr.Dataset, about: Mapping[str, str]) -> str | None:
@@ -90,7 +90,9 @@ def _axis(dataset: xr.Dataset, about: Mapping[str, str]) -> str | None:
 
 def _from_beside(dataset: xr.Dataset, axis: str) -> tuple[xr.Dataset, list[Step]]:
     """Make the axis of the one coordinate that lies along a dimension without values."""
-    along = [str(n) for n, each in dataset.coords.items() if each.dims == (axis,) and _is_time(each)]
+    along = [
+        str(n) for n, each in dataset.coords.items() if each.dims == (axis,) and _is_time(each)
+    ]
     along = [n for n in along if n in _BESIDE] or along
     if len(along) != 1 or ("time" in dataset.variables and along[0] != "time"):
         if not along:

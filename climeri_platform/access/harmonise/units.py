@@ -36,9 +36,7 @@ _WAS_HEIGHT = {
 }
 
 
-def canonical_units(
-    dataset: xr.Dataset, about: Mapping[str, str]
-) -> tuple[xr.Dataset, list[Step]]:
+def canonical_units(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Dataset, list[Step]]:
     """Bring variables and vertical axes to the canonical units.
 
     Parameters
@@ -59,9 +57,7 @@ def canonical_units(
     return dataset, steps
 
 
-def convert(
-    dataset: xr.Dataset, wanted: Mapping[str, str]
-) -> tuple[xr.Dataset, list[Step]]:
+def convert(dataset: xr.Dataset, wanted: Mapping[str, str]) -> tuple[xr.Dataset, list[Step]]:
     """Convert variables to the units that somebody wants to see.
 
     Parameters
@@ -154,12 +150,14 @@ def scaled(
     new.attrs["units"] = units
     if units.startswith("kg"):
         standard = str(new.attrs.get("standard_name", ""))
-        new.attrs.update({"standard_name": _WAS_HEIGHT[standard]} if standard in _WAS_HEIGHT else {})
+        new.attrs.update(
+            {"standard_name": _WAS_HEIGHT[standard]} if standard in _WAS_HEIGHT else {}
+        )
     said = f"{native!r} to {units!r}: times {factor:g}, plus {offset:g}" if moved else ""
     step = Step(
         fix,
         str(name),
-        why or said or f"{native!r} is spelled {units!r}",
+        why or said or f"{native!r} is the same as {units!r}",
         "numbers" if moved else "names",
         factor=factor if moved else None,
         offset=offset if moved else None,

@@ -63,4 +63,4 @@ def _in_kelvin(block: np.ndarray) -> np.ndarray:
             "nor degC",
             hint="Open it with harmonise=False, and look at it.",
         )
-    return block + block.dtype.type(_ZERO)
+    return np.asarray(block + block.dtype.type(_ZERO))

@@ -62,9 +62,7 @@ def _factor(levels: np.ndarray) -> float | None:
     return 1.0 if levels.min() < _FIRST else None
 
 
-def _bounds(
-    dataset: xr.Dataset, bounds: str, metres: np.ndarray
-) -> tuple[xr.Dataset, list[Step]]:
+def _bounds(dataset: xr.Dataset, bounds: str, metres: np.ndarray) -> tuple[xr.Dataset, list[Step]]:
     edges = read(dataset[bounds].transpose("lev", ...)).astype(float)
     for factor in (1.0, 0.01):
         low, high = edges.min(axis=1) * factor, edges.max(axis=1) * factor

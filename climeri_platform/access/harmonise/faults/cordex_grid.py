@@ -28,7 +28,9 @@ _NOISE = 0.01  # of the spacing
 
 def domain_of(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[str, Domain | None]:
     """Return the name of a dataset's domain, and its grid if the table has it."""
-    named = about.get("domain") or dataset.attrs.get("CORDEX_domain") or dataset.attrs.get("domain_id")
+    named = (
+        about.get("domain") or dataset.attrs.get("CORDEX_domain") or dataset.attrs.get("domain_id")
+    )
     name = str(named or "")
     return name, domains().get(name)
 
@@ -68,7 +70,9 @@ def snap_to_domain(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Da
         if np.array_equal(snapped, native) and dataset[axis].dtype == np.float64:
             continue
         old = dataset[axis].variable
-        dataset = dataset.assign_coords({axis: xr.Variable(old.dims, snapped, old.attrs, old.encoding)})
+        dataset = dataset.assign_coords(
+            {axis: xr.Variable(old.dims, snapped, old.attrs, old.encoding)}
+        )
         said = f"{axis} is snapped to the grid of {name}; it was off by up to {worst:.1e} degrees"
         steps.append(Step(_FIX, axis, said, "numbers"))
     return dataset, steps

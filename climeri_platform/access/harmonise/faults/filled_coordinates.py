@@ -39,17 +39,18 @@ def filled_coordinates(
     del about
     steps: list[Step] = []
     for name in ("lat", "lon"):
-        if name not in dataset.coords or dataset[name].ndim < 2:
+        if name not in dataset.coords or dataset[name].ndim < 2 or "rlat" in dataset.dims:
             continue
         for each in (name, bounds_of(dataset, name)):
             if each is None or dataset[each].dtype.kind != "f":
                 continue
-            if _FIX in str(dataset[each].attrs.get(STEPS, "")):
+            declared = {"_FillValue", "missing_value"} & dataset[each].encoding.keys()
+            if declared or _FIX in str(dataset[each].attrs.get(STEPS, "")):
                 continue
             dataset = dataset.assign({each: elementwise(dataset.variables[each], _no_angle)})
             if each == name:
                 dataset = dataset.set_coords(name)
-            said = f"{_FIX}: values that are no angles are missing"
+            said = f"{_FIX}: values that are no angles, if there are any, are missing"
             steps.append(Step(_FIX, each, said, "numbers"))
     return dataset, steps
 

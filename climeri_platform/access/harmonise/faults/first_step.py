@@ -45,7 +45,14 @@ def scaled_if_small(variable: xr.Variable, limit: float, factor: float, what: st
     first = lazy.isel(time=0) if "time" in lazy.dims else lazy
     peak = da.nanmax(da.where(da.isnan(first.data), -np.inf, first.data))
     data = da.map_blocks(
-        _scale, lazy.data, peak, limit, factor, what, dtype=lazy.dtype, meta=lazy.data._meta  # noqa: SLF001
+        _scale,
+        lazy.data,
+        peak,
+        limit,
+        factor,
+        what,
+        dtype=lazy.dtype,
+        meta=lazy.data._meta,  # noqa: SLF001
     )
     return xr.Variable(variable.dims, data, variable.attrs, variable.encoding)
 

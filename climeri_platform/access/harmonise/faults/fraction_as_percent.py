@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from climeri_platform.access.harmonise.fields import model
 from climeri_platform.access.harmonise.faults.first_step import reaches, scaled_if_small
+from climeri_platform.access.harmonise.fields import model
 from climeri_platform.access.harmonise.step import STEPS, Step
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from climeri_platform.access.harmonise.fields import model, read, words
 from climeri_platform.access.harmonise.step import Step
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    import xarray as xr
     from numpy.typing import NDArray
 
 __all__ = ["lambert", "lambert_axes"]
@@ -55,7 +55,9 @@ def lambert_axes(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Data
     except (KeyError, TypeError, ValueError):
         return _doubted(dataset, mapping, "its parameters are not complete")
     if x is None or y is None:
-        return _doubted(dataset, mapping, "its latitudes and longitudes are on no regular grid of it")
+        return _doubted(
+            dataset, mapping, "its latitudes and longitudes are on no regular grid of it"
+        )
     if _agrees(dataset, columns, x) and _agrees(dataset, rows, y):
         return dataset, []
     stale = [
@@ -157,7 +159,7 @@ def _line(points: NDArray[np.float64]) -> NDArray[np.float64] | None:
     step = abs(even[1] - even[0])
     if not np.isfinite(points).all() or not np.abs(points - even).max() <= _REGULAR * step:
         return None
-    return np.round(even, 3)
+    return np.asarray(np.round(even, 3), dtype=np.float64)
 
 
 def _agrees(dataset: xr.Dataset, axis: str, wanted: NDArray[np.float64]) -> bool:

@@ -41,7 +41,9 @@ def turned_sign(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Datas
         if known is None or _FIX in str(dataset[each].attrs.get(STEPS, "")):
             continue
         if version not in known:
-            said = f"{_FIX}: {each} of {name} had the wrong sign in v{', v'.join(known)}; it is left"
+            said = (
+                f"{_FIX}: {each} of {name} had the wrong sign in v{', v'.join(known)}; it is left"
+            )
             steps.append(Step(_FIX, each, said))
             continue
         units = str(dataset[each].attrs.get("units", ""))

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from climeri_platform.access.harmonise.fields import model, read
 from climeri_platform.access.harmonise.faults.cordex_domains import Domain, true_places
 from climeri_platform.access.harmonise.faults.cordex_grid import domain_of
+from climeri_platform.access.harmonise.fields import model, read
 from climeri_platform.access.harmonise.step import Step
 
 if TYPE_CHECKING:
