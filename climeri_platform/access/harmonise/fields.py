@@ -8,6 +8,8 @@ import numpy as np
 import xarray as xr
 from dask.base import is_dask_collection
 
+from climeri_platform.access.harmonise.step import NATIVE_NAME
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
@@ -39,7 +41,9 @@ def bounds_of(dataset: xr.Dataset, name: Hashable) -> str | None:
     """Return the name of the bounds of a coordinate, declared or by a usual name."""
     axis = dataset[name]
     declared = words(axis, "bounds")
-    for each in [*declared, *(usual.format(name) for usual in _USUAL)]:
+    names = [name, *([axis.attrs[NATIVE_NAME]] if NATIVE_NAME in axis.attrs else [])]
+    usual = [each.format(whose) for whose in names for each in _USUAL]
+    for each in [*declared, *usual]:
         if each in dataset.variables and each != name:
             extra = [dim for dim in dataset[each].dims if dim not in axis.dims]
             if len(extra) == 1 and {*axis.dims} <= {*dataset[each].dims}:

@@ -71,7 +71,9 @@ def _name_horizontal(
     found = {
         str(name): each
         for name, each in dataset.variables.items()
-        if direction(name, each.attrs) == wanted and not is_bounds(dataset, name)
+        if direction(name, each.attrs) == wanted
+        and each.dtype.kind in "fiu"
+        and not is_bounds(dataset, name)
     }
     if wanted in found:
         return dataset if wanted in dataset.coords else dataset.set_coords(wanted)

@@ -99,12 +99,9 @@ def _from_beside(dataset: xr.Dataset, axis: str) -> tuple[xr.Dataset, list[Step]
             return dataset, []
         said = f"{axis} has no values of its own, and {', '.join(along)} could be its; they stay"
         return dataset, [Step(_FIX, along[0], said)]
-    if axis != "time":
-        dataset = dataset.rename_dims({axis: "time"})
     old = along[0]
-    lazy = dataset[old].chunks is not None
-    if lazy:  # as an index it is in memory; a small axis, read in this thread
+    if dataset[old].chunks is not None:  # an index is in memory; a small one, read in this thread
         dataset = dataset.assign_coords({old: dataset[old].compute(scheduler="synchronous")})
-    dataset = renamed(dataset, old, "time").set_xindex("time") if old != "time" else dataset
+    dataset = renamed(dataset.swap_dims({axis: old}), old, "time")
     said = f"{axis} has no values of its own; {old} is the time axis"
     return dataset, [Step(_FIX, "time", said, "names", native_name=old)]
