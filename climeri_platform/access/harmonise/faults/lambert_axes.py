@@ -30,6 +30,7 @@ _FIX = "lambert-axes"
 _MODELS = ("ALADIN53", "ALADIN63", "WRF381P", "REGCM4")
 _RADIUS = 6_371_229.0
 _REGULAR = 0.02  # of the spacing
+_SQUARE = 0.02
 
 
 def lambert_axes(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Dataset, list[Step]]:
@@ -142,6 +143,8 @@ def _axes(
     if x is None or y is None:
         return None, None
     step = abs(x[1] - x[0])
+    if abs(abs(y[1] - y[0]) - step) > _SQUARE * step:
+        return None, None
     for j in (0, -1):
         for i in (0, -1):
             east, north = lambert(_values(lat[j, i]), _values(lon[j, i]), parameters)
