@@ -40,6 +40,16 @@ def name_coordinates(
     about
         Common facets; ``variable`` and ``realm`` are used.
     """
+    done: list[Step] = []
+    for _ in dataset.variables:  # a name that one coordinate gives up may be another's
+        dataset, steps = _once(dataset, about)
+        done += [step for step in steps if step.kind != "noted"]
+        if all(step.kind == "noted" for step in steps):
+            return dataset, done + steps
+    return dataset, done
+
+
+def _once(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Dataset, list[Step]]:
     steps: list[Step] = []
     for wanted in ("lat", "lon"):
         dataset = _name_horizontal(dataset, about, wanted, steps)

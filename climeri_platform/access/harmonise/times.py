@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from climeri_platform.access.harmonise.fields import fields, is_bounds
+from climeri_platform.access.harmonise.fields import direction, fields, is_bounds
 from climeri_platform.access.harmonise.naming import renamed
 from climeri_platform.access.harmonise.step import Step
 
@@ -24,6 +24,7 @@ __all__ = ["one_time_axis"]
 
 _FIX = "times"
 _KNOWN = ("time", "time_counter")
+_NO_TIMES = ("lat", "lon", "rlat", "rlon", "lev", "plev", "member")
 _BESIDE = ("time_centered", "time_instant")
 _WAS = "climeri_native_standard_name"
 
@@ -65,9 +66,11 @@ def one_time_axis(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Dat
 
 def _is_time(each: xr.DataArray) -> bool:
     # the type of an index is known; of other objects only their attributes are
-    if each.dtype.kind == "M":
-        return bool(each.attrs.get("standard_name", "time") == "time")
-    return bool(each.attrs.get("standard_name") == "time" or each.attrs.get("axis") == "T")
+    if each.name in _NO_TIMES or direction(str(each.name), each.attrs) is not None:
+        return False
+    if "standard_name" in each.attrs:
+        return bool(each.attrs["standard_name"] == "time")
+    return bool(each.dtype.kind == "M" or each.attrs.get("axis") == "T")
 
 
 def _axis(dataset: xr.Dataset, about: Mapping[str, str]) -> str | None:

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+DAY = np.array([0, 1], "m8[D]")
+
 
 def _refuse(block):
     raise AssertionError("the field was read")
@@ -34,8 +36,8 @@ def nemo(unread):
             "tos": (("time_counter", "y", "x"), unread((2, 5, 6)), {"units": "degC"}),
             "bounds_nav_lat": (("y", "x", "nvertex"), np.zeros((5, 6, 4))),
             "bounds_nav_lon": (("y", "x", "nvertex"), np.zeros((5, 6, 4))),
-            "time_counter_bounds": (("time_counter", "axis_nbounds"), months[:, None] + [0, 1]),
-            "time_centered_bounds": (("time_counter", "axis_nbounds"), months[:, None] + [0, 1]),
+            "time_counter_bounds": (("time_counter", "axis_nbounds"), months[:, None] + DAY),
+            "time_centered_bounds": (("time_counter", "axis_nbounds"), months[:, None] + DAY),
         },
         coords={
             "nav_lat": (("y", "x"), y, {"standard_name": "latitude", "bounds": "bounds_nav_lat"}),

@@ -21,7 +21,13 @@ def globe(name, values, units, **attributes):
     """Two times on a global grid; values by time."""
     held = np.broadcast_to(np.asarray(values, "f4")[:, None, None], (2, 45, 72))
     return xr.Dataset(
-        {name: (("time", "lat", "lon"), da.from_array(held.copy(), chunks=(1, 45, 72)), {"units": units})},
+        {
+            name: (
+                ("time", "lat", "lon"),
+                da.from_array(held.copy(), chunks=(1, 45, 72)),
+                {"units": units},
+            )
+        },
         {"lat": LAT, "lon": LON},
         attrs=attributes,
     )
@@ -96,7 +102,9 @@ def test_a_grid_too_small_to_tell_is_left_and_told():
 # rain of CIESM
 
 
-@pytest.mark.parametrize(("values", "right"), [([2e-7, 3e-7], [2e-4, 3e-4]), ([2e-4, 0], [2e-4, 0])])
+@pytest.mark.parametrize(
+    ("values", "right"), [([2e-7, 3e-7], [2e-4, 3e-4]), ([2e-4, 0], [2e-4, 0])]
+)
 def test_rain_of_ciesm(values, right):
     out, _ = harmonise(globe("pr", values, "kg m-2 s-1", source_id="CIESM"), {})
     np.testing.assert_allclose(out["pr"].values[:, 0, 0], right, rtol=1e-5)
@@ -202,7 +210,11 @@ def regional(domain="EUR-44", noise=0.0, dtype="f8", **more):
         {"tas": (("rlat", "rlon"), np.zeros(lat.shape, "f4"), {"units": "K"})},
         {
             "rlat": ("rlat", (grid.rlat + noise).astype(dtype), {"standard_name": "grid_latitude"}),
-            "rlon": ("rlon", (grid.rlon - noise).astype(dtype), {"standard_name": "grid_longitude"}),
+            "rlon": (
+                "rlon",
+                (grid.rlon - noise).astype(dtype),
+                {"standard_name": "grid_longitude"},
+            ),
             "lat": (("rlat", "rlon"), lat, {"units": "degrees_north"}),
             "lon": (("rlat", "rlon"), lon, {"units": "degrees_east"}),
         },
@@ -246,7 +258,8 @@ def test_every_domain_is_a_grid(name):
     grid = domains()[name]
     assert grid.rlat.size * grid.rlon.size > 5000
     assert np.ptp(np.diff(grid.rlat)) < 2e-6
-    Rotated(grid.pole_lat, grid.pole_lon, grid.rlat[:2], grid.rlon[:2]).points
+    points = Rotated(grid.pole_lat, grid.pole_lon, grid.rlat[:2], grid.rlon[:2]).points
+    assert np.isfinite(points.lat).all()
 
 
 def wrf(domain="EUR-44"):
@@ -289,7 +302,9 @@ def inverse(x, y):
     """Places of easting and northing (Snyder 1987, eq. 14-10 to 15-11, on the sphere)."""
     first = np.deg2rad(49.5)
     cone = np.sin(first)
-    scale = PARAMETERS["earth_radius"] * np.cos(first) * np.tan(np.pi / 4 + first / 2) ** cone / cone
+    scale = (
+        PARAMETERS["earth_radius"] * np.cos(first) * np.tan(np.pi / 4 + first / 2) ** cone / cone
+    )
     origin = scale / np.tan(np.pi / 4 + first / 2) ** cone
     far = np.hypot(x, origin - y)
     turn = np.arctan2(x, origin - y)

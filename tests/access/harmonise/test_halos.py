@@ -61,7 +61,8 @@ def on(lat, lon, area, values=None):
 def test_the_sea_has_its_area(around, fold):
     ocean = tripolar(60, 72)
     lat, lon, area = (
-        wrapped(fold(each) if fold else each, *around) for each in (ocean.lat, ocean.lon, ocean.area)
+        wrapped(fold(each) if fold else each, *around)
+        for each in (ocean.lat, ocean.lon, ocean.area)
     )
     out, steps = harmonise(on(lat, lon, area), {})
     assert float(out["areacello"].sum()) == pytest.approx(ocean.area.sum(), rel=1e-12)

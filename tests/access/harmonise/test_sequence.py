@@ -13,7 +13,15 @@ from climeri_platform.access.harmonise import FIXES, Step, harmonise
 from climeri_platform.core.errors import UnknownValue
 
 NAMES = ["lat", "latitude", "nav_lat", "lon", "time", "time_counter", "lev", "rlat", "x", "nv"]
-STANDARD = ["latitude", "longitude", "time", "grid_latitude", "depth", "air_pressure", "realization"]
+STANDARD = [
+    "latitude",
+    "longitude",
+    "time",
+    "grid_latitude",
+    "depth",
+    "air_pressure",
+    "realization",
+]
 UNITS = ["degrees_north", "degrees_east", "K", "1", "", "hPa", "radian", "centimeters", "nonsense"]
 MODELS = ["CESM2", "CIESM", "CNRM-ALADIN53", "IPSL-WRF381P", "EC-Earth3", "MIROC5", ""]
 
@@ -99,12 +107,16 @@ def test_a_fix_that_fails_costs_that_fix(nemo, monkeypatch):
     monkeypatch.setitem(FIXES, "times", fails)
     out, steps = harmonise(nemo, {})
     assert "lat" in out.coords
-    assert [s.said for s in steps if s.fix == "times"] == ["it is left as it is: ValueError: an odd file"]
+    assert [s.said for s in steps if s.fix == "times"] == [
+        "it is left as it is: ValueError: an odd file"
+    ]
 
 
 def test_what_was_done_is_kept_when_it_is_written(nemo, tmp_path):
     held = nemo.assign(tos=(("time_counter", "y", "x"), np.ones((2, 5, 6), "f4"), {"units": "K"}))
     out, _ = harmonise(held, {})
+    for name in ("time", "time_centered"):
+        out[name].encoding["units"] = "days since 2000-01-01"
     out.to_netcdf(tmp_path / "out.nc", engine="h5netcdf")
     with xr.open_dataset(tmp_path / "out.nc", engine="h5netcdf") as back:
         assert back["tos"].attrs["climeri_native_units"] == "K"

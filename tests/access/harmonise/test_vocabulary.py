@@ -76,7 +76,9 @@ def test_metadata_say_what_a_latitude_is(unread, name, attributes):
     [{"standard_name": "grid_latitude"}, {**NORTH, "long_name": "nominal latitude"}],
 )
 def test_what_is_no_true_latitude_is_not_called_so(unread, attributes):
-    held = xr.Dataset({"v": (("latitude",), unread((2,)))}, {"latitude": ("latitude", [1.0, 2], attributes)})
+    held = xr.Dataset(
+        {"v": (("latitude",), unread((2,)))}, {"latitude": ("latitude", [1.0, 2], attributes)}
+    )
     out, _ = harmonise(held, {})
     assert "lat" not in out.variables
 
@@ -187,7 +189,10 @@ def test_a_time_dimension_without_values_takes_the_one_beside_it(unread):
 def test_the_number_of_a_vertex_goes_with_its_dimension(unread):
     held = xr.Dataset(
         {"v": (("time",), unread((2,))), "time_bounds": (("time", "nv"), np.zeros((2, 2)))},
-        {"time": ("time", [1.0, 2], {"bounds": "time_bounds", "axis": "T"}), "nv": ("nv", [1.0, 2])},
+        {
+            "time": ("time", [1.0, 2], {"bounds": "time_bounds", "axis": "T"}),
+            "nv": ("nv", [1.0, 2]),
+        },
     )
     out, steps = harmonise(held, {})
     assert out["time_bnds"].dims == ("time", "bnds")
