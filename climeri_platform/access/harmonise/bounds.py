@@ -6,6 +6,7 @@ Chapter 7.1 of the CF Conventions (https://cfconventions.org/cf-conventions/cf-c
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from climeri_platform.access.harmonise.fields import bounds_of
@@ -29,16 +30,19 @@ def name_bounds(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Datas
     dataset
         With the coordinates of the common vocabulary.
     about
-        Not used: bounds belong to their coordinate in every archive.
+        Common facets; ``variable`` is no bounds, whatever says so.
     """
-    del about
     steps: list[Step] = []
     dataset = dataset.copy(deep=False)
+    claims = Counter(bounds_of(dataset, name) for name in dataset.coords)
     for name in [str(each) for each in dataset.coords]:
         if name not in dataset.coords:  # the number of a vertex, gone with its dimension
             continue
         old = bounds_of(dataset, name)
-        if old is None:
+        if old is None or old == about.get("variable"):
+            continue
+        if claims[old] > 1:
+            steps.append(Step(_FIX, old, f"{old} is called the bounds of several; it stays"))
             continue
         axis = dataset[name]
         extra = next(str(dim) for dim in dataset[old].dims if dim not in axis.dims)
@@ -55,6 +59,8 @@ def name_bounds(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Datas
         dataset[name].attrs["bounds"] = new
         if new != old:
             steps.append(Step(_FIX, new, f"{old} is called {new}", "names", native_name=old))
+        elif edge != extra:
+            steps.append(Step(_FIX, new, f"its dimension {extra} is called {edge}", "names"))
     return dataset, steps
 
 

@@ -94,7 +94,7 @@ def linear(native: str, wanted: str, *, water: bool = False) -> tuple[float, flo
         import cf_units
     with _ONE_AT_A_TIME:
         one, other = _unit(cf_units, native), _unit(cf_units, wanted)
-        if one is None or other is None:
+        if one is None or other is None or _is_angle(one) != _is_angle(other):
             return None
         if one.is_convertible(other):
             return _between(one, other)
@@ -114,6 +114,11 @@ def _unit(cf_units: Any, text: str) -> Any:
         return None
     unusable = unit.is_unknown() or unit.is_no_unit() or unit.is_time_reference()
     return None if unusable else unit
+
+
+def _is_angle(unit: Any) -> bool:
+    # to UDUNITS a radian is a number, and a degree 1.7 %
+    return "rad" in str(unit.definition)
 
 
 def _between(one: Any, other: Any) -> tuple[float, float]:

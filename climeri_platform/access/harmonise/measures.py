@@ -42,7 +42,7 @@ def attach_measures(
 
     Parameters
     ----------
-    dataset : xarray.Dataset
+    dataset
         Harmonised.
     candidates
         Facets and Dataset of what may fit, the nearest first: of the same member, of another

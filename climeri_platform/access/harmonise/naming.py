@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from climeri_platform.access.harmonise.conversion import linear, table
 from climeri_platform.access.harmonise.fields import direction, fields, is_bounds, words
 from climeri_platform.access.harmonise.step import Step
 
@@ -40,16 +41,6 @@ def name_coordinates(
     about
         Common facets; ``variable`` and ``realm`` are used.
     """
-    done: list[Step] = []
-    for _ in dataset.variables:  # a name that one coordinate gives up may be another's
-        dataset, steps = _once(dataset, about)
-        done += [step for step in steps if step.kind != "noted"]
-        if all(step.kind == "noted" for step in steps):
-            return dataset, done + steps
-    return dataset, done
-
-
-def _once(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Dataset, list[Step]]:
     steps: list[Step] = []
     for wanted in ("lat", "lon"):
         dataset = _name_horizontal(dataset, about, wanted, steps)
@@ -83,6 +74,7 @@ def _name_horizontal(
         for name, each in dataset.variables.items()
         if direction(name, each.attrs) == wanted
         and each.dtype.kind in "fiu"
+        and name not in table().canonical
         and not is_bounds(dataset, name)
     }
     if wanted in found:
@@ -140,8 +132,6 @@ def _with_standard_name(dataset: xr.Dataset, standard: str) -> list[str]:
 
 
 def _pressures(dataset: xr.Dataset) -> list[str]:
-    from climeri_platform.access.harmonise.conversion import linear
-
     standard = _with_standard_name(dataset, "air_pressure")
     if standard:
         return standard

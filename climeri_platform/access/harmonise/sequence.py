@@ -38,6 +38,10 @@ FIXES: dict[str, Fix] = {
     "halos": mask_halos,
 }
 
+# a name that one coordinate gives up may be another's: once more, until nothing is renamed
+_NAMING = ("names", "times", "bounds")
+_ROUNDS = 9
+
 # what an odd file makes xarray and NumPy raise
 _ODD = (DataError, ValueError, TypeError, KeyError, IndexError, ArithmeticError)
 
@@ -52,7 +56,7 @@ def harmonise(
 
     Parameters
     ----------
-    dataset : xarray.Dataset
+    dataset
         Of one model, decoded; it is not changed. Its data are not read: one-dimensional axes, and
         a few rows and columns of two-dimensional coordinates, are.
     about
@@ -94,12 +98,26 @@ def harmonise(
             near = ", ".join(nearest(name, FIXES) or FIXES)
             raise UnknownValue(f"without={name!r}: no fix has that name", hint=f"Names: {near}.")
     done: list[Step] = []
-    for name, fix in FIXES.items():
-        if name in without:
-            continue
+    wanted = [name for name in FIXES if name not in without]
+    naming = [name for name in wanted if name in _NAMING]
+    for _ in range(_ROUNDS):
+        dataset, steps = _in_turn(dataset, about, naming)
+        done += [step for step in steps if step.kind != "noted"]
+        if all(step.kind == "noted" for step in steps):
+            break
+    done += [step for step in steps if step.kind == "noted"]
+    dataset, steps = _in_turn(dataset, about, [name for name in wanted if name not in _NAMING])
+    return dataset, done + steps
+
+
+def _in_turn(
+    dataset: xr.Dataset, about: Mapping[str, str], names: list[str]
+) -> tuple[xr.Dataset, list[Step]]:
+    done: list[Step] = []
+    for name in names:
         try:
-            changed, steps = fix(dataset, about)
-            dataset = remember(changed, steps)
+            changed, steps = FIXES[name](dataset, about)
+            dataset = remember(changed, steps) if steps else changed
         except _ODD as problem:
             text = " ".join(str(problem).split())[:200]
             said = f"it is left as it is: {type(problem).__name__}: {text}"

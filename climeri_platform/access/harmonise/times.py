@@ -97,7 +97,8 @@ def _from_beside(dataset: xr.Dataset, axis: str) -> tuple[xr.Dataset, list[Step]
         str(n) for n, each in dataset.coords.items() if each.dims == (axis,) and _is_time(each)
     ]
     along = [n for n in along if n in _BESIDE] or along
-    if len(along) != 1 or ("time" in dataset.variables and along[0] != "time"):
+    taken = axis != "time" and "time" in dataset.dims
+    if len(along) != 1 or taken or ("time" in dataset.variables and along[0] != "time"):
         if not along:
             return dataset, []
         said = f"{axis} has no values of its own, and {', '.join(along)} could be its; they stay"

@@ -71,6 +71,8 @@ def test_canonical_units(name, units, canonical, factor, offset):
         ("sithick", "m-ice"),
         ("tas", "days since 1850-01-01"),
         ("pr", "quux"),
+        ("clt", "degrees_north"),
+        ("hurs", "radian"),
     ],
 )
 def test_what_cannot_be_known_is_left_and_told(name, units):

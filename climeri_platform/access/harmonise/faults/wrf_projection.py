@@ -39,7 +39,7 @@ def wrf_projection(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Da
     if "WRF381P" not in model(about, dataset).upper() or "lat" not in dataset.coords:
         return dataset, []
     lat = dataset["lat"]
-    if lat.ndim != 2 or "rlat" in dataset.variables or _POLE in dataset.variables:
+    if lat.ndim != 2 or {"rlat", "rlon"} & {*dataset.dims} or _POLE in dataset.variables:
         return dataset, []
     axes = [
         str(name)
