@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import dask
 import numpy as np
 import xarray as xr
 from dask.base import is_dask_collection
@@ -11,7 +12,7 @@ from dask.base import is_dask_collection
 from climeri_platform.access.harmonise.step import NATIVE_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
 __all__ = [
     "bounds_of",
@@ -21,6 +22,7 @@ __all__ = [
     "is_bounds",
     "model",
     "read",
+    "read_together",
     "words",
 ]
 
@@ -121,6 +123,12 @@ def read(data: xr.DataArray | xr.Variable) -> np.ndarray:
     """Return the values of some cells of a coordinate, read in this thread: no cluster is asked."""
     held = data.data
     return np.asarray(held.compute(scheduler="synchronous") if is_dask_collection(held) else held)
+
+
+def read_together(parts: Sequence[xr.Variable]) -> list[np.ndarray]:
+    """Return the values of several pieces of coordinates, each of their blocks read once."""
+    held = dask.compute(*(each.data for each in parts), scheduler="synchronous")
+    return [np.asarray(each) for each in held]
 
 
 def elementwise(

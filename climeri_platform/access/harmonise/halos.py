@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from climeri_platform.access.harmonise.fields import bounds_of, is_bounds, read
+from climeri_platform.access.harmonise.fields import bounds_of, is_bounds, read, read_together
 from climeri_platform.access.harmonise.longitudes import is_global
 from climeri_platform.access.harmonise.step import STEPS, Step
 
@@ -118,31 +118,36 @@ def _repeated(lat: xr.Variable, lon: xr.Variable) -> tuple[NDArray[np.bool_], st
     """Return which cells repeat others, and a sentence; "" if none does."""
     rows, columns = lat.shape
     mask = np.zeros((rows, columns), bool)
-    left, right = _columns(lat, lon)
+    ends = [slice(rows - _ROWS, rows), slice(_ROWS - 1, None, -1)]
+    sides = [slice(None, _WIDEST), slice(columns - _WIDEST, columns)]
+    pieces: list[tuple[slice, slice]] = [(slice(None), side) for side in sides]
+    pieces += [(end, slice(None)) for end in ends]
+    values = read_together([each[piece] for piece in pieces for each in (lat, lon)])
+    left, right = _columns(values[0], values[1], values[2], values[3])
     mask[:, :left] = True
     mask[:, columns - right :] = True
     inner = slice(left, columns - right)
     said = [f"{left} first and {right} last columns"] if left or right else []
-    for end, lines in (
-        ("last", slice(rows - _ROWS, rows)),
-        ("first", slice(_ROWS - 1, None, -1)),
-    ):
-        fold = _fold(read(lat[lines, inner]), read(lon[lines, inner]))
-        mask[lines, inner] |= fold
+    for number, name in enumerate(("last", "first")):
+        lines_lat, lines_lon = values[4 + 2 * number : 6 + 2 * number]
+        fold = _fold(lines_lat[:, inner], lines_lon[:, inner])
+        mask[ends[number], inner] |= fold
         whole, half = int(fold.all(axis=1).sum()), int((fold.any(axis=1) & ~fold.all(axis=1)).sum())
         if whole or half:
-            said.append(f"its {end} {whole} rows" + (" and half of the one before" if half else ""))
+            said.append(f"its {name} {whole} rows" + (" and half of the next" if half else ""))
     return mask, f"the grid repeats places: {', '.join(said)}" if said else ""
 
 
-def _columns(lat: xr.Variable, lon: xr.Variable) -> tuple[int, int]:
+def _columns(
+    first_lat: NDArray[np.floating],
+    first_lon: NDArray[np.floating],
+    last_lat: NDArray[np.floating],
+    last_lon: NDArray[np.floating],
+) -> tuple[int, int]:
     """Return how many columns at the left and at the right repeat others."""
-    first = [read(each[:, :_WIDEST]) for each in (lat, lon)]
-    last = [read(each[:, -_WIDEST:]) for each in (lat, lon)]
     for width in range(1, _WIDEST + 1):
-        ends = [each[:, _WIDEST - width :] for each in last]
-        starts = [each[:, :width] for each in first]
-        if _alike(*starts, *ends):
+        lat, lon = first_lat[:, :width], first_lon[:, :width]
+        if _alike(lat, lon, last_lat[:, -width:], last_lon[:, -width:]):
             return width // 2, width - width // 2
     return 0, 0
 

@@ -33,9 +33,9 @@ FIXES: dict[str, Fix] = {
     **FAULTS,
     "units": canonical_units,
     "one-turn": one_turn,
+    "halos": mask_halos,
     "latitudes": increasing_latitudes,
     "longitudes": longitudes_from_zero,
-    "halos": mask_halos,
 }
 
 # a name that one coordinate gives up may be another's: once more, until nothing is renamed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -123,3 +125,17 @@ def test_what_was_done_is_kept_when_it_is_written(nemo, tmp_path):
         assert "-273.15" in back["tos"].attrs["climeri_steps"]
         assert {"lat", "lon"} <= {*back["tos"].coords}
         assert harmonise(back, {})[1] == []
+
+
+def test_what_is_lazy_can_be_sent_to_a_worker():
+    fields = {"tos": 280.0, "siconca": 0.5, "tas": 5.0}
+    lat, lon = np.linspace(-88, 88, 45), np.arange(0, 360, 5.0)
+    for name, model in (("tas", "ALADIN53"), ("siconca", "EC-Earth3"), ("tos", "MIROC5")):
+        units = "%" if name == "siconca" else "K"
+        data = da.full((2, 45, 72), fields[name], dtype="f4", chunks=(1, 45, 72))
+        held = xr.Dataset(
+            {name: (("time", "lat", "lon"), data, {"units": units})}, {"lat": lat, "lon": lon}
+        )
+        out, _ = harmonise(held, {"model": model})
+        again = pickle.loads(pickle.dumps(out))
+        np.testing.assert_array_equal(again[name].values, out[name].values)
