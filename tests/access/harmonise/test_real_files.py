@@ -53,6 +53,7 @@ def test_a_sample_of_every_archive(real_data):
         check(path, held, out, steps, seen)
         held.close()
     assert opened >= 150
+    assert seen["places"] > 100
     for fix in ("names", "times", "bounds", "units", "latitudes", "longitudes", "cordex-grid"):
         assert seen[fix], f"no real file needed {fix}: the sample says nothing of it"
 
@@ -75,6 +76,7 @@ def check(path, held, out, steps, seen):
     for step in steps:
         if step.kind == "numbers":
             assert "climeri_steps" in out[step.variable].attrs, path
+    same_places(path, held, out, steps, seen)
     known = table().canonical
     for name, field in out.data_vars.items():
         units = known.get(str(name))
@@ -87,3 +89,36 @@ def check(path, held, out, steps, seen):
         if name in ("tas", "ts", "ta", "tos", "siconc", "hurs", "clt", "sftlf", "psl", "ps"):
             assert not values.size or (low <= values.min() and values.max() <= high), (path, name)
             seen["plausible"] += 1
+
+
+def same_places(path, held, out, steps, seen):
+    """The corners of the file have the values that they had."""
+    if not {"lat", "lon"} <= {*out.indexes}:
+        return
+    native = {axis: out[axis].attrs.get("climeri_native_name", axis) for axis in ("lat", "lon")}
+    moved = {step.variable for step in steps if step.kind == "numbers"}
+    fields = [
+        name
+        for name, each in out.data_vars.items()
+        if name in held and name not in moved and {"lat", "lon"} <= {*each.dims}
+    ]
+    for name in fields[:2]:
+        if not 0 < held[name].size < 10**7:
+            continue
+        rest = {dim: 0 for dim in out[name].dims if dim not in native}
+        first = {
+            native_dim: 0 for native_dim in held[name].dims if native_dim not in native.values()
+        }
+        for row, column in ((0, -1), (-1, 0)):
+            there = held[name].isel({**first, native["lat"]: row, native["lon"]: column})
+            lat, lon = float(there[native["lat"]]), float(there[native["lon"]])
+            apart = (out["lon"].values - lon + 180) % 360 - 180
+            here = out[name].isel(
+                {
+                    **rest,
+                    "lat": int(np.abs(out["lat"].values - lat).argmin()),
+                    "lon": int(np.abs(apart).argmin()),
+                }
+            )
+            np.testing.assert_array_equal(here.values, there.values, err_msg=f"{path} {name}")
+            seen["places"] += 1
