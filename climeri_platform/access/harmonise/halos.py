@@ -38,6 +38,7 @@ _SAME = (
     2e-4  # degrees; the finest ORCA grid has cells of 0.015 near its poles, float32 rounds to 3e-5
 )
 _ALL = 0.99
+_WHOLE = 1_000_000  # cells
 _AREA = ("areacello", "areacella", "area", "cell_area")
 
 
@@ -118,11 +119,13 @@ def _repeated(lat: xr.Variable, lon: xr.Variable) -> tuple[NDArray[np.bool_], st
     """Return which cells repeat others, and a sentence; "" if none does."""
     rows, columns = lat.shape
     mask = np.zeros((rows, columns), bool)
-    ends = [slice(rows - _ROWS, rows), slice(_ROWS - 1, None, -1)]
+    ends = [slice(rows - _ROWS, rows), slice(None, _ROWS)]
     sides = [slice(None, _WIDEST), slice(columns - _WIDEST, columns)]
     pieces: list[tuple[slice, slice]] = [(slice(None), side) for side in sides]
     pieces += [(end, slice(None)) for end in ends]
-    values = read_together([each[piece] for piece in pieces for each in (lat, lon)])
+    parts = [each[piece] for piece in pieces for each in (lat, lon)]
+    # together each block is read once, but whole; one by one, only what is asked for
+    values = read_together(parts) if lat.size < _WHOLE else [read(part) for part in parts]
     left, right = _columns(values[0], values[1], values[2], values[3])
     mask[:, :left] = True
     mask[:, columns - right :] = True
@@ -130,8 +133,11 @@ def _repeated(lat: xr.Variable, lon: xr.Variable) -> tuple[NDArray[np.bool_], st
     said = [f"{left} first and {right} last columns"] if left or right else []
     for number, name in enumerate(("last", "first")):
         lines_lat, lines_lon = values[4 + 2 * number : 6 + 2 * number]
-        fold = _fold(lines_lat[:, inner], lines_lon[:, inner])
-        mask[ends[number], inner] |= fold
+        turn = (
+            -1 if name == "first" else 1
+        )  # here, for dask would read all for a row read backwards
+        fold = _fold(lines_lat[::turn, inner], lines_lon[::turn, inner])
+        mask[ends[number], inner] |= fold[::turn]
         whole, half = int(fold.all(axis=1).sum()), int((fold.any(axis=1) & ~fold.all(axis=1)).sum())
         if whole or half:
             said.append(f"its {name} {whole} rows" + (" and half of the next" if half else ""))

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from climeri_platform.access import open_file
+from climeri_platform.access.engines.stored import ChunkedArray
 from climeri_platform.access.harmonise import harmonise
 from climeri_platform.testing.ocean import tripolar
 
@@ -159,3 +160,25 @@ def test_columns_of_mpi_and_none_of_iitm(real_data):
     assert bool(out["tauuo"].isel(i=[0, -1]).isnull().all())
     out, _ = harmonise(open_file(real_data / IITM), {})
     assert "duplicate" not in out.coords
+
+
+def test_of_a_large_grid_a_few_rows_and_columns_are_read(tmp_path, monkeypatch):
+    lat, lon = np.meshgrid(np.linspace(-78, 89, 1200), np.arange(1002) % 1000 * 0.36, indexing="ij")
+    names = ("nav_lat", "nav_lon", "tos", "areacello")
+    on(lat, lon, np.ones_like(lat)).to_netcdf(
+        tmp_path / "big.nc",
+        engine="h5netcdf",
+        encoding={name: {"chunksizes": (100, 100)} for name in names},
+    )
+    cells = []
+    whole = ChunkedArray.read
+
+    def counted(array, key):
+        found = whole(array, key)
+        cells.append(found.size)
+        return found
+
+    monkeypatch.setattr(ChunkedArray, "read", counted)
+    out, _ = harmonise(open_file(tmp_path / "big.nc"), {})
+    assert out["duplicate"].values[:, [0, -1]].all()
+    assert 0 < sum(cells) < lat.size / 20
