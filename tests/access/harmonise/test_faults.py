@@ -199,6 +199,17 @@ def test_depths_of_cesm2(unread, levels, right, kind, bounds_in):
         np.testing.assert_allclose(out["lev_bnds"].values, edges)
 
 
+def test_bounds_that_fit_neither_are_left_out(unread):
+    held = xr.Dataset(
+        {"thetao": (("lev",), unread((2,))), "lev_bnds": (("lev", "bnds"), [[1.0, 2], [3, 4]])},
+        {"lev": ("lev", [5.0, 15], {"units": "centimeters", "bounds": "lev_bnds"})},
+    )
+    out, _ = harmonise(held, {"model": "CESM2"})
+    assert "lev_bnds" not in out.variables
+    assert "bounds" not in out["lev"].attrs
+    assert held["lev"].attrs["bounds"] == "lev_bnds"
+
+
 # regional grids
 
 

@@ -71,6 +71,6 @@ def _bounds(dataset: xr.Dataset, bounds: str, metres: np.ndarray) -> tuple[xr.Da
             dataset, step = scaled(dataset, bounds, factor, 0.0, "m", fix=_FIX, why=said)
             return dataset, [step]
     said = f"{_FIX}: its bounds fit neither in cm nor in m; they are left out"
-    dataset = dataset.drop_vars(bounds)
+    dataset = dataset.drop_vars(bounds).copy(deep=False)
     dataset["lev"].attrs.pop("bounds", None)
     return dataset, [Step(_FIX, "lev", said)]
