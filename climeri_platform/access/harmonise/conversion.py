@@ -1,0 +1,166 @@
+"""Units: which are canonical, and the factor and offset from one to another.
+
+What units mean is asked of UDUNITS-2 (through cf-units), the library that CF Conventions 1.11,
+chapter 3.1, refer to. It is asked for two numbers; the data go through NumPy, block by block. The
+table of canonical units is ``catalogs/units.yaml``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from threading import Lock
+from typing import Any
+
+import yaml
+
+from climeri_platform.core.extras import needs
+from climeri_platform.core.resources import data_path
+
+__all__ = ["Table", "linear", "table", "to_canonical"]
+
+_WATER = 1000.0  # kg m-3: a millimetre on a square metre is a kilogram
+_ONE_AT_A_TIME = Lock()  # the C library's parser keeps state
+
+
+@dataclass(frozen=True)
+class Table:
+    """The canonical units of variables, and how files spell units.
+
+    Attributes
+    ----------
+    canonical
+        Variable to units.
+    water
+        Variables that are water, of which 1 mm is 1 kg m-2.
+    spelling
+        Sense (temperature, pressure) to spelling to units.
+    senses
+        Canonical units to sense.
+    """
+
+    canonical: dict[str, str]
+    water: frozenset[str]
+    spelling: dict[str, dict[str, str]]
+    senses: dict[str, str]
+
+
+@cache
+def table() -> Table:
+    """Return the table that is shipped."""
+    held = yaml.safe_load((data_path("catalogs") / "units.yaml").read_text(encoding="utf-8"))
+    return Table(
+        canonical={name: units for units, names in held["units"].items() for name in names},
+        water=frozenset(held["water"]),
+        spelling=held["spelling"],
+        senses=held["senses"],
+    )
+
+
+@lru_cache(maxsize=1024)
+def linear(native: str, wanted: str, *, water: bool = False) -> tuple[float, float] | None:
+    """Return factor and offset from one unit to another.
+
+    Parameters
+    ----------
+    native, wanted
+        As UDUNITS-2 spells them.
+    water
+        Whether a mass of water per area may be a height.
+
+    Returns
+    -------
+    tuple of float or None
+        ``wanted = native * factor + offset``; None if one does not convert to the other, or means
+        nothing.
+
+    Raises
+    ------
+    MissingExtra
+        If cf-units is not installed.
+
+    Examples
+    --------
+    >>> linear("degC", "K")
+    (1.0, 273.15)
+    >>> linear("kg m-2 s-1", "mm/day", water=True)
+    (86400.0, 0.0)
+    >>> linear("kg m-2 s-1", "mm/day") is None
+    True
+    """
+    if native == wanted:
+        return 1.0, 0.0
+    with needs("access", "converting units"):
+        import cf_units
+    with _ONE_AT_A_TIME:
+        one, other = _unit(cf_units, native), _unit(cf_units, wanted)
+        if one is None or other is None or _is_angle(one) != _is_angle(other):
+            return None
+        if one.is_convertible(other):
+            return _between(one, other)
+        if water:
+            density = cf_units.Unit("kg m-3")
+            for factor, through in ((1 / _WATER, one / density), (_WATER, one * density)):
+                if through.is_convertible(other):
+                    scale, offset = _between(through, other)
+                    return _tidy(factor * scale), offset
+    return None
+
+
+def _unit(cf_units: Any, text: str) -> Any:
+    try:
+        unit = cf_units.Unit(text)
+    except ValueError:
+        return None
+    unusable = unit.is_unknown() or unit.is_no_unit() or unit.is_time_reference()
+    return None if unusable else unit
+
+
+def _is_angle(unit: Any) -> bool:
+    # to UDUNITS a radian is a number, and a degree 1.7 %
+    return "rad" in str(unit.definition)
+
+
+def _between(one: Any, other: Any) -> tuple[float, float]:
+    offset = one.convert(0.0, other)
+    # far from zero, so that the offset does not cost the factor its digits
+    factor = (one.convert(1e6, other) - offset) / 1e6
+    return _tidy(factor), _tidy(offset)
+
+
+def _tidy(number: float) -> float:
+    return float(f"{number:.12g}")
+
+
+def to_canonical(name: str, native: str, wanted: str) -> tuple[float, float] | None:
+    """Return factor and offset from the units of a file to others, for one variable.
+
+    Parameters
+    ----------
+    name
+        The variable, by which water is known.
+    native
+        As the file spells them; spellings that the table knows are understood in the sense of
+        the variable's canonical units.
+    wanted
+        Into which.
+
+    Returns
+    -------
+    tuple of float or None
+        None if that cannot be known.
+
+    Examples
+    --------
+    >>> to_canonical("psl", "mb", "Pa")
+    (100.0, 0.0)
+    >>> to_canonical("siconc", "fraction", "%")
+    (100.0, 0.0)
+    >>> to_canonical("gpp", "mm/day", "kg m-2 s-1") is None
+    True
+    """
+    known = table()
+    sense = known.senses.get(known.canonical.get(name, wanted), "")
+    text = " ".join(native.split())
+    text = known.spelling.get(sense, {}).get(text, text)
+    return linear(text, wanted, water=name in known.water)
