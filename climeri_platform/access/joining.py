@@ -96,7 +96,6 @@ def join(
         return _without_bad(files, axis, use_cftime)
     notes: list[Note] = []
     parts = [slice(0, each.sizes[time] if time else 0) for each in headers]
-    pairs = [(each.path, each.header) for each in files]
     coordinates = _coordinates(headers[0])
     short = (
         [] if axis is None or undated else tell_short_files(axis, [(f.path, f.span) for f in files])
@@ -104,11 +103,14 @@ def join(
     if len(files) > 1 and axis is not None:
         check_files(axis, [each.path for each in files])
         kept, said = in_order(axis, [each.path for each in files])
+        parts = [slice(each.start, each.stop) for each in kept]
+        axis, files = axis.taken(kept), [files[each.number] for each in kept]
+        headers = [each.header for each in files]
+        pairs = [(each.path, each.header) for each in files]
+        coordinates = _coordinates(headers[0])
         check_sizes(pairs, time)
         said += [*check_variables(pairs, time), *check_places(pairs, time, sorted(coordinates))]
         notes = [Note(each) for each in said]
-        parts = [slice(each.start, each.stop) for each in kept]
-        axis, files = axis.taken(kept), [files[each.number] for each in kept]
     if axis is not None and not (undated and len(files) == 1):
         notes += [*tell_holes(axis, [each.span for each in files]), *short]
     work = _Work(files, time, axis, coordinates, parts)

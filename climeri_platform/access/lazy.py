@@ -1,23 +1,35 @@
-"""From a joined dataset to xarray: one dask array for each variable, and nothing read."""
+"""From a joined dataset to xarray: one dask array for each variable, and nothing read.
+
+A variable of all files is one array-like that dask slices, as it does those of xarray's own backends: a
+part of it reads that part, and blocks may hold many small files.
+"""
 
 from __future__ import annotations
 
-from itertools import pairwise, product
+import os
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
+import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
 from dask.array.core import normalize_chunks
+from dask.utils import parse_bytes
 
+from climeri_platform.access.guard import load_limit
 from climeri_platform.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from climeri_platform.access.engines.header import Key
     from climeri_platform.access.joined import Joined, JoinedVariable, Piece
 
-__all__ = ["as_dataset"]
+__all__ = ["JoinedArray", "as_dataset"]
 
 _Blocks = tuple[tuple[int, ...], ...]
+_AT_ONCE = 16  # blocks that a thread may hold: what it reads, what it makes of them, what waits
+_HINT = "It is 'auto', {} for the files' own, or sizes of dimensions: {'time': 120}."
 
 
 def as_dataset(joined: Joined, chunks: Any = "auto") -> xr.Dataset:
@@ -28,9 +40,10 @@ def as_dataset(joined: Joined, chunks: Any = "auto") -> xr.Dataset:
     joined
         The dataset.
     chunks
-        ``"auto"``: multiples of the files' own chunks, of the size that dask's ``array.chunk-size``
-        names, and never of two files; ``{}``: the files' own; a number, or a mapping from
-        dimensions to numbers (-1: all of it), as xarray takes them.
+        ``"auto"``: multiples of the files' own chunks, and several small files together, of the size
+        that dask's ``array.chunk-size`` names or of what a thread here has memory for; ``{}``: the
+        files' own; a number, or a mapping from dimensions to numbers (-1: all of a file), as xarray
+        takes them.
 
     Raises
     ------
@@ -57,88 +70,202 @@ def _is_one(name: str, joined: Joined) -> bool:
     return name in joined.coordinates or joined.variables[name].dims == (name,)
 
 
+@dataclass(frozen=True)
+class JoinedArray:
+    """A variable of all files, of which any part may be read.
+
+    Attributes
+    ----------
+    shape, dtype
+        Of its values.
+    pieces
+        What each file holds, None where it lacks the variable.
+    steps
+        How many time steps are of each file; none of a fixed field.
+    axis
+        Which dimension is time.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    pieces: tuple[Piece | None, ...]
+    steps: tuple[int, ...] = ()
+    axis: int = 0
+
+    @property
+    def ndim(self) -> int:
+        """How many dimensions it has."""
+        return len(self.shape)
+
+    @cached_property
+    def _starts(self) -> np.ndarray[Any, Any]:
+        return np.cumsum((0, *self.steps))
+
+    def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
+        wanted = key if isinstance(key, tuple) else (key,)
+        wanted = (*wanted, *(slice(None),) * (self.ndim - len(wanted)))
+        lists = [at for at, each in enumerate(wanted) if isinstance(each, list | np.ndarray)]
+        if lists:
+            return self._listed(wanted, lists[0])
+        return self._part(wanted)
+
+    def _listed(self, key: tuple[Any, ...], at: int) -> np.ndarray[Any, Any]:
+        """Read what lies between the first and the last of a list, and take of it what is in it."""
+        places = np.arange(self.shape[at])[np.asarray(key[at])]
+        first, last = (int(places.min()), int(places.max())) if places.size else (0, -1)
+        values = self[(*key[:at], slice(first, last + 1), *key[at + 1 :])]
+        axis = sum(not isinstance(each, int | np.integer) for each in key[:at])
+        found: np.ndarray[Any, Any] = np.take(values, places - first, axis=axis)
+        return found
+
+    def _part(self, wanted: Key) -> np.ndarray[Any, Any]:
+        if not self.steps:
+            return self._of_file(0, wanted)
+        along = wanted[self.axis]
+        if not isinstance(along, slice):
+            at = int(along) % self.shape[self.axis]
+            number = int(np.searchsorted(self._starts, at, side="right")) - 1
+            return self._of_file(number, self._with(wanted, at - int(self._starts[number])))
+        places = range(self.shape[self.axis])[along]
+        parts = [
+            self._of_file(number, self._with(wanted, inside))
+            for number, inside in self._files(places)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return self._of_file(0, self._with(wanted, slice(0, 0)))
+        # an integer before it takes a dimension away
+        axis = sum(isinstance(each, slice) for each in wanted[: self.axis])
+        return np.concatenate(parts, axis=axis)
+
+    def _with(self, key: Key, along: int | slice) -> Key:
+        return (*key[: self.axis], along, *key[self.axis + 1 :])
+
+    def _files(self, places: range) -> list[tuple[int, slice]]:
+        """Return the files that hold some steps, and which of theirs, in the order of the steps."""
+        found: list[tuple[int, slice]] = []
+        done = 0
+        while done < len(places):
+            at = places[done]
+            number = int(np.searchsorted(self._starts, at, side="right")) - 1
+            first, end = int(self._starts[number]), int(self._starts[number + 1])
+            room = end - 1 - at if places.step > 0 else at - first
+            count = min(len(places) - done, room // abs(places.step) + 1)
+            stop = at - first + count * places.step
+            inside = slice(at - first, stop if stop >= 0 else None, places.step)
+            found.append((number, inside))
+            done += count
+        return found
+
+    def _of_file(self, number: int, key: Key) -> np.ndarray[Any, Any]:
+        piece = self.pieces[number]
+        if piece is None:
+            shape = list(self.shape)
+            shape[self.axis] = self.steps[number]
+            return np.broadcast_to(np.array(np.nan, self.dtype), shape)[key].copy()
+        if piece.begin and self.steps:
+            along = key[self.axis]
+            key = self._with(key, _shifted(along, piece.begin))
+        values = piece.decoding(piece.array.read(key))
+        return values.astype(self.dtype, copy=False)
+
+
+def _shifted(key: int | slice, by: int) -> int | slice:
+    if not isinstance(key, slice):
+        return key + by
+    stop = key.stop
+    if stop is None and (key.step or 1) < 0:  # backwards to the first that is taken
+        stop = by - 1 if by else None
+    elif stop is not None:
+        stop += by
+    return slice((key.start or 0) + by, stop, key.step)
+
+
 def _lazy(name: str, variable: JoinedVariable, joined: Joined, chunks: Any) -> da.Array:
-    sizes = tuple(joined.sizes[each] for each in variable.dims)
-    steps = joined.steps if joined.time in variable.dims else ()
-    axis = variable.dims.index(joined.time) if steps else 0
-    blocks = _blocks(variable, sizes, steps, axis, chunks)
-    key = f"read-{name}-{joined.identity}-{abs(hash(blocks)):x}"
-    graph: dict[tuple[Any, ...], Any] = {}
-    firsts = [np.cumsum((0, *each)) for each in blocks]
-    others = [[slice(int(a), int(b)) for a, b in pairwise(first)] for first in firsts]
-    owners = _owners(variable, blocks[axis], steps) if steps else []
-    for at in product(*(range(len(each)) for each in blocks)):
-        places = [others[dim][number] for dim, number in enumerate(at)]
-        piece = variable.pieces[0]
-        if steps:
-            piece, places[axis] = owners[at[axis]]
-        shape = tuple(blocks[dim][number] for dim, number in enumerate(at))
-        graph[(key, *at)] = (
-            (_absent, shape, variable.dtype)
-            if piece is None
-            else (_read, piece, tuple(places), variable.dtype)
-        )
-    return da.Array(graph, key, blocks, dtype=variable.dtype)
+    along = joined.time in variable.dims
+    shape = tuple(joined.sizes[dim] for dim in variable.dims)
+    array = JoinedArray(
+        shape,
+        variable.dtype,
+        variable.pieces,
+        joined.steps if along else (),
+        variable.dims.index(joined.time) if along else 0,
+    )
+    blocks = _blocks(variable, array, chunks)
+    return da.from_array(
+        array,
+        chunks=blocks,
+        name=f"read-{name}-{joined.identity}-{abs(hash(blocks)):x}",
+        asarray=True,
+        meta=np.empty((0,) * array.ndim, variable.dtype),
+    )
 
 
-def _owners(
-    variable: JoinedVariable, lengths: tuple[int, ...], steps: tuple[int, ...]
-) -> list[tuple[Piece | None, slice]]:
-    """Return for each block along time the file that holds it, and which of its steps."""
-    found: list[tuple[Piece | None, slice]] = []
-    remaining = iter(lengths)
-    for piece, count in zip(variable.pieces, steps, strict=True):
-        done, begin = 0, piece.begin if piece is not None else 0
-        while done < count:
-            length = next(remaining)
-            found.append((piece, slice(begin + done, begin + done + length)))
-            done += length
-    return found
-
-
-def _blocks(
-    variable: JoinedVariable,
-    sizes: tuple[int, ...],
-    steps: tuple[int, ...],
-    axis: int,
-    chunks: Any,
-) -> _Blocks:
-    """Return the lengths of the blocks along each dimension; none is of two files."""
-    shape = list(sizes)
-    if steps:
-        shape[axis] = max(steps)
+def _blocks(variable: JoinedVariable, array: JoinedArray, chunks: Any) -> _Blocks:
+    """Return the lengths of the blocks along each dimension: none cuts a file's chunk in vain."""
+    if chunks is None:
+        raise UsageError("chunks=None would read a whole variable at the first touch", hint=_HINT)
+    shape = list(array.shape)
+    if array.steps:
+        shape[array.axis] = max(array.steps)
     own = variable.encoding.get("preferred_chunks") or {}
     stored = [
         min(own.get(dim, size), size) or 1 for dim, size in zip(variable.dims, shape, strict=True)
     ]
-    wanted = _wanted(variable.dims, shape, stored, chunks)
+    limit = _limit()
     try:
         found = normalize_chunks(
-            wanted,
+            _wanted(variable.dims, shape, stored, chunks),
             shape=tuple(shape),
+            limit=limit,
             dtype=variable.dtype,
             previous_chunks=tuple(
                 _repeated(each, size) for each, size in zip(stored, shape, strict=True)
             ),
         )
     except (ValueError, TypeError) as problem:
-        raise UsageError(
-            f"chunks={chunks!r}: {problem}",
-            hint="It is 'auto', {} for the files' own, or sizes of dimensions: {'time': 120}.",
-        ) from problem
-    if not steps:
-        return tuple(tuple(map(int, each)) for each in found)
-    most = max(found[axis], default=1) or 1
-    along = tuple(part for count in steps for part in _repeated(most, count))
-    return tuple(along if dim == axis else tuple(map(int, each)) for dim, each in enumerate(found))
+        raise UsageError(f"chunks={chunks!r}: {problem}", hint=_HINT) from problem
+    blocks = [tuple(map(int, each)) for each in found]
+    if array.steps:
+        one = variable.dtype.itemsize * int(
+            np.prod([max(each, default=1) for dim, each in enumerate(blocks) if dim != array.axis])
+        )
+        most = max(blocks[array.axis], default=1) or 1
+        together = max(1, limit // max(1, one)) if chunks == "auto" else 0
+        blocks[array.axis] = _along(array.steps, most, together)
+    return tuple(blocks)
+
+
+def _along(steps: tuple[int, ...], most: int, together: int) -> tuple[int, ...]:
+    """Return blocks along time: parts of a large file, or several small files whole."""
+    found: list[int] = []
+    open_to_more = False
+    for count in steps:
+        parts = _repeated(most, count)
+        if open_to_more and len(parts) == 1 and found[-1] + count <= together:
+            found[-1] += count
+            continue
+        found.extend(parts)
+        open_to_more = len(parts) == 1
+    return tuple(found)
+
+
+def _limit() -> int:
+    """Return how many bytes a block may have."""
+    wanted = parse_bytes(dask.config.get("array.chunk-size"))
+    each = dask.config.get("climeri.memory-per-thread", None)
+    if each is None:
+        each = _memory_of_a_thread()
+    return int(min(wanted, max(2**20, int(each) // _AT_ONCE)))
+
+
+@lru_cache(maxsize=1)
+def _memory_of_a_thread() -> int:
+    return 2 * load_limit() // max(1, len(os.sched_getaffinity(0)))
 
 
 def _wanted(dims: tuple[str, ...], shape: list[int], stored: list[int], chunks: Any) -> Any:
-    if chunks is None:
-        raise UsageError(
-            "chunks=None would read a whole variable at the first touch",
-            hint="It is 'auto', {} for the files' own, or sizes of dimensions: {'time': 120}.",
-        )
     if not isinstance(chunks, dict):
         return tuple(chunks for _ in dims) if isinstance(chunks, int) else chunks
     return tuple(
@@ -153,12 +280,3 @@ def _repeated(part: int, size: int) -> tuple[int, ...]:
         return (0,)
     whole, rest = divmod(size, part)
     return (part,) * int(whole) + ((int(rest),) if rest else ())
-
-
-def _read(piece: Piece, places: tuple[slice, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    values = piece.decoding(piece.array.read(places))
-    return values.astype(dtype, copy=False)
-
-
-def _absent(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
-    return np.full(shape, np.nan, dtype)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from climeri_platform.access.cutting import cut
 from climeri_platform.access.files import read_file
 from climeri_platform.access.guard import guarded
+from climeri_platform.access.harmonise import harmonise as harmonised
 from climeri_platform.access.joined import Note
 from climeri_platform.access.joining import join
 from climeri_platform.access.lazy import as_dataset
@@ -184,6 +185,8 @@ class _Opening:
             steps: list[Step] = []
             if self.harmonise:
                 dataset, steps = to_cmip(dataset, wanted.about)
+                dataset, more = harmonised(dataset, wanted.facets)
+                steps += more
             dataset, said = cut(dataset, wanted.period, self.region)
             notes = [*joined.notes, *map(Note, said)]
             if not self.allow_gaps:
@@ -262,7 +265,8 @@ class _Opening:
     def tell_steps(self, key: str, steps: Iterable[Step]) -> None:
         """Tell what was changed on the way from the files."""
         for step in steps:
-            self.report.add(key, "repaired", cause=step.said)
+            said = f"{step.variable}: {step.said}" if step.variable else step.said
+            self.report.add(key, "repaired" if step.changes_anything else "noted", cause=said)
 
     def _tell_offline(self, wanted: DatasetFiles) -> None:
         if wanted.offline:

@@ -61,6 +61,7 @@ def cluster(
     3
     """
     with needs("compute", "a Dask cluster"):
+        import dask
         from distributed import Client
 
     wishes = _plan(workers, threads_per_worker, memory)
@@ -86,6 +87,10 @@ def cluster(
             hint="In a script, call it below `if __name__ == '__main__':`; is /tmp writable?",
         ) from problem
     _running.append((wishes, client))
+    # what opening makes of chunks="auto" fits the workers, which have less than this process
+    dask.config.set(
+        {"climeri.memory-per-thread": wishes["memory_limit"] // wishes["threads_per_worker"]}
+    )
     return client
 
 

@@ -18,7 +18,7 @@ LATER = (3.5, 4.5, 5.5)
 
 def join(*paths):
     """Open one dataset; a defect is an error."""
-    opened = open_datasets([DatasetFiles("k", paths)], on_error="raise")
+    opened = open_datasets([DatasetFiles("k", paths)], on_error="raise", harmonise=False)
     return opened["k"], [each.cause for each in opened.report.having("noted")]
 
 

@@ -43,11 +43,13 @@ def test_the_report_tells_and_warns(tmp_path):
     path = tmp_path / "a.nc"
     monthly("1850-01", 2).to_netcdf(path, engine="scipy")
     with pytest.warns(IncompleteDataWarning, match="it holds 1850-01-16 to 1850-02-16"):
-        opened = open_datasets([DatasetFiles("a", (str(path),), (SPAN,))])
+        opened = open_datasets([DatasetFiles("a", (str(path),), (SPAN,))], harmonise=False)
     (note,) = opened.report.having("noted")
     assert note.path == str(path)
     # without a period in the name there is nothing to compare with
-    assert not open_datasets([DatasetFiles("a", (str(path),))]).report.having("noted")
+    assert not open_datasets([DatasetFiles("a", (str(path),))], harmonise=False).report.having(
+        "noted"
+    )
 
 
 def test_what_others_cover():
@@ -97,5 +99,5 @@ def test_units_on_one_side_only_are_told(tmp_path):
             dataset["tas"].attrs["units"] = units
         paths.append(str(tmp_path / f"{number}.nc"))
         dataset.to_netcdf(paths[-1], engine="scipy")
-    report = open_datasets([DatasetFiles("a", tuple(paths))]).report
+    report = open_datasets([DatasetFiles("a", tuple(paths))], harmonise=False).report
     assert "has units 'K'" in report.having("noted")[0].cause

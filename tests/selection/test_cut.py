@@ -41,6 +41,7 @@ def write(root, experiment, first, last):
             there[:] = values
         months = 12 * first + np.arange(ends.size)
         field = file.createVariable("tas", "f4", ("time", "lat", "lon"))
+        field.units = "K"
         field[:] = months[:, None, None] + LON / 1000
     return path
 

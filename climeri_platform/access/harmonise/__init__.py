@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from climeri_platform.access.harmonise.measures import attach_measures
 from climeri_platform.access.harmonise.sequence import FIXES, harmonise
-from climeri_platform.access.harmonise.step import Step
 from climeri_platform.access.harmonise.units import convert
+from climeri_platform.access.steps import Step
 
 __all__ = ["FIXES", "Step", "attach_measures", "convert", "harmonise"]

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from climeri_platform.access.harmonise.fields import bounds_of
-from climeri_platform.access.harmonise.step import Step
+from climeri_platform.access.steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from dask.base import is_dask_collection
 
-from climeri_platform.access.harmonise.step import NATIVE_NAME
+from climeri_platform.access.steps import NATIVE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence

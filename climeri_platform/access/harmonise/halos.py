@@ -21,7 +21,7 @@ import xarray as xr
 
 from climeri_platform.access.harmonise.fields import bounds_of, is_bounds, read, read_together
 from climeri_platform.access.harmonise.longitudes import is_global
-from climeri_platform.access.harmonise.step import STEPS, Step
+from climeri_platform.access.steps import STEPS, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from climeri_platform.access.harmonise.fields import bounds_of, elementwise
-from climeri_platform.access.harmonise.step import STEPS, Step
+from climeri_platform.access.steps import STEPS, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,7 +14,7 @@ import numpy as np
 
 from climeri_platform.access.harmonise.fields import fields, read
 from climeri_platform.access.harmonise.sequence import harmonise
-from climeri_platform.access.harmonise.step import STEPS, Step
+from climeri_platform.access.steps import STEPS, Step
 from climeri_platform.core.errors import DatasetInconsistent
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from climeri_platform.access.harmonise.halos import mask_halos, one_turn
 from climeri_platform.access.harmonise.latitudes import increasing_latitudes
 from climeri_platform.access.harmonise.longitudes import longitudes_from_zero
 from climeri_platform.access.harmonise.naming import name_coordinates
-from climeri_platform.access.harmonise.step import Step, remember
 from climeri_platform.access.harmonise.times import one_time_axis
 from climeri_platform.access.harmonise.units import canonical_units
+from climeri_platform.access.steps import Step, remember
 from climeri_platform.core.errors import DataError, UnknownValue, nearest
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def harmonise(
     -------
     dataset : xarray.Dataset
         Where values or their order changed, the variable's attribute ``climeri_steps`` says how,
-        and ``climeri_native_name`` and ``climeri_native_units`` what it was.
+        and ``native_name`` and ``native_units`` what it was.
     steps : list of Step
         All that was done, and all that was seen and left.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from climeri_platform.access.harmonise.fields import direction, fields, is_bounds
 from climeri_platform.access.harmonise.naming import renamed
-from climeri_platform.access.harmonise.step import Step
+from climeri_platform.access.steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

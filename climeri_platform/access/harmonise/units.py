@@ -13,7 +13,7 @@ import numpy as np
 
 from climeri_platform.access.harmonise.conversion import linear, table, to_canonical
 from climeri_platform.access.harmonise.fields import bounds_of, elementwise
-from climeri_platform.access.harmonise.step import Step, remember
+from climeri_platform.access.steps import Step, remember
 from climeri_platform.core.errors import UnitMismatch, UnknownValue, nearest
 
 if TYPE_CHECKING:

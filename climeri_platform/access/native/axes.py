@@ -57,7 +57,7 @@ def place(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
         dataset[name].attrs = _described(dataset[name], native)
         dataset, bounds = _with_bounds(dataset, name)
         said = f"{native} is {name}" + (f", its bounds {bounds} are {name}_bnds" if bounds else "")
-        steps.append(Step(_FIX, name, said, native_name=native))
+        steps.append(Step(_FIX, name, said, kind="names", native_name=native))
     return dataset, steps
 
 

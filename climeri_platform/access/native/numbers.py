@@ -171,7 +171,7 @@ def step_of(row: NativeVariable, native: str, change: Change) -> Step | None:
     """
     if change.refusal:
         said = f"{native} is not taken for {row.variable}: {change.refusal}"
-        return Step("kept as native", native, said, 1.0, 0.0, native, change.units)
+        return Step("kept as native", native, said, native_name=native, native_units=change.units)
     numbers = (change.factor, change.offset) != _IDENTITY
     if native == row.variable and not numbers and not change.said:
         return None
@@ -183,5 +183,12 @@ def step_of(row: NativeVariable, native: str, change: Change) -> Step | None:
     parts.append(f"from {change.units} to {row.cmip.units}" if numbers else f"in {row.cmip.units}")
     said = " ".join(parts) + (f" ({change.said})" if change.said else "")
     return Step(
-        "native names", row.variable, said, change.factor, change.offset, native, change.units
+        "native names",
+        row.variable,
+        said,
+        factor=change.factor,
+        offset=change.offset,
+        native_name=native,
+        native_units=change.units,
+        kind="numbers" if numbers else "names",
     )

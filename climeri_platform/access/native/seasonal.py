@@ -92,7 +92,7 @@ def climatological(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Da
         f"{_BOUNDS} says the years; in the file it "
         + (f"begins at {old.values[0]}" if dated else "has no dates")
     )
-    return made, [Step(_FIX, "time", said)]
+    return made, [Step(_FIX, "time", said, kind="numbers")]
 
 
 def _years(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[int, int] | None:

@@ -81,7 +81,7 @@ def name_time(dataset: xr.Dataset, *, undated: bool = False) -> tuple[xr.Dataset
             its = dataset[name].attrs
             kept = {key: its[key] for key in its if key not in ("standard_name", "bounds")}
             dataset[name].attrs = kept
-    return dataset, [Step(_FIX, "time", said, native_name=chosen)]
+    return dataset, [Step(_FIX, "time", said, kind="names", native_name=chosen)]
 
 
 def _best(dataset: xr.Dataset, native: str, ends: Mapping[str, np.ndarray]) -> tuple[str, str]:

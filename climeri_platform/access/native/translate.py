@@ -191,7 +191,7 @@ def _without_fill(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
         masked.attrs, masked.encoding = variable.attrs, variable.encoding
         made[name] = masked
         said = "1e20 counts as missing, though the file does not declare it"
-        steps.append(Step("undeclared missing value", str(name), said))
+        steps.append(Step("undeclared missing value", str(name), said, kind="numbers"))
     return dataset.assign(made), steps
 
 

@@ -95,7 +95,7 @@ def same_places(path, held, out, steps, seen):
     """The corners of the file have the values that they had."""
     if not {"lat", "lon"} <= {*out.indexes}:
         return
-    native = {axis: out[axis].attrs.get("climeri_native_name", axis) for axis in ("lat", "lon")}
+    native = {axis: out[axis].attrs.get("native_name", axis) for axis in ("lat", "lon")}
     moved = {step.variable for step in steps if step.kind == "numbers"}
     fields = [
         name

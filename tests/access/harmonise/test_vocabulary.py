@@ -26,7 +26,7 @@ def test_nemo_gets_the_names_of_everybody(nemo):
     assert out["time"].attrs["bounds"] == "time_bnds"
     assert out["time_centered"].attrs["bounds"] == "time_centered_bnds"
     assert not {"nav_lat", "time_counter", "bounds_nav_lat"} & {*out.variables}
-    assert out["lat"].attrs["climeri_native_name"] == "nav_lat"
+    assert out["lat"].attrs["native_name"] == "nav_lat"
     assert "nav_lat is called lat" in said(steps, "names")
 
 
@@ -96,7 +96,7 @@ def test_the_field_says_which_of_two_is_meant(unread):
     held = xr.Dataset({"v": (("nlat", "nlon"), unread((2, 2)))}, {"TLAT": place, "ULAT": place})
     held["v"].encoding["coordinates"] = "ULAT"
     out, _ = harmonise(held, {})
-    assert out["lat"].attrs["climeri_native_name"] == "ULAT"
+    assert out["lat"].attrs["native_name"] == "ULAT"
     assert out["v"].encoding["coordinates"] == "lat"
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from climeri_platform.access.harmonise.step import Step
+    from climeri_platform.access.steps import Step
 
 __all__ = ["FAULTS"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from climeri_platform.access.harmonise.fields import elementwise, model
-from climeri_platform.access.harmonise.step import STEPS, Step
+from climeri_platform.access.steps import STEPS, Step
 from climeri_platform.core.errors import DatasetInconsistent
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from climeri_platform.access.harmonise.fields import bounds_of, model, read
-from climeri_platform.access.harmonise.step import Step
 from climeri_platform.access.harmonise.units import scaled
+from climeri_platform.access.steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from climeri_platform.access.harmonise.faults.first_step import reaches, scaled_if_small
 from climeri_platform.access.harmonise.fields import model
-from climeri_platform.access.harmonise.step import STEPS, Step
+from climeri_platform.access.steps import STEPS, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from climeri_platform.access.harmonise.faults.cordex_domains import Domain, domains
-from climeri_platform.access.harmonise.step import Step
+from climeri_platform.access.steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from climeri_platform.access.harmonise.fields import bounds_of, elementwise
-from climeri_platform.access.harmonise.step import STEPS, Step
+from climeri_platform.access.steps import STEPS, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

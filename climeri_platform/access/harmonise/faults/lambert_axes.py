@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from climeri_platform.access.harmonise.fields import model, read, words
-from climeri_platform.access.harmonise.step import Step
+from climeri_platform.access.steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

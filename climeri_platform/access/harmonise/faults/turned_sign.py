@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from climeri_platform.access.harmonise.fields import model
-from climeri_platform.access.harmonise.step import STEPS, Step
 from climeri_platform.access.harmonise.units import scaled
+from climeri_platform.access.steps import STEPS, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

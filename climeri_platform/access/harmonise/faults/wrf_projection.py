@@ -15,7 +15,7 @@ import xarray as xr
 from climeri_platform.access.harmonise.faults.cordex_domains import Domain, true_places
 from climeri_platform.access.harmonise.faults.cordex_grid import domain_of
 from climeri_platform.access.harmonise.fields import model, read
-from climeri_platform.access.harmonise.step import Step
+from climeri_platform.access.steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

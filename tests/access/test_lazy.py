@@ -1,0 +1,120 @@
+"""One array of many files: any part of it is that part, and blocks are of whole files."""
+
+from __future__ import annotations
+
+import pickle
+
+import dask
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from climeri_platform.access import DatasetFiles, open_datasets, open_file
+from climeri_platform.access.decoding import Decoding
+from climeri_platform.access.engines.header import HeldArray
+from climeri_platform.access.joined import Piece
+from climeri_platform.access.lazy import JoinedArray
+from climeri_platform.core.errors import UsageError
+
+FLOAT = np.dtype("f4")
+
+
+@st.composite
+def joined(draw):
+    """An array of several files, the whole of it, and which part is asked for."""
+    axis = draw(st.integers(0, 1))
+    other = draw(st.integers(1, 4))
+    pieces, whole, steps = [], [], []
+    for number in range(draw(st.integers(1, 4))):
+        size = draw(st.integers(1, 5))
+        begin = draw(st.integers(0, size - 1))
+        end = draw(st.integers(begin + 1, size))
+        shape = (size, other) if axis == 0 else (other, size)
+        values = (np.arange(size * other).reshape(shape) + 100 * number).astype(FLOAT)
+        taken = values[begin:end] if axis == 0 else values[:, begin:end]
+        if draw(st.booleans()):
+            pieces.append(Piece(HeldArray(values), Decoding((), FLOAT), begin, end))
+            whole.append(taken)
+        else:
+            pieces.append(None)
+            whole.append(np.full_like(taken, np.nan))
+        steps.append(end - begin)
+    whole = np.concatenate(whole, axis=axis)
+    array = JoinedArray(whole.shape, FLOAT, tuple(pieces), tuple(steps), axis)
+    parts = []
+    for size in whole.shape:
+        steps_of = st.slices(size).filter(lambda each: each.step != 0)
+        listed = st.lists(st.integers(0, size - 1), max_size=4).map(
+            lambda each: np.array(each, int)
+        )
+        ways = [st.integers(-size, size - 1), steps_of]
+        if not any(isinstance(each, np.ndarray) for each in parts):
+            ways.append(listed)
+        parts.append(draw(st.one_of(ways)))
+    return array, whole, tuple(parts[: draw(st.integers(1, 2))])
+
+
+@given(joined())
+def test_any_part_is_that_part(case):
+    array, whole, key = case
+    if len(key) == 2 and isinstance(key[0], int) and isinstance(key[1], np.ndarray):
+        key = (slice(key[0], key[0] + 1 or None), key[1])  # NumPy would call both of them lists
+    found = pickle.loads(pickle.dumps(array))[key]
+    np.testing.assert_array_equal(found, whole[key])
+    assert found.dtype == whole.dtype
+
+
+def series(write, count, **options):
+    steps = [(3.0 * n + 0.5, 3.0 * n + 1.5, 3.0 * n + 2.5) for n in range(count)]
+    paths = tuple(write(f"{n}.nc", each, **options) for n, each in enumerate(steps))
+    return open_datasets([DatasetFiles("k", paths)], chunks=options.get("how", "auto"))["k"]
+
+
+def test_small_files_are_read_together(write):
+    dataset = series(write, 5)
+    assert dataset["tas"].chunks == ((15,), (2,))
+    with dask.config.set({"array.chunk-size": 2 * 3 * 2 * 4}):
+        assert series(write, 5)["tas"].chunks == ((6, 6, 3), (2,))
+    with dask.config.set({"array.chunk-size": 2 * 2 * 4}):
+        assert series(write, 2, chunks=(1, 2))["tas"].chunks == ((2, 1, 2, 1), (2,))
+
+
+def test_blocks_fit_the_workers(write):
+    with dask.config.set({"climeri.memory-per-thread": 16 * 2**20}):
+        path = write("a.nc", np.arange(3.0), lat=np.linspace(-90, 90, 2**18), chunks=(1, 2**18))
+        assert open_file(path)["tas"].chunks == ((1, 1, 1), (2**18,))
+
+
+def test_a_part_reads_that_part(write, monkeypatch):
+    path = write("a.nc", np.arange(40.0), chunks=(1, 2))
+    read = []
+    real = JoinedArray.__getitem__
+    monkeypatch.setattr(
+        JoinedArray, "__getitem__", lambda self, key: read.append(key) or real(self, key)
+    )
+    assert open_file(path)["tas"].isel(time=7, lat=slice(1, 2)).compute().shape == (1,)
+    (key,) = read
+    sizes = [len(range(40)[key[0]]) if isinstance(key[0], slice) else 1]
+    assert sizes == [1]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "found"),
+    [
+        ({}, ((2, 2, 2), (1, 1))),
+        ({"time": 4}, ((4, 2), (1, 1))),
+        ({"time": -1, "lat": -1}, ((6,), (2,))),
+        (3, ((3, 3), (2,))),
+        ({"time": 4, "nothing": 7}, ((4, 2), (1, 1))),
+    ],
+)
+def test_chunks_as_xarray_takes_them(write, chunks, found):
+    path = write("a.nc", np.arange(6.0), chunks=(2, 1))
+    assert open_file(path, chunks=chunks)["tas"].chunks == found
+
+
+@pytest.mark.parametrize("chunks", [None, "many", {"time": "many"}])
+def test_chunks_that_are_none(write, chunks):
+    with pytest.raises(UsageError, match="chunks"):
+        open_file(write("a.nc"), chunks=chunks)
