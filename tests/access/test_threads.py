@@ -38,7 +38,7 @@ print("wrong", len(wrong))
 def test_threads_do_not_crash(write):
     paths = [
         write(f"{form}-{number}.nc", np.arange(200) + 0.5, form=form, lat=np.linspace(-89, 89, 30))
-        for form in ("NETCDF4", "NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET")
+        for form in ("NETCDF4", "NETCDF3_CLASSIC", "NETCDF3_64BIT_DATA")
         for number in range(6)
     ]
     done = subprocess.run(

@@ -42,6 +42,7 @@ _HIDDEN = {
     *("CLASS", "NAME", "REFERENCE_LIST", "DIMENSION_LIST", "DIMENSION_LABELS"),
     *("_Netcdf4Dimid", "_Netcdf4Coordinates", "_NCProperties", "_nc3_strict"),
 }
+_OF_THE_LIBRARY = {b"REFERENCE_LIST", b"DIMENSION_LIST", b"DIMENSION_LABELS", b"_NCProperties"}
 _ONLY_A_DIMENSION = "This is a netCDF dimension but not a netCDF variable"
 _NOT_A_COORDINATE = "_nc4_non_coord_"
 _KNOWN = 2**20  # chunks whose places are kept in memory
@@ -164,7 +165,7 @@ class _Found:
                 return [by_number[int(each)] for each in wanted]
         if self.is_scale and len(self.shape) == 1:
             return [self.name.removeprefix(_NOT_A_COORDINATE)]
-        from h5py import h5ds, h5o
+        from h5py import h5ds
 
         found: list[str] = []
         for axis in range(len(self.shape)):
@@ -175,7 +176,7 @@ class _Found:
                 raise ValueError(
                     f"{self.name} has dimensions without names: this is HDF5, and no NetCDF"
                 )
-            found.append(by_address[h5o.get_info(scales[0]).addr])
+            found.append(by_address[_address(scales[0])])
         return found
 
     def variable(self, sizes: Mapping[str, int], dims: tuple[str, ...]) -> StoredVariable:
@@ -317,8 +318,6 @@ def _chunks(name: str, file: Any, _: Want) -> list[Any]:
 
 def _named(found: Mapping[str, _Found]) -> dict[str, tuple[str, ...]]:
     """Return the names of the dimensions of each variable."""
-    from h5py import h5o
-
     scales = {name: each for name, each in found.items() if each.is_scale}
     names = {name: name.removeprefix(_NOT_A_COORDINATE) for name in scales}
     by_number = {
@@ -326,12 +325,20 @@ def _named(found: Mapping[str, _Found]) -> dict[str, tuple[str, ...]]:
         for name, each in scales.items()
         if "_Netcdf4Dimid" in each.attrs
     }
-    by_address = {h5o.get_info(each.dataset).addr: names[name] for name, each in scales.items()}
+    by_address = {_address(each.dataset): names[name] for name, each in scales.items()}
     return {
         name: tuple(each.dims(by_number, by_address))
         for name, each in found.items()
         if not each.only_a_dimension
     }
+
+
+def _address(dataset: Any) -> tuple[int, ...]:
+    """Return where a dataset is; `h5o.get_info` would walk through all of its chunks to say it."""
+    from h5py import h5g
+
+    found: tuple[int, ...] = tuple(h5g.get_objinfo(dataset, b".").objno)
+    return found
 
 
 def _lengths(
@@ -356,12 +363,12 @@ def _lengths(
 def _attributes(owner: Any) -> dict[str, Any]:
     from h5py import h5a
 
+    names: list[bytes] = []
+    h5a.iterate(owner, names.append)
     found: dict[str, Any] = {}
-    for at in range(h5a.get_num_attrs(owner)):
-        attribute = h5a.open(owner, index=at)
-        name = attribute.name.decode("utf-8", "replace")
-        if name not in ("REFERENCE_LIST", "DIMENSION_LIST", "DIMENSION_LABELS", "_NCProperties"):
-            found[name] = _value(attribute)
+    for each in names:
+        if each not in _OF_THE_LIBRARY:
+            found[each.decode("utf-8", "replace")] = _value(h5a.open(owner, each))
     return found
 
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from climeri_platform.access.engines import classic, hdf5, zarr
+from climeri_platform.access.engines import classic, hdf5, opendap, references, zarr
 from climeri_platform.access.engines.remote import RemoteFile, is_address, shown, unreadable
 from climeri_platform.access.engines.stored import FileStamp
 from climeri_platform.core.errors import FileUnreadable
@@ -27,6 +27,7 @@ __all__ = [
     "Classic",
     "Engine",
     "Hdf5",
+    "Opendap",
     "Place",
     "References",
     "Zarr",
@@ -165,7 +166,7 @@ class References:
 
     def recognises(self, place: Place) -> bool:
         """Whether it is JSON, or a folder that is called so."""
-        if place.is_called(".parq", ".parquet"):
+        if place.is_called(*references.IN_PARQUET):
             return not place.is_file and place.holds(".zmetadata")
         return not place.is_called(".zarr") and place.begins_with(b"{")
 
@@ -181,14 +182,31 @@ class Zarr:
 
     def recognises(self, place: Place) -> bool:
         """Whether it is a folder with the documents of a store."""
-        return (place.is_called(".zarr") or not place.is_file) and place.holds(*zarr.DOCUMENTS)
+        return (place.is_called(".zarr") or not place.is_file) and place.holds(
+            *references.DOCUMENTS
+        )
 
     def header(self, place: Place) -> Header:
         """Read the header."""
         return zarr.read_header(place.text)
 
 
-ENGINES: list[Engine] = [References(), Zarr(), Hdf5(), Classic()]
+class Opendap:
+    """Datasets that a server gives by OPeNDAP."""
+
+    name = "opendap"
+
+    def recognises(self, place: Place) -> bool:
+        """Whether its scheme, or a folder of its server, is one of OPeNDAP."""
+        return bool(opendap.protocol_of(place.text))
+
+    def header(self, place: Place) -> Header:
+        """Read the header."""
+        return opendap.read_header(place.text)
+
+
+# by their names first: asking a server costs more
+ENGINES: list[Engine] = [Opendap(), References(), Zarr(), Hdf5(), Classic()]
 
 
 def find_engine(place: str | os.PathLike[str] | Place) -> Engine:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from climeri_platform.access.engines.stored import Numbers
 
-__all__ = ["RemoteFile", "is_address", "shown", "unreadable"]
+__all__ = ["RemoteFile", "asked", "is_address", "shown", "unreadable"]
 
 _T = TypeVar("_T")
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(://|::)")
@@ -69,9 +69,9 @@ def unreadable(address: str, problem: BaseException) -> FileUnreadable | Missing
             f"{name}: {shown(str(problem))}",
             hint="Install the packages of addresses: pip install 'climeri-platform[remote]'.",
         )
-    if isinstance(problem, FileNotFoundError):
+    if isinstance(problem, FileNotFoundError) or _status(problem) in (404, 410):
         return FileUnreadable(f"{name}: No such file", hint="Is the address right, and complete?")
-    status = getattr(problem, "status", None)
+    status = _status(problem)
     if isinstance(problem, PermissionError) or status in (401, 403):
         return FileUnreadable(
             f"{name}: Permission denied",
@@ -83,18 +83,29 @@ def unreadable(address: str, problem: BaseException) -> FileUnreadable | Missing
     )
 
 
+def _status(problem: BaseException) -> int:
+    """Return what a server answered, as HTTP has it; 0 where it did not."""
+    # aiohttp has it in the error; requests has the answer, here or, said again, in its cause
+    for each in (problem, problem.__cause__):
+        answer = getattr(each, "response", None)
+        status = getattr(each, "status", None) or getattr(answer, "status_code", None)
+        if isinstance(status, int):
+            return status
+    return 0
+
+
 def _cause(problem: Exception) -> Exception:
     """Return what happened, where fsspec says of any answer that there is no such file."""
     cause = problem.__cause__
     if not isinstance(problem, FileNotFoundError) or not isinstance(cause, Exception):
         return problem
-    return problem if getattr(cause, "status", 0) in (404, 410) else cause
+    return problem if _status(cause) in (404, 410) else cause
 
 
 def _lasting(problem: Exception) -> bool:
     """Whether there is no hope in asking again."""
-    status = getattr(problem, "status", None)
-    if isinstance(status, int):
+    status = _status(problem)
+    if status:
         return status < 500 and status != 429
     if isinstance(problem, FileNotFoundError | PermissionError | IsADirectoryError):
         return True
@@ -102,8 +113,28 @@ def _lasting(problem: Exception) -> bool:
     return not (isinstance(problem, OSError) or type(problem).__module__.startswith("aiohttp"))
 
 
-def _asked(address: str, ask: Callable[[], _T]) -> _T:
-    """Ask a server: again where it did not answer, and with our own errors."""
+def asked(address: str, ask: Callable[[], _T]) -> _T:
+    """Ask a server: again where it did not answer, and with our own errors.
+
+    Parameters
+    ----------
+    address
+        What is asked for.
+    ask
+        Asks, and returns the answer; its errors may tell the address.
+
+    Returns
+    -------
+    object
+        The answer.
+
+    Raises
+    ------
+    FileUnreadable
+        If there is none after some tries, without credentials.
+    MissingExtra
+        If a package for such addresses is not installed.
+    """
     for tried in range(1, _TRIES + 1):
         try:
             return ask()
@@ -167,7 +198,7 @@ class RemoteFile:
         MissingExtra
             If a package for such addresses is not installed.
         """
-        return cls(address, *_asked(address, lambda: _now(address)))
+        return cls(address, *asked(address, lambda: _now(address)))
 
     @property
     def path(self) -> str:
@@ -190,7 +221,7 @@ class RemoteFile:
                 data: bytes = file.read(min(count, self.size))
                 return data
 
-        return _asked(self.address, ask) if self.size else b""
+        return asked(self.address, ask) if self.size else b""
 
     @contextmanager
     def opened(self) -> Iterator[Any]:
@@ -201,7 +232,7 @@ class RemoteFile:
         FileUnreadable
             If it was replaced before all was read, or cannot be read.
         """
-        handle = _asked(self.address, lambda: _system(self.address))
+        handle = asked(self.address, lambda: _system(self.address))
         try:
             yield handle
         except FileUnreadable:
@@ -210,7 +241,7 @@ class RemoteFile:
         self._compare()
 
     def _compare(self) -> None:
-        if _asked(self.address, lambda: _now(self.address)) != (self.size, self.tag):
+        if asked(self.address, lambda: _now(self.address)) != (self.size, self.tag):
             raise FileUnreadable(
                 f"{self.path}: the file was replaced after the dataset was opened",
                 hint="Open the dataset again: what its header said holds no longer.",
@@ -224,7 +255,7 @@ class RemoteFile:
         """Return the bytes at several places: those that are close asked for together, all at once."""
         for some in _batches(offsets, sizes):
             ranges = _merged(some)
-            found = _asked(self.address, lambda: self._ranges(handle, ranges))  # noqa: B023 - called here
+            found = asked(self.address, lambda: self._ranges(handle, ranges))  # noqa: B023 - called here
             begins = [begin for begin, _ in ranges]
             for offset, size in some:
                 at = bisect_right(begins, offset) - 1

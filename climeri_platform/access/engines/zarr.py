@@ -1,4 +1,4 @@
-"""Zarr stores, and kerchunk references, which are stores whose chunks lie in other files.
+"""Zarr stores, and kerchunk references, which are stores too.
 
 The zarr library reads them: it lets any number of threads in. An array is the place of its store and
 a name; a store is opened once in each process.
@@ -12,13 +12,13 @@ import os
 import struct
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable, is_small
+from climeri_platform.access.engines.references import described_by, open_references
 from climeri_platform.access.engines.remote import RemoteFile, is_address, shown, unreadable
 from climeri_platform.access.engines.stored import FileStamp, read_part
 from climeri_platform.core.errors import FileUnreadable
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from climeri_platform.access.engines.header import Key, StoredArray
     from climeri_platform.access.engines.stored import Source
 
-__all__ = ["DOCUMENTS", "ZarrArray", "read_header"]
+__all__ = ["ZarrArray", "read_header"]
 
-DOCUMENTS = ("zarr.json", ".zmetadata", ".zgroup")
 _DIMENSIONS = "_ARRAY_DIMENSIONS"
 _OPEN = 16  # stores that a process keeps open
 _UNNAMED = "Only its author can say: xarray writes names of dimensions, and so does GDAL."
@@ -108,6 +107,11 @@ def read_header(place: str, *, references: bool = False) -> Header:
                     f"{store.name}: the dimension {dim} has {sizes[dim]} and, of {name}, {size} values",
                     hint="The store was not written to its end, or changes now: ask its author.",
                 )
+    if not variables and is_address(place) and not store.consolidated:
+        raise FileUnreadable(
+            f"{store.name}: its metadata are not consolidated, and the server lists no folders",
+            hint="Ask its author to consolidate them: zarr.consolidate_metadata(store).",
+        )
     attrs = {
         name: value
         for name, value in store.group.attrs.asdict().items()
@@ -123,12 +127,17 @@ class _Store:
         import zarr
 
         self.place, self.references = place, references
-        self.name = shown(place) if is_address(place) else place
+        self.name = _shown(place)
         try:
-            store = _referenced(place) if references else _plain(place)
+            store = open_references(place) if references else _plain(place)
             self.group = zarr.open_group(store, mode="r")
         except FileUnreadable:
             raise
+        except FileNotFoundError:
+            raise FileUnreadable(
+                f"{self.name}: no Zarr store: what describes it is missing or damaged",
+                hint="Compare it with its origin: one of zarr.json, .zgroup and .zmetadata is read first.",
+            ) from None
         except Exception as problem:  # noqa: BLE001 - codecs and servers raise anything
             raise unreadable(place, problem) from None
         self.version: int = self.group.metadata.zarr_format
@@ -149,11 +158,9 @@ class _Store:
 
     def stamp(self, name: str) -> Source:
         """Return that document as it is now."""
-        if not self.references:
-            return _stamp(f"{self.place.rstrip('/')}/{self.document(name)}")
-        if Path(self.place).is_dir():
-            return _stamp(f"{self.place}/.zmetadata")
-        return _stamp(self.place)
+        if self.references:
+            return _stamp(described_by(self.place))
+        return _stamp(f"{self.place.rstrip('/')}/{self.document(name)}")
 
     def described(self, name: str) -> dict[str, Any]:
         """Return what the document of an array of version 2 says."""
@@ -201,39 +208,6 @@ def _plain(place: str) -> Any:
     if is_address(place):
         return FsspecStore.from_url(place, read_only=True)
     return LocalStore(place, read_only=True)
-
-
-def _referenced(place: str) -> Any:
-    from fsspec.implementations.reference import ReferenceFileSystem
-    from zarr.storage import FsspecStore
-
-    system = ReferenceFileSystem(fo=_references(place), asynchronous=True, skip_instance_cache=True)
-    return FsspecStore(system, read_only=True, path="")
-
-
-def _references(place: str) -> Any:
-    if not is_address(place) and Path(place).is_dir():
-        return place
-    if is_address(place):
-        file = RemoteFile.of(place)
-        with file.opened() as handle:
-            content = file.bytes_at(handle, 0, file.size)
-    else:
-        content = Path(place).read_bytes()
-    try:
-        said = json.loads(content)
-    except ValueError as problem:
-        raise FileUnreadable(
-            f"{shown(place) if is_address(place) else place}: damaged JSON: {problem}",
-            hint="Compare its checksum with its origin, and fetch it again.",
-        ) from None
-    refs = said.get("refs", said)
-    if not any(each in refs for each in DOCUMENTS):
-        raise FileUnreadable(
-            f"{shown(place) if is_address(place) else place}: JSON, and no kerchunk references",
-            hint="References have the documents of a Zarr store (.zgroup, zarr.json) among their keys.",
-        )
-    return said
 
 
 def _variable(store: _Store, name: str, array: Any) -> StoredVariable:
@@ -301,8 +275,14 @@ def _fill(value: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def _damaged(place: str, name: str, problem: Exception) -> FileUnreadable:
-    told = unreadable(place, problem)
+    there = _shown(place)
+    text = " ".join(str(problem).replace(place, there).split())
+    said = shown(text) if is_address(place) else text
     return FileUnreadable(
-        told.message.replace(": ", f": {name}: ", 1) if "://" not in told.message else told.message,
+        f"{there}: {name}: {type(problem).__name__}: {said[:300]}",
         hint="A chunk of it is damaged, or cannot be read: compare it with its origin.",
     )
+
+
+def _shown(place: str) -> str:
+    return shown(place) if is_address(place) else place

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import ssl
+import subprocess
+import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from climeri_platform.access.engines import remote
 
 
 class Ranges(SimpleHTTPRequestHandler):
@@ -53,7 +58,11 @@ class Ranges(SimpleHTTPRequestHandler):
         self.send_header("ETag", f'"{about.st_mtime_ns:x}-{about.st_size:x}"')
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        if body:
+        if body and server.cuts:
+            server.cuts -= 1
+            self.wfile.write(data[: len(data) // 2])
+            self.close_connection = True
+        elif body:
             self.wfile.write(data)
         return None
 
@@ -104,8 +113,9 @@ def https(tmp_path, certificate, monkeypatch):
     context.load_cert_chain(certificate)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     server.folder, server.address = folder, f"https://127.0.0.1:{server.server_port}"
-    server.asked, server.failures, server.token, server.ranges = [], [], "", True
-    thread = threading.Thread(target=server.serve_forever)
+    server.asked, server.failures, server.cuts, server.token, server.ranges = [], [], 0, "", True
+    monkeypatch.setattr(remote, "_PAUSE", 0.01)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     # as for a centre whose certificate the machine does not know; aiohttp reads them once, when imported
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
@@ -119,3 +129,52 @@ def https(tmp_path, certificate, monkeypatch):
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+S3 = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+server.stop()
+"""
+
+
+@pytest.fixture(scope="session")
+def _bucket_server():
+    """An S3 server in a process of its own, which ends when its input does."""
+    with subprocess.Popen(
+        [sys.executable, "-c", S3],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    ) as process:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        process.stdin.close()
+        process.wait(60)
+
+
+@pytest.fixture
+def bucket(_bucket_server, monkeypatch):
+    """A file system with an empty bucket, `climate`; its secret is `hunter2`."""
+    import s3fs
+    from fsspec.asyn import sync as fsspec_sync
+    from zarr.core.sync import sync as zarr_sync
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", _bucket_server)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "me")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    s3fs.S3FileSystem.clear_instance_cache()
+    system = s3fs.S3FileSystem()
+    system.mkdir("climate")
+    yield system
+    system.rm("climate", recursive=True)
+    for each in list(s3fs.S3FileSystem._cache.values()):
+        if each._s3 is not None:  # zarr's are in a loop of their own
+            close = each._s3.__aexit__(None, None, None)
+            zarr_sync(close) if each.asynchronous else fsspec_sync(each.loop, lambda it=close: it)
+    s3fs.S3FileSystem.clear_instance_cache()

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from climeri_platform.access import engine_of, open_file
-from climeri_platform.access.engines import header, library, remote
+from climeri_platform.access.engines import header, library
 from climeri_platform.access.engines.hdf5 import LibraryArray
 from climeri_platform.access.engines.recognising import read_header
 from climeri_platform.access.engines.remote import RemoteFile, shown
@@ -80,6 +80,16 @@ def test_over_https_as_here(https, form, blocks, monkeypatch):
     np.testing.assert_array_equal(there, read_header(path).variables["tas"].array.read(part))
 
 
+def test_a_header_is_read_at_once_however_many_chunks_there_are(https, monkeypatch):
+    monkeypatch.setattr(library, "_BLOCK", 4096)
+    path = written(https.folder / "run.nc", "NETCDF4", steps=300)
+    assert path.stat().st_size > 50 * 8 * 4096
+    read_header(f"{https.address}/run.nc")
+    fetched = [wanted for method, _, wanted in https.asked if method == "GET"]
+    # is it a server of parts, what does it begin with, and the header in few pieces
+    assert len(fetched) <= 5
+
+
 def test_decoded_and_computed_by_threads(https):
     paths = [written(https.folder / f"{form}.nc", form) for form in FORMS]
     for path in paths:
@@ -114,7 +124,7 @@ def test_read_in_another_process(https, form):
     assert float(done.stdout) == float(expected)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ["NETCDF4", "NETCDF3_64BIT_OFFSET"])
 def test_a_file_that_was_replaced_is_not_read(https, form, monkeypatch):
     monkeypatch.setattr(header, "_SMALL", -1)
     path = written(https.folder / "run.nc", form)
@@ -127,8 +137,7 @@ def test_a_file_that_was_replaced_is_not_read(https, form, monkeypatch):
         assert "again" in told.value.hint
 
 
-def test_a_server_that_fails_once_is_asked_again(https, monkeypatch):
-    monkeypatch.setattr(remote, "_PAUSE", 0)
+def test_a_server_that_fails_once_is_asked_again(https):
     path = written(https.folder / "run.nc", "NETCDF4")
     https.failures = [503, 503]
     found = read_header(f"{https.address}/run.nc")
@@ -143,6 +152,20 @@ def test_a_server_that_fails_once_is_asked_again(https, monkeypatch):
         array.read((0, 0, 0))
     assert "Try again" in told.value.hint
     https.failures = []
+
+
+@pytest.mark.parametrize("form", ["NETCDF4", "NETCDF3_CLASSIC"])
+def test_an_answer_that_is_cut_is_asked_for_again(https, form):
+    path = written(https.folder / "run.nc", form)
+    found = read_header(f"{https.address}/run.nc").variables["tas"].array
+    expected = read_header(path).variables["tas"].array
+    https.cuts = 2
+    np.testing.assert_array_equal(found.read((slice(4), 0, 0)), expected.read((slice(4), 0, 0)))
+    https.cuts = 99
+    with pytest.raises(FileUnreadable) as told:
+        found.read((slice(4), 0, 0))
+    assert "Try again" in told.value.hint
+    https.cuts = 0
 
 
 @pytest.mark.parametrize("held", ["name", "token"])

@@ -121,6 +121,13 @@ def test_over_https_as_here(run, https, version, monkeypatch):
         xr.testing.assert_equal(ours.load(), theirs.load())
 
 
+def test_a_server_that_lists_no_folders(run, https):
+    run[["tas"]].to_zarr(https.folder / "run.zarr", consolidated=False)
+    with pytest.raises(FileUnreadable, match="not consolidated") as told:
+        read_header(f"{https.address}/run.zarr")
+    assert "consolidate_metadata" in told.value.hint
+
+
 @pytest.mark.filterwarnings("ignore:Consolidated metadata")
 @pytest.mark.parametrize("consolidated", [True, False])
 def test_a_store_that_was_replaced_is_not_read(run, tmp_path, consolidated, monkeypatch):
