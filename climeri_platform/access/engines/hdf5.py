@@ -12,11 +12,20 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from climeri_platform.access.engines.conventions import (
+    Dataset,
+    encoding_of,
+    lengths,
+    named,
+    shown,
+    visible,
+)
 from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable
 from climeri_platform.access.engines.stored import (
     DEFLATE,
@@ -33,14 +42,8 @@ if TYPE_CHECKING:
 
     from climeri_platform.access.engines.header import Key, StoredArray
 
-__all__ = ["LibraryArray", "read_header"]
+__all__ = ["LibraryArray", "is_small", "kept_places", "read_header", "read_with_library"]
 
-_HIDDEN = {
-    *("CLASS", "NAME", "REFERENCE_LIST", "DIMENSION_LIST", "DIMENSION_LABELS"),
-    *("_Netcdf4Dimid", "_Netcdf4Coordinates", "_NCProperties", "_nc3_strict"),
-}
-_ONLY_A_DIMENSION = "This is a netCDF dimension but not a netCDF variable"
-_NOT_A_COORDINATE = "_nc4_non_coord_"
 # bytes of an axis, and of other arrays, that are read with the header: nobody opens the file again
 _SMALL, _TINY = 65_536, 4_096
 _KNOWN = 2**20  # chunks whose places are kept in memory
@@ -98,19 +101,28 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     OSError, ValueError, KeyError
         If it is damaged, or no NetCDF.
     """
+    from climeri_platform.access.engines import hdf5_metadata
+    from climeri_platform.access.engines.hdf5_bytes import Unusual
+
+    try:
+        return hdf5_metadata.read_header(path)
+    except Unusual:
+        return read_with_library(path)
+
+
+def read_with_library(path: str | os.PathLike[str]) -> Header:
+    """Read a header as `read_header` does, whatever HDF5 the file uses, one thread at a time."""
     from h5py import h5g
 
     stamp = FileStamp.of(path)
     with _opened(stamp.path) as file:
         root = h5g.open(file, b"/")
         found = {name: _Found(stamp, name, each) for name, each in _datasets(root)}
-        dims = _named(found)
-        sizes, unlimited = _lengths(found, dims)
-        variables = {
-            name.removeprefix(_NOT_A_COORDINATE): found[name].variable(sizes, its)
-            for name, its in dims.items()
-        }
-        return Header(sizes, unlimited, _visible(_attributes(root)), variables)
+        datasets = {name: each.told for name, each in found.items()}
+        dims = named(datasets)
+        sizes, unlimited = lengths(datasets, dims)
+        variables = {shown(name): found[name].variable(sizes, its) for name, its in dims.items()}
+        return Header(sizes, unlimited, visible(_attributes(root)), variables)
 
 
 def _datasets(root: Any) -> list[tuple[str, Any]]:
@@ -127,37 +139,27 @@ class _Found:
     """A dataset of the file, while that is open."""
 
     def __init__(self, stamp: FileStamp, name: str, dataset: Any) -> None:
+        from h5py import h5o
+
         self.stamp, self.name, self.dataset = stamp, name, dataset
-        self.attrs = _attributes(dataset)
         self.shape: tuple[int, ...] = dataset.shape or ()
-        self.is_scale = self.attrs.get("CLASS") == "DIMENSION_SCALE"
+        limits = dataset.get_space().get_simple_extent_dims(True) if self.shape else ()
+        self.told = Dataset(
+            name,
+            _attributes(dataset),
+            self.shape,
+            limits,
+            h5o.get_info(dataset).addr,
+            self._scale_of,
+        )
 
-    @property
-    def only_a_dimension(self) -> bool:
-        return self.is_scale and str(self.attrs.get("NAME", "")).startswith(_ONLY_A_DIMENSION)
-
-    def dims(self, by_number: Mapping[int, str], by_address: Mapping[Any, str]) -> list[str]:
-        """Return the names of its dimensions."""
-        numbers = self.attrs.get("_Netcdf4Coordinates")
-        if numbers is not None:
-            wanted = np.atleast_1d(numbers)
-            if all(int(each) in by_number for each in wanted):
-                return [by_number[int(each)] for each in wanted]
-        if self.is_scale and len(self.shape) == 1:
-            return [self.name.removeprefix(_NOT_A_COORDINATE)]
+    def _scale_of(self, axis: int) -> int | None:
         from h5py import h5ds, h5o
 
-        found: list[str] = []
-        for axis in range(len(self.shape)):
-            scales: list[Any] = []
-            if h5ds.get_num_scales(self.dataset, axis):
-                h5ds.iterate(self.dataset, axis, scales.append)
-            if not scales:
-                raise ValueError(
-                    f"{self.name} has dimensions without names: this is HDF5, and no NetCDF"
-                )
-            found.append(by_address[h5o.get_info(scales[0]).addr])
-        return found
+        scales: list[Any] = []
+        if h5ds.get_num_scales(self.dataset, axis):
+            h5ds.iterate(self.dataset, axis, scales.append)
+        return h5o.get_info(scales[0]).addr if scales else None
 
     def variable(self, sizes: Mapping[str, int], dims: tuple[str, ...]) -> StoredVariable:
         """Return it as a variable of the whole file."""
@@ -169,26 +171,15 @@ class _Found:
         filters = [plan.get_filter(at) for at in range(plan.get_nfilters())]
         array = self._array(plan, chunks, filters, tuple(sizes[each] for each in dims))
         codes = {code: options for code, _, options, _ in filters}
-        encoding = {
-            "dtype": self.dataset.dtype,
-            "contiguous": not chunked,
-            "chunksizes": chunks,
-            "zlib": 1 in codes,
-            "shuffle": 2 in codes,
-            "fletcher32": 3 in codes,
-            "source": self.stamp.path,
-            "original_shape": array.shape,
-        }
-        if chunks is not None:
-            encoding["preferred_chunks"] = dict(zip(dims, chunks, strict=True))
-        if 1 in codes:
-            encoding["complevel"] = codes[1][0]
-        return StoredVariable(dims, _visible(self.attrs), array, encoding)
+        encoding = encoding_of(self.dataset.dtype, chunks, codes, dims)
+        encoding["source"] = self.stamp.path
+        encoding["original_shape"] = array.shape
+        return StoredVariable(dims, visible(self.told.attrs), array, encoding)
 
     def _array(
         self, plan: Any, chunks: tuple[int, ...] | None, filters: list[Any], shape: tuple[int, ...]
     ) -> StoredArray:
-        from h5py import h5t
+        from h5py import h5d, h5t
 
         kind = self.dataset.get_type()
         numbers = kind.get_class() in (h5t.INTEGER, h5t.FLOAT) or (
@@ -202,8 +193,10 @@ class _Found:
             fill = self._fill(plan, dtype) if numbers else np.zeros((), dtype)[()]
             return LibraryArray(self.stamp, self.name, shape, dtype, fill, self.shape)
         stored = self.dataset.dtype
-        if shape == self.shape and self._small(stored):
-            return HeldArray(self._read(stored.newbyteorder("=")))
+        compact = plan.get_layout() == h5d.COMPACT
+        if compact or (shape == self.shape and is_small(stored, self.shape)):
+            fill = self._fill(plan, stored)
+            return HeldArray(self._read(stored.newbyteorder("="), fill))
         if chunks is None:
             offset = self.dataset.get_offset()
             if offset is not None:
@@ -217,19 +210,16 @@ class _Found:
         fill = self._fill(plan, stored)
         return ChunkedArray(self.stamp, shape, stored, chunks, names, find, fill, self.shape)
 
-    def _small(self, stored: np.dtype[Any]) -> bool:
-        size = stored.itemsize * int(np.prod(self.shape, dtype=np.int64))
-        return size <= (_SMALL if len(self.shape) < 2 else _TINY)
-
     def _labels(self) -> np.ndarray[Any, Any]:
         """Return texts of any length, which are few: names of regions, of stations, of models."""
-        texts = self._read(self.dataset.dtype)
+        texts = self._read(self.dataset.dtype, None)
         return np.array([_text(each) for each in texts.ravel()], np.str_).reshape(self.shape)
 
-    def _read(self, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    def _read(self, dtype: np.dtype[Any], fill: Any) -> np.ndarray[Any, Any]:
         from h5py import h5s
 
-        values = np.empty(self.shape, dtype)
+        # the library leaves alone what was never written, if it was told not to fill it
+        values = np.full(self.shape, fill, dtype)
         self.dataset.read(h5s.ALL, h5s.ALL, values)
         return values
 
@@ -266,17 +256,59 @@ class _Kept:
 _KEPT = _Kept()
 
 
-def _places(stamp: FileStamp, name: str, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Places:
-    """Return where the chunks of an array are: asked of the library once."""
+def is_small(stored: np.dtype[Any], shape: tuple[int, ...]) -> bool:
+    """Whether the numbers of an array are read with the header."""
+    return stored.itemsize * prod(shape) <= (_SMALL if len(shape) < 2 else _TINY)
+
+
+def kept_places(
+    stamp: FileStamp,
+    name: str,
+    shape: tuple[int, ...],
+    chunks: tuple[int, ...],
+    find: Callable[[tuple[int, ...], tuple[int, ...]], Places],
+) -> Places:
+    """Return where the chunks of an array are: looked for once.
+
+    Parameters
+    ----------
+    stamp, name
+        The file, and the array in it.
+    shape, chunks
+        Of the array, as long as its dimensions, and of a chunk.
+    find
+        Looks for them in the file; the library is asked if it finds what it does not know.
+
+    Raises
+    ------
+    FileUnreadable
+        If the file is there no longer, or was replaced.
+    """
+    from climeri_platform.access.engines.hdf5_bytes import Unusual
+
     if (known := _KEPT.get((stamp, name))) is not None:
         return known
+    try:
+        places = find(shape, chunks)
+    except Unusual:
+        places = _asked(stamp, name, shape, chunks)
+    _KEPT.put((stamp, name), places)
+    return places
+
+
+def _places(stamp: FileStamp, name: str, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Places:
+    return kept_places(stamp, name, shape, chunks, partial(_asked, stamp, name))
+
+
+def _asked(stamp: FileStamp, name: str, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Places:
+    """Return where the chunks of an array are, as the library says."""
     from h5py import h5o
 
     found: list[Any] = []
     with stamp.opened(), _opened(stamp.path) as file:  # twice, so that it is the same file
         h5o.open(file, name.encode()).chunk_iter(found.append)
     grid = tuple(-(-size // chunk) for size, chunk in zip(shape, chunks, strict=True))
-    places = Places.none(int(np.prod(grid, dtype=np.int64)))
+    places = Places.none(prod(grid))
     if found:
         at = np.array([each.chunk_offset for each in found]) // np.array(chunks)
         # chunks beyond what is there now are left of a variable that was longer once
@@ -285,7 +317,6 @@ def _places(stamp: FileStamp, name: str, shape: tuple[int, ...], chunks: tuple[i
         places.offsets[number] = np.array([each.byte_offset for each in found])[inside]
         places.sizes[number] = np.array([each.size for each in found])[inside]
         places.skipped[number] = np.array([each.filter_mask for each in found])[inside]
-    _KEPT.put((stamp, name), places)
     return places
 
 
@@ -302,44 +333,6 @@ def _opened(path: str) -> Iterator[Any]:
         yield file
     finally:
         file.close()
-
-
-def _named(found: Mapping[str, _Found]) -> dict[str, tuple[str, ...]]:
-    """Return the names of the dimensions of each variable."""
-    from h5py import h5o
-
-    scales = {name: each for name, each in found.items() if each.is_scale}
-    names = {name: name.removeprefix(_NOT_A_COORDINATE) for name in scales}
-    by_number = {
-        int(each.attrs["_Netcdf4Dimid"]): names[name]
-        for name, each in scales.items()
-        if "_Netcdf4Dimid" in each.attrs
-    }
-    by_address = {h5o.get_info(each.dataset).addr: names[name] for name, each in scales.items()}
-    return {
-        name: tuple(each.dims(by_number, by_address))
-        for name, each in found.items()
-        if not each.only_a_dimension
-    }
-
-
-def _lengths(
-    found: Mapping[str, _Found], dims: Mapping[str, tuple[str, ...]]
-) -> tuple[dict[str, int], frozenset[str]]:
-    """Return the lengths of the dimensions, as the longest variable has them, and which may grow."""
-    from h5py import h5s
-
-    sizes: dict[str, int] = {}
-    unlimited: set[str] = set()
-    for name, each in found.items():
-        its = dims.get(name, (name.removeprefix(_NOT_A_COORDINATE),))
-        limits = each.dataset.get_space().get_simple_extent_dims(True) if each.shape else ()
-        for dim, size, limit in zip(its, each.shape, limits, strict=True):
-            if each.only_a_dimension or name in dims:
-                sizes[dim] = max(size, sizes.get(dim, 0))
-            if limit == h5s.UNLIMITED:
-                unlimited.add(dim)
-    return sizes, frozenset(unlimited)
 
 
 def _attributes(owner: Any) -> dict[str, Any]:
@@ -384,7 +377,3 @@ def _text(value: str | bytes | None) -> str:
         return (value or b"").decode("utf-8")
     except UnicodeDecodeError:
         return (value or b"").decode("latin-1")
-
-
-def _visible(attrs: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in attrs.items() if name not in _HIDDEN}

@@ -32,6 +32,7 @@ __all__ = [
     "FlatArray",
     "Places",
     "read_part",
+    "unshuffled",
 ]
 
 SHUFFLE, DEFLATE = "shuffle", "deflate"
@@ -49,9 +50,14 @@ class FileStamp:
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> FileStamp:
         """Return the stamp of a file as it is now."""
-        place = Path(path).absolute()  # a worker may be in another folder
-        about = place.stat()
-        return cls(os.fspath(place), about.st_size, about.st_mtime_ns)
+        place = cls.place(path)
+        about = Path(place).stat()
+        return cls(place, about.st_size, about.st_mtime_ns)
+
+    @staticmethod
+    def place(path: str | os.PathLike[str]) -> str:
+        """Return the path of a file as another process finds it."""
+        return os.fspath(Path(path).absolute())  # a worker may be in another folder
 
     @contextmanager
     def opened(self) -> Iterator[int]:
@@ -208,7 +214,7 @@ class ChunkedArray:
             if self.filters[at] == DEFLATE:
                 data = self._inflated(data, offset)
             else:
-                data = _unshuffled(data, self.stored.itemsize)
+                data = unshuffled(data, self.stored.itemsize)
         try:
             return np.frombuffer(data, self.stored).reshape(self.chunks)
         except ValueError as problem:
@@ -342,7 +348,7 @@ def _without_integers(found: np.ndarray[Any, Any], key: Key) -> np.ndarray[Any, 
     return found[(*index, ...)]  # an array, even of one number
 
 
-def _unshuffled(data: Any, size: int) -> Any:
+def unshuffled(data: Any, size: int) -> Any:
     """Undo HDF5's shuffle: the first bytes of all numbers, then the second bytes, and so on."""
     if size == 1:
         return data

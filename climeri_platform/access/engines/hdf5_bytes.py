@@ -1,0 +1,128 @@
+"""The bytes of an HDF5 file, few and large reads at a time, and never beyond its end."""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+
+__all__ = ["NOWHERE", "Blocks", "LocalFile", "Source", "Unusual"]
+
+NOWHERE = 2**64 - 1  # the address of what was never written
+_FIRST, _NEXT = 2**15, 2**14  # bytes that are read at once: where files begin, and elsewhere
+_PAGE = 2**12
+# more than any header of an archive has; a damaged file may ask for anything
+_MOST, _KEPT = 2**26, 64
+
+
+class Unusual(Exception):
+    """The file has what is not read here, or is damaged: the library knows."""
+
+
+class Source(Protocol):
+    """Where the bytes of a file come from."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+
+    def bytes_at(self, offset: int, count: int) -> bytes:
+        """Return some of them, fewer only at the end of the file."""
+
+
+class LocalFile:
+    """An open file.
+
+    Parameters
+    ----------
+    handle
+        Its descriptor, which the caller closes.
+    """
+
+    __slots__ = ("_handle", "size")
+
+    def __init__(self, handle: int, size: int) -> None:
+        self._handle = handle
+        self.size = size
+
+    def bytes_at(self, offset: int, count: int) -> bytes:
+        """Return some of its bytes, fewer only at its end."""
+        data = os.pread(self._handle, count, offset)
+        while len(data) < count:
+            more = os.pread(self._handle, count - len(data), offset + len(data))
+            if not more:
+                break
+            data += more
+        return data
+
+
+class Blocks:
+    """What was read of a file, kept while its header is read.
+
+    Addresses are those of HDF5: they count from where it begins, which may be after a block of the user.
+
+    Parameters
+    ----------
+    source
+        Where the bytes come from.
+    base
+        Where HDF5 begins, if that is known: then nothing is read at once.
+    most
+        How many bytes are read at all, and interpreted.
+    """
+
+    __slots__ = ("_blocks", "_left", "_nodes", "_patience", "_source", "base", "reads", "size")
+
+    def __init__(self, source: Source, *, base: int | None = None, most: int = _MOST) -> None:
+        self._source = source
+        self._blocks: list[tuple[int, int, bytes]] = []
+        self._left = self._patience = most
+        self._nodes: set[int] = set()
+        self.base = base or 0
+        self.size = source.size
+        self.reads = 0
+        if base is None:
+            self._read(0, min(self.size, _FIRST))
+
+    def at(self, address: int, count: int) -> tuple[bytes, int]:
+        """Return bytes that hold what is at an address, and where in them it begins."""
+        begin = address + self.base
+        end = begin + count
+        for start, stop, data in self._blocks:
+            if start <= begin and end <= stop:
+                return data, begin - start
+        if end > self.size or count < 0:
+            raise Unusual("an address beyond the end of the file")
+        # what belongs together was often written just before
+        start = begin - begin % _PAGE
+        data = self._read(start, max(end, min(start + _NEXT, self.size)) - start)
+        return data, begin - start
+
+    def work(self, count: int) -> None:
+        """Note that some bytes are interpreted: a damaged file may name the same ones for ever."""
+        self._patience -= count + 64
+        if self._patience < 0:
+            raise Unusual("a header of more than any has")
+
+    def once(self, address: int, count: int) -> None:
+        """Note that a node of a tree is read; a tree that comes back to it has no end."""
+        if address in self._nodes:
+            raise Unusual("a tree that contains itself")
+        self._nodes.add(address)
+        self.work(count)
+
+    def data(self, address: int, count: int) -> bytes:
+        """Return exactly some bytes: those of an array, which nobody asks for again."""
+        found, at = self.at(address, count)
+        return found[at : at + count]
+
+    def _read(self, start: int, count: int) -> bytes:
+        self.reads += 1
+        self._left -= count
+        if self._left < 0:
+            raise Unusual("a header of more bytes than any has")
+        data = self._source.bytes_at(start, count)
+        if len(data) < count:
+            raise Unusual("the file became shorter")
+        self._blocks.insert(0, (start, start + count, data))
+        del self._blocks[_KEPT:]
+        return data

@@ -1,0 +1,325 @@
+"""How the numbers of an HDF5 dataset are stored, where its chunks are, and those of small ones."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from math import prod
+from struct import Struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from climeri_platform.access.engines.hdf5_bytes import NOWHERE, Unusual
+from climeri_platform.access.engines.hdf5_objects import FILL, FILL_ONCE, FILTERS, LAYOUT
+from climeri_platform.access.engines.stored import DEFLATE, SHUFFLE, Places, unshuffled
+
+if TYPE_CHECKING:
+    from climeri_platform.access.engines.hdf5_bytes import Blocks
+    from climeri_platform.access.engines.hdf5_objects import Object
+    from climeri_platform.access.engines.hdf5_types import Kind
+
+__all__ = [
+    "KNOWN_FILTERS",
+    "Layout",
+    "fill_of",
+    "filters_of",
+    "layout_of",
+    "places_of",
+    "small_values",
+]
+
+KNOWN_FILTERS = {1: DEFLATE, 2: SHUFFLE}
+COMPACT, FLAT, CHUNKED = 0, 1, 2
+_PLACE = Struct("<QQ")
+_FILTER = Struct("<HHHH")
+_SHORT_FILTER = Struct("<HHH")
+_SIZE = Struct("<i")
+_NODE = Struct("<4sBBHQQ")
+_MOST_FILTERS = 32
+_HELD = 2**26  # bytes of the chunks of a small array: one chunk may be much larger than it
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a dataset is stored.
+
+    Attributes
+    ----------
+    kind
+        `COMPACT` beside its header, `FLAT` in one piece, or `CHUNKED`.
+    address
+        Of the piece, or of the tree that knows the chunks; None if nothing was written, or for chunks
+        that something else knows.
+    size
+        Bytes of the piece.
+    chunks
+        The shape of a chunk.
+    data
+        The content, if it is compact.
+    """
+
+    kind: int
+    address: int | None = None
+    size: int = 0
+    chunks: tuple[int, ...] | None = None
+    data: bytes = b""
+    in_tree: bool = True
+
+
+def layout_of(found: Object, kind: Kind, rank: int) -> Layout:
+    """Return how a dataset is stored."""
+    if LAYOUT not in found.messages:
+        raise Unusual("a dataset that is nowhere")
+    data, at, end = found.messages[LAYOUT]
+    version, group = data[at], data[at + 1]
+    if version not in (3, 4) or group > CHUNKED:
+        raise Unusual("numbers stored in another way")
+    if group == COMPACT:
+        size = int.from_bytes(data[at + 2 : at + 4], "little")
+        if at + 4 + size > end:
+            raise Unusual("numbers beyond their message")
+        return Layout(COMPACT, size=size, data=data[at + 4 : at + 4 + size])
+    if group == FLAT:
+        address, size = _PLACE.unpack_from(data, at + 2)
+        return Layout(FLAT, None if address == NOWHERE else address, size)
+    if version == 3:
+        count = data[at + 2]
+        (address,) = Struct("<Q").unpack_from(data, at + 3)
+        sizes = Struct(f"<{count}I").unpack_from(data, at + 11)
+    else:
+        count, width = data[at + 3], data[at + 4]
+        address = NOWHERE
+        begin = at + 5
+        sizes = tuple(
+            int.from_bytes(data[each : each + width], "little")
+            for each in range(begin, begin + count * width, width or 1)
+        )
+    if count != rank + 1 or sizes[-1] != kind.size or not all(sizes):
+        raise Unusual("chunks of another shape")
+    where = None if address == NOWHERE else address
+    return Layout(CHUNKED, where, 0, sizes[:-1], in_tree=version == 3)
+
+
+def filters_of(found: Object) -> list[tuple[int, tuple[int, ...]]]:
+    """Return the filters in the order in which they were applied: number and options."""
+    if FILTERS not in found.messages:
+        return []
+    data, at, end = found.messages[FILTERS]
+    version, count = data[at], data[at + 1]
+    if version not in (1, 2) or count > _MOST_FILTERS:
+        raise Unusual("filters of another version")
+    at += 8 if version == 1 else 2
+    filters = []
+    for _ in range(count):
+        number = int.from_bytes(data[at : at + 2], "little")
+        if version == 1 or number >= 256:
+            number, named, _, options = _FILTER.unpack_from(data, at)
+            at += 8 + (named + 7 & -8 if version == 1 else named)
+        else:
+            number, _, options = _SHORT_FILTER.unpack_from(data, at)
+            at += 6
+        filters.append((number, Struct(f"<{options}I").unpack_from(data, at)))
+        at += 4 * options + (4 if version == 1 and options & 1 else 0)
+        if at > end:
+            raise Unusual("filters beyond their message")
+    return filters
+
+
+def fill_of(found: Object, kind: Kind) -> Any:
+    """Return the value of what was never written."""
+    content = _fill(found)
+    if not content:
+        return np.zeros((), kind.native)[()]
+    if len(content) != kind.size:
+        raise Unusual("a fill value of another type")
+    if kind.text:
+        return _cut(np.frombuffer(content, kind.dtype), kind)[0]
+    return np.frombuffer(content, kind.dtype)[0]
+
+
+def _fill(found: Object) -> bytes:
+    message = found.message(FILL)
+    if message is None:
+        message = found.message(FILL_ONCE)
+        if message is None:
+            return b""
+        begin, defined = 0, True
+    elif message[0] in (1, 2):
+        begin, defined = 4, bool(message[3])
+    elif message[0] == 3:
+        begin, defined = 2, message[1] & 0x20 != 0
+    else:
+        raise Unusual("a fill value of another version")
+    if not defined:
+        return b""
+    (size,) = _SIZE.unpack_from(message, begin)
+    if size < 0 or begin + 4 + size > len(message):
+        raise Unusual("a fill value beyond its message")
+    return message[begin + 4 : begin + 4 + size]
+
+
+def _cut(values: np.ndarray[Any, Any], kind: Kind) -> np.ndarray[Any, Any]:
+    """Return fixed text without what stands after its end."""
+    if kind.padding == 2:
+        raise Unusual("text filled with blanks")
+    if kind.padding == 0 and kind.size > 1:
+        texts = [each.partition(b"\0")[0] for each in values.ravel().tolist()]
+        return np.array(texts, kind.native).reshape(values.shape)
+    return values
+
+
+def places_of(
+    blocks: Blocks, tree: int | None, shape: tuple[int, ...], chunks: tuple[int, ...]
+) -> Places:
+    """Return where the chunks of an array are, from the tree of the first version that knows them.
+
+    Parameters
+    ----------
+    blocks
+        The file.
+    tree
+        Where the tree begins; None if nothing was written.
+    shape, chunks
+        Of the array, and of a chunk.
+    """
+    grid = tuple(-(-size // chunk) for size, chunk in zip(shape, chunks, strict=True))
+    places = Places.none(prod(grid))
+    if tree is None:
+        return places
+    rank = len(chunks)
+    entry = np.dtype(
+        [("size", "<u4"), ("mask", "<u4"), ("at", "<u8", (rank + 1,)), ("child", "<u8")]
+    )
+    nodes = [(tree, -1)]
+    leaves = []
+    while nodes:
+        address, level = nodes.pop()
+        data, at = blocks.at(address, 24)
+        sign, kind, height, used, _, _ = _NODE.unpack_from(data, at)
+        if sign != b"TREE" or kind != 1 or height > 16 or level not in (-1, height):
+            raise Unusual("a tree of another kind")
+        blocks.once(address, 24 + used * entry.itemsize)
+        data, at = blocks.at(address, 24 + used * entry.itemsize)
+        entries = np.frombuffer(data, entry, used, at + 24)
+        if height:
+            nodes += [(int(child), height - 1) for child in entries["child"]]
+        elif used:
+            leaves.append(entries)
+    if leaves:
+        _put(places, np.concatenate(leaves), grid, chunks, blocks.base)
+    return places
+
+
+def _put(
+    places: Places,
+    entries: np.ndarray[Any, Any],
+    grid: tuple[int, ...],
+    chunks: tuple[int, ...],
+    base: int,
+) -> None:
+    offsets = entries["at"].astype(np.int64)[:, :-1]
+    at = offsets // np.array(chunks, np.int64)
+    # chunks beyond what is there now are left of a variable that was longer once
+    inside = ((offsets >= 0) & (at < np.array(grid))).all(axis=1)
+    if (at * np.array(chunks) != offsets).any():
+        raise Unusual("chunks of another shape")
+    number = np.ravel_multi_index(tuple(at[inside].T), grid)
+    if len(number) > 1 and len(np.unique(number)) < len(number):
+        raise Unusual("a chunk that is there twice")
+    places.offsets[number] = entries["child"][inside].astype(np.int64) + base
+    places.sizes[number] = entries["size"][inside]
+    places.skipped[number] = entries["mask"][inside]
+
+
+def small_values(
+    blocks: Blocks,
+    layout: Layout,
+    kind: Kind,
+    shape: tuple[int, ...],
+    filters: tuple[str, ...],
+    fill: Any,
+) -> np.ndarray[Any, Any]:
+    """Return all of a small array, in the order of the file, which nobody may write to.
+
+    Parameters
+    ----------
+    blocks, layout, kind, shape
+        The file, how the array is stored in it, its type and shape.
+    filters
+        Those that were applied, all known.
+    fill
+        The value of what was never written.
+    """
+    count = prod(shape)
+    if not count:
+        return np.empty(shape, kind.native)
+    if layout.kind == CHUNKED:
+        found = _from_chunks(blocks, layout, kind, shape, filters, fill)
+    else:
+        if layout.kind == COMPACT:
+            data = layout.data
+        elif layout.address is None:
+            return np.full(shape, fill, kind.native)
+        else:
+            data = blocks.data(layout.address, count * kind.size)
+        size = len(data) if layout.kind == COMPACT else layout.size
+        if size < count * kind.size:
+            raise Unusual("fewer numbers than there are")
+        found = np.frombuffer(data, _raw(kind), count).reshape(shape)
+    return found
+
+
+def _raw(kind: Kind) -> np.dtype[Any]:
+    return np.dtype("V16") if kind.any_length else kind.dtype
+
+
+def _from_chunks(
+    blocks: Blocks,
+    layout: Layout,
+    kind: Kind,
+    shape: tuple[int, ...],
+    filters: tuple[str, ...],
+    fill: Any,
+) -> np.ndarray[Any, Any]:
+    chunks = layout.chunks
+    if chunks is None or not layout.in_tree:
+        raise Unusual("chunks that no tree of the first version knows")
+    places = places_of(blocks, layout.address, shape, chunks)
+    size = prod(chunks) * kind.size
+    if len(places.offsets) * size > _HELD:
+        raise Unusual("chunks much larger than their array")
+    found = np.empty(shape, _raw(kind))
+    grid = [range(0, length, chunk) for length, chunk in zip(shape, chunks, strict=True)]
+    for number, begin in enumerate(np.ndindex(*map(len, grid))):
+        at = tuple(
+            slice(each[place], each[place] + each.step)
+            for each, place in zip(grid, begin, strict=True)
+        )
+        offset = int(places.offsets[number])
+        if offset < 0:
+            if fill is None:
+                raise Unusual("text that was never written")
+            found[at] = fill
+            continue
+        data = blocks.data(offset - blocks.base, int(places.sizes[number]))
+        data = _unfiltered(data, filters, int(places.skipped[number]), size, kind.size)
+        part = np.frombuffer(data, found.dtype).reshape(chunks)
+        found[at] = part[tuple(slice(length) for length in found[at].shape)]
+    return found
+
+
+def _unfiltered(data: Any, filters: tuple[str, ...], skipped: int, size: int, width: int) -> Any:
+    for at in range(len(filters) - 1, -1, -1):
+        if skipped >> at & 1:
+            continue
+        if filters[at] == DEFLATE:
+            inflate = zlib.decompressobj()
+            data = inflate.decompress(data, size + 1)
+            if not inflate.eof:
+                raise Unusual("a chunk that does not end")
+        else:
+            data = unshuffled(data, width)
+    if memoryview(data).nbytes != size:
+        raise Unusual("a chunk of another size")
+    return data
