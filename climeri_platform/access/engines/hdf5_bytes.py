@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["NOWHERE", "Blocks", "LocalFile", "Source", "Unusual"]
 
 NOWHERE = 2**64 - 1  # the address of what was never written
-_FIRST, _NEXT = 2**15, 2**14  # bytes that are read at once: where files begin, and elsewhere
+# bytes that are read at once: where files begin, elsewhere (twice as many each time), and at most
+_FIRST, _NEXT, _WIDEST = 2**15, 2**14, 2**16
+_RUN = 2**20  # of chunks of a small array that lie close together
+_NODE = 2**13  # and where only nodes of a tree are looked for, far from each other
 _PAGE = 2**12
 # more than any header of an archive has; a damaged file may ask for anything
 _MOST, _KEPT = 2**26, 64
@@ -70,13 +76,17 @@ class Blocks:
         How many bytes are read at all, and interpreted.
     """
 
-    __slots__ = ("_blocks", "_left", "_nodes", "_patience", "_source", "base", "reads", "size")
+    __slots__ = (
+        *("_blocks", "_left", "_next", "_nodes", "_patience", "_source", "_widest"),
+        *("base", "reads", "size"),
+    )
 
     def __init__(self, source: Source, *, base: int | None = None, most: int = _MOST) -> None:
         self._source = source
         self._blocks: list[tuple[int, int, bytes]] = []
         self._left = self._patience = most
         self._nodes: set[int] = set()
+        self._next, self._widest = (_NEXT, _WIDEST) if base is None else (_NODE, _NODE)
         self.base = base or 0
         self.size = source.size
         self.reads = 0
@@ -92,10 +102,53 @@ class Blocks:
                 return data, begin - start
         if end > self.size or count < 0:
             raise Unusual("an address beyond the end of the file")
-        # what belongs together was often written just before
+        start, stop = self._around(begin, end)
+        return self._read(start, stop - start), begin - start
+
+    def _around(self, begin: int, end: int) -> tuple[int, int]:
+        """Return what is read to have some bytes: what belongs together is close together."""
         start = begin - begin % _PAGE
-        data = self._read(start, max(end, min(start + _NEXT, self.size)) - start)
-        return data, begin - start
+        stop = min(start + self._next, self.size)
+        above = min((each[0] for each in self._blocks if each[0] > begin), default=stop)
+        if above < stop:  # files are also read backwards
+            start, stop = max(min(start, above - self._next), 0), above
+        below = max((each[1] for each in self._blocks if each[1] <= begin), default=0)
+        self._next = min(2 * self._next, self._widest)
+        return max(start, below), max(end, stop)
+
+    def pieces(self, places: list[tuple[int, int]]) -> Iterator[bytes]:
+        """Yield the bytes of the chunks of one array; those that lie close together are read at once.
+
+        Parameters
+        ----------
+        places
+            Where in the file each begins and ends, in this order.
+        """
+        first = 0
+        while first < len(places):
+            begin, end = places[first]
+            last = first + 1
+            while last < len(places) and places[last][0] - end <= _NEXT:
+                if places[last][1] - begin > _RUN:
+                    break
+                end = max(end, places[last][1])
+                last += 1
+            if last - first == len(places):  # few: others may be beside them
+                data, at = self.at(begin - self.base, end - begin)
+            else:
+                data, at = self._alone(begin, end - begin), 0
+            for start, stop in places[first:last]:
+                yield data[at + start - begin : at + stop - begin]
+            first = last
+
+    def _alone(self, begin: int, count: int) -> bytes:
+        """Return bytes that nobody asks for again."""
+        for start, stop, data in self._blocks:
+            if start <= begin and begin + count <= stop:
+                return data[begin - start : begin - start + count]
+        if begin + count > self.size or count < 0:
+            raise Unusual("an address beyond the end of the file")
+        return self._fetch(begin, count)
 
     def work(self, count: int) -> None:
         """Note that some bytes are interpreted: a damaged file may name the same ones for ever."""
@@ -116,6 +169,12 @@ class Blocks:
         return found[at : at + count]
 
     def _read(self, start: int, count: int) -> bytes:
+        data = self._fetch(start, count)
+        self._blocks.insert(0, (start, start + count, data))
+        del self._blocks[_KEPT:]
+        return data
+
+    def _fetch(self, start: int, count: int) -> bytes:
         self.reads += 1
         self._left -= count
         if self._left < 0:
@@ -123,6 +182,4 @@ class Blocks:
         data = self._source.bytes_at(start, count)
         if len(data) < count:
             raise Unusual("the file became shorter")
-        self._blocks.insert(0, (start, start + count, data))
-        del self._blocks[_KEPT:]
         return data

@@ -290,21 +290,24 @@ def _from_chunks(
     if len(places.offsets) * size > _HELD:
         raise Unusual("chunks much larger than their array")
     found = np.empty(shape, _raw(kind))
-    grid = [range(0, length, chunk) for length, chunk in zip(shape, chunks, strict=True)]
-    for number, begin in enumerate(np.ndindex(*map(len, grid))):
+    grid = tuple(-(-length // chunk) for length, chunk in zip(shape, chunks, strict=True))
+    (written,) = np.nonzero(places.offsets >= 0)
+    if len(written) < len(places.offsets):
+        if fill is None:
+            raise Unusual("text that was never written")
+        found[...] = fill
+    written = written[np.argsort(places.offsets[written])]
+    begins = places.offsets[written].tolist()
+    ends = (places.offsets[written] + places.sizes[written]).tolist()
+    pieces = blocks.pieces(list(zip(begins, ends, strict=True)))
+    for number, data in zip(written.tolist(), pieces, strict=True):
+        whole = _unfiltered(data, filters, int(places.skipped[number]), size, kind.size)
+        corner = np.unravel_index(number, grid)
         at = tuple(
-            slice(each[place], each[place] + each.step)
-            for each, place in zip(grid, begin, strict=True)
+            slice(place * chunk, (place + 1) * chunk)
+            for place, chunk in zip(corner, chunks, strict=True)
         )
-        offset = int(places.offsets[number])
-        if offset < 0:
-            if fill is None:
-                raise Unusual("text that was never written")
-            found[at] = fill
-            continue
-        data = blocks.data(offset - blocks.base, int(places.sizes[number]))
-        data = _unfiltered(data, filters, int(places.skipped[number]), size, kind.size)
-        part = np.frombuffer(data, found.dtype).reshape(chunks)
+        part = np.frombuffer(whole, found.dtype).reshape(chunks)
         found[at] = part[tuple(slice(length) for length in found[at].shape)]
     return found
 

@@ -43,8 +43,8 @@ class FractalHeap:
     """
 
     __slots__ = (
-        *("_blocks", "_direct", "_huge", "_huge_tree", "_length", "_limit", "_offset", "_prefix"),
-        *("_rows", "_root", "_start", "_width", "identity"),
+        *("_blocks", "_direct", "_huge", "_huge_tree", "_length_at", "_length_bits", "_limit"),
+        *("_offset", "_offset_bits", "_prefix", "_root", "_rows", "_start", "_width", "identity"),
     )
 
     def __init__(self, blocks: Blocks, address: int) -> None:
@@ -59,8 +59,10 @@ class FractalHeap:
         self._blocks = blocks
         self.identity = identity
         self._offset = (bits + 7) // 8
-        self._length = min((largest.bit_length() + 6) // 8, _bytes_for(managed))
-        if 1 + self._offset + self._length > identity:
+        length = min((largest.bit_length() + 6) // 8, _bytes_for(managed))
+        self._offset_bits = (1 << 8 * self._offset) - 1
+        self._length_at, self._length_bits = 8 + 8 * self._offset, (1 << 8 * length) - 1
+        if 1 + self._offset + length > identity:
             raise Unusual("a heap whose objects have short names")
         # signature, version, the heap's address, and where the block begins
         self._prefix = 13 + self._offset
@@ -78,12 +80,11 @@ class FractalHeap:
         data, at
             Where its name is written.
         """
-        kind = data[at]
-        if kind:
+        word = int.from_bytes(data[at : at + self.identity], "little")
+        if word & 255:
             return self._huge_at(data, at)
-        offset = int.from_bytes(data[at + 1 : at + 1 + self._offset], "little")
-        begin = at + 1 + self._offset
-        length = int.from_bytes(data[begin : begin + self._length], "little")
+        offset = word >> 8 & self._offset_bits
+        length = word >> self._length_at & self._length_bits
         for start, stop, found, where in self._direct:
             if start <= offset and offset + length <= stop:
                 return found, where + offset - start, where + offset - start + length
@@ -142,9 +143,10 @@ class FractalHeap:
             raise Unusual("an object of an unknown kind")
         if self._huge is None:
             self._huge = {}
-            for found, where in records_of(self._blocks, self._huge_tree, 1, 24):
-                address, length, name = _HUGE.unpack_from(found, where)
-                self._huge[name] = address, length
+            for found, places in records_of(self._blocks, self._huge_tree, 1, 24):
+                for where in places:
+                    address, length, name = _HUGE.unpack_from(found, where)
+                    self._huge[name] = address, length
         size = min(self.identity - 1, 8)
         name = int.from_bytes(data[at + 1 : at + 1 + size], "little")
         if name not in self._huge:
@@ -154,8 +156,9 @@ class FractalHeap:
         return found, where, where + length
 
 
-def records_of(blocks: Blocks, address: int, kind: int, size: int) -> Iterator[tuple[bytes, int]]:
-    """Yield the records of a tree of the second version: bytes that hold it, and where it begins."""
+def records_of(blocks: Blocks, address: int, kind: int, size: int) -> list[tuple[bytes, range]]:
+    """Return the records of a tree of the second version: bytes, and where in them each begins."""
+    records: list[tuple[bytes, range]] = []
     data, at = blocks.at(address, 38)
     sign, version, sort, node, record, depth, _, _, root, count, total = _TREE.unpack_from(data, at)
     if (sign, version, sort, record) != (b"BTHD", 0, kind, size) or depth > 8:
@@ -163,7 +166,7 @@ def records_of(blocks: Blocks, address: int, kind: int, size: int) -> Iterator[t
     if total > _MOST_RECORDS or node < 64:
         raise Unusual("a tree of too many records")
     if not total:
-        return
+        return records
     most, widths = _sizes(node, size, depth)
     nodes = [(root, count, depth)]
     found = 0
@@ -176,12 +179,12 @@ def records_of(blocks: Blocks, address: int, kind: int, size: int) -> Iterator[t
         if data[at : at + 6] != (b"BTIN\0" if level else b"BTLF\0") + bytes((kind,)):
             raise Unusual("a tree of another kind")
         found += count
-        for each in range(at + 6, at + 6 + count * size, size):
-            yield data, each
+        records.append((data, range(at + 6, at + 6 + count * size, size)))
         if level:
             nodes += _children(data, at + 6 + count * size, count + 1, level, (most, widths))
     if found != total:
         raise Unusual("a tree of fewer records than it says")
+    return records
 
 
 def _sizes(node: int, size: int, depth: int) -> tuple[list[int], list[int]]:

@@ -125,7 +125,12 @@ class HDF5File:
                 at += 8 + size
                 if at > end or size & 7:
                     raise Unusual("a message beyond its object")
-                if kind:
+                if kind == _ATTRIBUTE and not flags & 2:
+                    name, attribute = attribute_at(data, at - size, at)
+                    if name in found.attributes:
+                        raise Unusual("an attribute that is there twice")
+                    found.attributes[name] = attribute
+                elif kind:
                     self._sort(found, kind, flags, (data, at - size, at), left)
 
     def _new_messages(self, found: Object, data: bytes, at: int) -> None:
@@ -152,7 +157,12 @@ class HDF5File:
                 at += head + size
                 if at > end:
                     raise Unusual("a message beyond its object")
-                if kind:
+                if kind == _ATTRIBUTE and not flags & 2:
+                    name, attribute = attribute_at(data, at - size, at)
+                    if name in found.attributes:
+                        raise Unusual("an attribute that is there twice")
+                    found.attributes[name] = attribute
+                elif kind:
                     self._sort(found, kind, flags, (data, at - size, at), left)
 
     def _sort(
@@ -164,14 +174,7 @@ class HDF5File:
         left: list[tuple[int, int]],
     ) -> None:
         """Put a message where it is looked for."""
-        if kind == _ATTRIBUTE:
-            if flags & 2:
-                raise Unusual("an attribute that objects share")
-            name, attribute = attribute_at(*place)
-            if name in found.attributes:
-                raise Unusual("an attribute that is there twice")
-            found.attributes[name] = attribute
-        elif kind == _MORE:
+        if kind == _MORE:
             more = _TWO.unpack_from(place[0], place[1])
             if more in left:
                 raise Unusual("an object that continues in itself")
@@ -194,13 +197,16 @@ class HDF5File:
         heap = FractalHeap(self.blocks, heap_at)
         if heap.identity != 8:
             raise Unusual("a heap of another kind")
-        for record, where in records_of(self.blocks, tree, 8, 17):
-            if record[where + 8] & 2:
-                raise Unusual("an attribute that objects share")
-            name, attribute = attribute_at(*heap.at(record, where))
-            if name in found.attributes:
-                raise Unusual("an attribute that is there twice")
-            found.attributes[name] = attribute
+        count = len(found.attributes)
+        for record, places in records_of(self.blocks, tree, 8, 17):
+            for where in places:
+                if record[where + 8] & 2:
+                    raise Unusual("an attribute that objects share")
+                name, attribute = attribute_at(*heap.at(record, where))
+                found.attributes[name] = attribute
+            count += len(places)
+        if len(found.attributes) < count:
+            raise Unusual("an attribute that is there twice")
 
     def attributes(self, found: Object) -> dict[str, Any]:
         """Return the attributes of an object, sorted by name as the library does."""
@@ -277,7 +283,8 @@ class HDF5File:
                 raise Unusual("a heap of another kind")
             found += [
                 _link(*heap.at(record, where + 4))
-                for record, where in records_of(self.blocks, tree, 5, 11)
+                for record, places in records_of(self.blocks, tree, 5, 11)
+                for where in places
             ]
         if len({each[1] for each in found}) < len(found):
             raise Unusual("two links of one name")
