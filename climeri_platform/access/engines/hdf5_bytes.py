@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from operator import itemgetter
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ __all__ = ["NOWHERE", "Blocks", "LocalFile", "Source", "Unusual"]
 
 NOWHERE = 2**64 - 1  # the address of what was never written
 # bytes that are read at once: where files begin, elsewhere (twice as many each time), and at most
-_FIRST, _NEXT, _WIDEST = 2**15, 2**14, 2**16
+_FIRST, _NEXT, _WIDEST = 2**16, 2**15, 2**17
 _RUN = 2**20  # of chunks of a small array that lie close together
 _NODE = 2**13  # and where only nodes of a tree are looked for, far from each other
 _PAGE = 2**12
@@ -91,7 +92,8 @@ class Blocks:
         self.size = source.size
         self.reads = 0
         if base is None:
-            self._read(0, min(self.size, _FIRST))
+            first = min(self.size, _FIRST)
+            self._blocks.append((0, first, self._fetch(0, first)))
 
     def at(self, address: int, count: int) -> tuple[bytes, int]:
         """Return bytes that hold what is at an address, and where in them it begins."""
@@ -102,8 +104,29 @@ class Blocks:
                 return data, begin - start
         if end > self.size or count < 0:
             raise Unusual("an address beyond the end of the file")
+        start, data = self._joined(begin, end)
+        return data, begin - start
+
+    def _joined(self, begin: int, end: int) -> tuple[int, bytes]:
+        """Read what is missing of some bytes, and more beside it; return it with what was known."""
         start, stop = self._around(begin, end)
-        return self._read(start, stop - start), begin - start
+        parts = []
+        for block in self._blocks:
+            if block[0] <= begin < block[1]:
+                start = block[1]
+                parts.append(block)
+            elif block[0] < end <= block[1]:
+                stop = block[0]
+                parts.append(block)
+        if start < stop:
+            parts.append((start, stop, self._fetch(start, stop - start)))
+        parts.sort(key=itemgetter(0))
+        first, data = parts[0][0], b"".join(each[2] for each in parts)
+        if parts[-1][1] - first != len(data):  # blocks that were read twice
+            first, data = begin, self._fetch(begin, end - begin)
+        known = [each for each in self._blocks if each not in parts]
+        self._blocks = [(first, first + len(data), data), *known[: _KEPT - 1]]
+        return first, data
 
     def _around(self, begin: int, end: int) -> tuple[int, int]:
         """Return what is read to have some bytes: what belongs together is close together."""
@@ -167,12 +190,6 @@ class Blocks:
         """Return exactly some bytes: those of an array, which nobody asks for again."""
         found, at = self.at(address, count)
         return found[at : at + count]
-
-    def _read(self, start: int, count: int) -> bytes:
-        data = self._fetch(start, count)
-        self._blocks.insert(0, (start, start + count, data))
-        del self._blocks[_KEPT:]
-        return data
 
     def _fetch(self, start: int, count: int) -> bytes:
         self.reads += 1
