@@ -129,10 +129,14 @@ def filters_of(found: Object) -> list[tuple[int, tuple[int, ...]]]:
 def fill_of(found: Object, kind: Kind) -> Any:
     """Return the value of what was never written."""
     content = _fill(found)
+    if kind.any_length:
+        content = content or bytes(kind.size)
     if not content:
         return np.zeros((), kind.native)[()]
     if len(content) != kind.size:
         raise Unusual("a fill value of another type")
+    if kind.any_length:
+        return np.frombuffer(content, _raw(kind))[0]
     if kind.text:
         return _cut(np.frombuffer(content, kind.dtype), kind)[0]
     return np.frombuffer(content, kind.dtype)[0]
@@ -240,7 +244,7 @@ def small_values(
     filters: tuple[str, ...],
     fill: Any,
 ) -> np.ndarray[Any, Any]:
-    """Return all of a small array, in the order of the file, which nobody may write to.
+    """Return all of a small array, native; of text of any length where it is.
 
     Parameters
     ----------
@@ -256,18 +260,20 @@ def small_values(
         return np.empty(shape, kind.native)
     if layout.kind == CHUNKED:
         found = _from_chunks(blocks, layout, kind, shape, filters, fill)
+    elif layout.kind == FLAT and layout.address is None:
+        return np.full(shape, fill, _raw(kind) if kind.any_length else kind.native)
     else:
-        if layout.kind == COMPACT:
-            data = layout.data
-        elif layout.address is None:
-            return np.full(shape, fill, kind.native)
-        else:
-            data = blocks.data(layout.address, count * kind.size)
-        size = len(data) if layout.kind == COMPACT else layout.size
+        data, size = layout.data, len(layout.data)
+        if layout.kind == FLAT and layout.address is not None:
+            data, size = blocks.data(layout.address, count * kind.size), layout.size
         if size < count * kind.size:
             raise Unusual("fewer numbers than there are")
         found = np.frombuffer(data, _raw(kind), count).reshape(shape)
-    return found
+    if kind.any_length:
+        return found
+    if kind.text:
+        found = _cut(found, kind)
+    return found.astype(kind.native)
 
 
 def _raw(kind: Kind) -> np.dtype[Any]:
@@ -293,8 +299,6 @@ def _from_chunks(
     grid = tuple(-(-length // chunk) for length, chunk in zip(shape, chunks, strict=True))
     (written,) = np.nonzero(places.offsets >= 0)
     if len(written) < len(places.offsets):
-        if fill is None:
-            raise Unusual("text that was never written")
         found[...] = fill
     written = written[np.argsort(places.offsets[written])]
     begins = places.offsets[written].tolist()

@@ -166,9 +166,9 @@ class _Part:
         known = all(number in KNOWN_FILTERS for number in filters)
         names = tuple(KNOWN_FILTERS[number] for number in filters) if known else ()
         blocks = self._file.blocks
-        if kind.any_length:
-            return HeldArray(self._labels(layout, names, known=known))
         fill = fill_of(self._found, kind)
+        if kind.any_length:
+            return HeldArray(self._labels(layout, names, fill, known=known))
         if not known:
             return hdf5.LibraryArray(stamp, self.dataset.name, shape, kind.native, fill, its)
         if layout.kind == COMPACT and shape != its:
@@ -187,13 +187,13 @@ class _Part:
         return ChunkedArray(stamp, shape, kind.dtype, chunks, names, find, fill, its)
 
     def _labels(
-        self, layout: Layout, names: tuple[str, ...], *, known: bool
+        self, layout: Layout, names: tuple[str, ...], fill: Any, *, known: bool
     ) -> np.ndarray[Any, Any]:
         """Return texts of any length."""
         shape = self.dataset.shape
         if not known or prod(shape) > _MOST_LABELS:
             raise Unusual("text that only the library reads")
-        listed = small_values(self._file.blocks, layout, self._kind, shape, names, None)
+        listed = small_values(self._file.blocks, layout, self._kind, shape, names, fill)
         texts = self._file.texts(listed.tobytes(), 0, listed.size)
         return np.array(texts, np.str_).reshape(shape)
 

@@ -91,7 +91,7 @@ def kind_of(message: bytes) -> Kind:
 
 def _kind(message: bytes) -> Kind:
     version, group = divmod(message[0], 16)
-    if version not in (1, 2, 3):
+    if version not in (1, 2, 3, 4, 5):  # which differ in what is refused below
         raise Unusual("a type of another version")
     flags = message[1]
     (size,) = _SIZE.unpack_from(message, 4)
