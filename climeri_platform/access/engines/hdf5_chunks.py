@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from struct import Struct
 from typing import TYPE_CHECKING, Any
@@ -195,24 +196,37 @@ def places_of(
     entry = np.dtype(
         [("size", "<u4"), ("mask", "<u4"), ("at", "<u8", (rank + 1,)), ("child", "<u8")]
     )
-    nodes = [(tree, -1)]
+    nodes: list[tuple[int, int, list[list[int]]]] = [(tree, -1, [])]
     leaves = []
     while nodes:
-        address, level = nodes.pop()
+        address, level, within = nodes.pop()
         data, at = blocks.at(address, 24)
         sign, kind, height, used, _, _ = _NODE.unpack_from(data, at)
         if sign != b"TREE" or kind != 1 or height > 16 or level not in (-1, height):
             raise Unusual("a tree of another kind")
-        blocks.once(address, 24 + used * entry.itemsize)
-        data, at = blocks.at(address, 24 + used * entry.itemsize)
+        size = 24 + used * entry.itemsize + entry.itemsize - 8
+        blocks.once(address, size)
+        data, at = blocks.at(address, size)
         entries = np.frombuffer(data, entry, used, at + 24)
+        keys = entries["at"].tolist()
+        keys.append(list(Struct(f"<{rank + 1}Q").unpack_from(data, at + size - 8 * rank - 8)))
+        _check(keys, within)
         if height:
-            nodes += [(int(child), height - 1) for child in entries["child"]]
+            children = entries["child"].tolist()
+            nodes += [(each, height - 1, keys[i : i + 2]) for i, each in enumerate(children)]
         elif used:
             leaves.append(entries)
     if leaves:
         _put(places, np.concatenate(leaves), grid, chunks, blocks.base)
     return places
+
+
+def _check(keys: list[list[int]], within: list[list[int]]) -> None:
+    """Refuse a node in which the library, which looks for one chunk at a time, may miss some."""
+    if any(one >= other for one, other in pairwise(keys)) or any(each[-1] for each in keys[:-1]):
+        raise Unusual("chunks without an order")
+    if within and (keys[0] < within[0] or keys[-1] > within[1]):
+        raise Unusual("chunks of another part of the tree")
 
 
 def _put(
