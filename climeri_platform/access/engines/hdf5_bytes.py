@@ -180,9 +180,9 @@ class Blocks:
             raise Unusual("a header of more than any has")
 
     def once(self, address: int, count: int) -> None:
-        """Note that a node of a tree is read; a tree that comes back to it has no end."""
+        """Note that a node of a tree, or a piece of an object, is read: what comes back has no end."""
         if address in self._nodes:
-            raise Unusual("a tree that contains itself")
+            raise Unusual("a tree or an object that contains itself")
         self._nodes.add(address)
         self.work(count)
 

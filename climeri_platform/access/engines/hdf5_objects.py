@@ -117,7 +117,7 @@ class HDF5File:
         size = int.from_bytes(data[at + 8 : at + 12], "little")
         left = [(found.address + 16, size)]
         for address, length in left:
-            self.blocks.work(length)
+            self.blocks.once(address, length)
             data, at = self.blocks.at(address, length)
             end = at + length
             while at < end:
@@ -145,7 +145,7 @@ class HDF5File:
         left = [(found.address + skip, size)]
         head = 6 if flags & 4 else 4
         for address, length in left:
-            self.blocks.work(length)
+            self.blocks.once(address, length)
             data, at = self.blocks.at(address, length)
             end = at + length
             if address != found.address + skip:
@@ -175,10 +175,7 @@ class HDF5File:
     ) -> None:
         """Put a message where it is looked for."""
         if kind == _MORE:
-            more = _TWO.unpack_from(place[0], place[1])
-            if more in left:
-                raise Unusual("an object that continues in itself")
-            left.append(more)
+            left.append(_TWO.unpack_from(place[0], place[1]))
         elif flags & 2 or kind > _LAST or kind in (_SHARED, _OUTSIDE):
             raise Unusual("a message that is elsewhere, or of an unknown kind")
         elif kind == _LINK:
