@@ -1,9 +1,8 @@
-"""NetCDF-4 files: what HDF5 says of them once, so that they are read without it.
+"""NetCDF-4 files: their headers, and what only the HDF5 library reads.
 
-h5py lets one thread at a time into the HDF5 library, and its objects cost more than what they hold:
-the header is read through its lowest layer. Of each variable the places of its chunks are noted; how
-these become numbers is `access.stored`. What that does not know (other filters than deflate and
-shuffle, text of any length) is read by h5py.
+Headers are read by `access.engines.hdf5_metadata`, beside other threads, and how chunks become numbers
+is `access.engines.stored`. What the one does not know is asked of h5py's lowest layer, one thread at a
+time; what the other does not know (other filters than deflate and shuffle) is read by h5py.
 """
 
 from __future__ import annotations
