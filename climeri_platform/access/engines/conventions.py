@@ -64,9 +64,9 @@ class Dataset:
         """
         numbers = self.attrs.get("_Netcdf4Coordinates")
         if numbers is not None:
-            wanted = np.atleast_1d(numbers).tolist()
+            wanted = numbers.tolist() if isinstance(numbers, np.ndarray) else [int(numbers)]
             if all(each in by_number for each in wanted):
-                return tuple(by_number[each] for each in wanted)
+                return tuple([by_number[each] for each in wanted])
         if self.is_scale and len(self.shape) == 1:
             return (shown(self.name),)
         found: list[str] = []

@@ -72,17 +72,10 @@ class FractalHeap:
         self._root, self._rows = root, rows
         self._direct: list[tuple[int, int, bytes, int]] = []
 
-    def at(self, data: bytes, at: int) -> tuple[bytes, int, int]:
-        """Return an object: the bytes that hold it, where it begins and ends.
-
-        Parameters
-        ----------
-        data, at
-            Where its name is written.
-        """
-        word = int.from_bytes(data[at : at + self.identity], "little")
+    def at(self, word: int) -> tuple[bytes, int, int]:
+        """Return an object by its name: the bytes that hold it, where it begins and ends."""
         if word & 255:
-            return self._huge_at(data, at)
+            return self._huge_at(word)
         offset = word >> 8 & self._offset_bits
         length = word >> self._length_at & self._length_bits
         for start, stop, found, where in self._direct:
@@ -136,10 +129,10 @@ class FractalHeap:
         if written != start:
             raise Unusual("a block of a heap that is elsewhere")
 
-    def _huge_at(self, data: bytes, at: int) -> tuple[bytes, int, int]:
+    def _huge_at(self, word: int) -> tuple[bytes, int, int]:
         """Return an object that is larger than blocks are: a tree knows its place."""
         # with longer names it would say its place itself
-        if data[at] != 0x10 or self.identity > 16:
+        if word & 255 != 0x10 or self.identity > 9:
             raise Unusual("an object of an unknown kind")
         if self._huge is None:
             self._huge = {}
@@ -147,11 +140,9 @@ class FractalHeap:
                 for where in places:
                     address, length, name = _HUGE.unpack_from(found, where)
                     self._huge[name] = address, length
-        size = min(self.identity - 1, 8)
-        name = int.from_bytes(data[at + 1 : at + 1 + size], "little")
-        if name not in self._huge:
+        if word >> 8 not in self._huge:
             raise Unusual("an object that is nowhere")
-        address, length = self._huge[name]
+        address, length = self._huge[word >> 8]
         found, where = self._blocks.at(address, length)
         return found, where, where + length
 

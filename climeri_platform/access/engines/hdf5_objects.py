@@ -15,10 +15,8 @@ from climeri_platform.access.engines.hdf5_heaps import (
 )
 from climeri_platform.access.engines.hdf5_types import (
     HIDDEN_FROM_ALL,
-    Attribute,
+    Listed,
     attribute_at,
-    decoded,
-    kind_of,
     space_of,
     text_of,
 )
@@ -29,22 +27,16 @@ if TYPE_CHECKING:
 __all__ = ["FILL", "FILL_ONCE", "FILTERS", "LAYOUT", "SHAPE", "TYPE", "HDF5File", "Object"]
 
 SHAPE, TYPE, FILL_ONCE, FILL, LAYOUT, FILTERS = 1, 3, 4, 5, 8, 11
-_LINKS, _LINK, _OUTSIDE, _ATTRIBUTE, _SHARED, _MORE, _SYMBOLS, _ATTRIBUTES = (
-    2,
-    6,
-    7,
-    12,
-    15,
-    16,
-    17,
-    21,
-)
-_LAST = 24  # kinds of messages that are known
+_LINKS, _LINK, _OUTSIDE, _ATTRIBUTE = 2, 6, 7, 12
+_SHARED, _MORE, _SYMBOLS, _ATTRIBUTES = 15, 16, 17, 21
+# what an object has once
+_PLAIN = frozenset(range(1, 25)) - {_LINK, _OUTSIDE, _ATTRIBUTE, _SHARED, _MORE}
 _SIGN = b"\x89HDF\r\n\x1a\n"
 _OLD, _NEW = Struct("<HHB3x"), Struct("<BHB")
-_TWO, _THREE = Struct("<QQ"), Struct("<QQQ")
+_TWO, _THREE, _FOUR = Struct("<QQ"), Struct("<QQQ"), Struct("<QQQQ")
 _REFERENCE = Struct("<IQI")
 _ADDRESS = Struct("<Q")
+_NAMED = Struct("<QB8x")
 
 
 @dataclass(slots=True)
@@ -60,13 +52,13 @@ class Object:
     links
         Messages that are links.
     attributes
-        By name.
+        By name, as `attribute_at` returns them.
     """
 
     address: int
     messages: dict[int, tuple[bytes, int, int]] = field(default_factory=dict)
     links: list[tuple[bytes, int, int]] = field(default_factory=list)
-    attributes: dict[bytes, Attribute] = field(default_factory=dict)
+    attributes: dict[bytes, Any] = field(default_factory=dict)
 
     @property
     def is_dataset(self) -> bool:
@@ -115,7 +107,7 @@ class HDF5File:
 
     def _old_messages(self, found: Object, data: bytes, at: int) -> None:
         size = int.from_bytes(data[at + 8 : at + 12], "little")
-        left = [(found.address + 16, size)]
+        left, messages = [(found.address + 16, size)], found.messages
         for address, length in left:
             self.blocks.once(address, length)
             data, at = self.blocks.at(address, length)
@@ -125,13 +117,10 @@ class HDF5File:
                 at += 8 + size
                 if at > end or size & 7:
                     raise Unusual("a message beyond its object")
-                if kind == _ATTRIBUTE and not flags & 2:
-                    name, attribute = attribute_at(data, at - size, at)
-                    if name in found.attributes:
-                        raise Unusual("an attribute that is there twice")
-                    found.attributes[name] = attribute
+                if kind in _PLAIN and not flags & 2:  # most are
+                    messages.setdefault(kind, (data, at - size, at))
                 elif kind:
-                    self._sort(found, kind, flags, (data, at - size, at), left)
+                    _sort(found, kind, flags, (data, at - size, at), left)
 
     def _new_messages(self, found: Object, data: bytes, at: int) -> None:
         if data[at + 4] != 2:
@@ -142,7 +131,7 @@ class HDF5File:
         skip = begin + width - at
         data, at = self.blocks.at(found.address, skip)
         size = int.from_bytes(data[at + skip - width : at + skip], "little")
-        left = [(found.address + skip, size)]
+        left, messages = [(found.address + skip, size)], found.messages
         head = 6 if flags & 4 else 4
         for address, length in left:
             self.blocks.once(address, length)
@@ -157,31 +146,10 @@ class HDF5File:
                 at += head + size
                 if at > end:
                     raise Unusual("a message beyond its object")
-                if kind == _ATTRIBUTE and not flags & 2:
-                    name, attribute = attribute_at(data, at - size, at)
-                    if name in found.attributes:
-                        raise Unusual("an attribute that is there twice")
-                    found.attributes[name] = attribute
+                if kind in _PLAIN and not flags & 2:  # most are
+                    messages.setdefault(kind, (data, at - size, at))
                 elif kind:
-                    self._sort(found, kind, flags, (data, at - size, at), left)
-
-    def _sort(
-        self,
-        found: Object,
-        kind: int,
-        flags: int,
-        place: tuple[bytes, int, int],
-        left: list[tuple[int, int]],
-    ) -> None:
-        """Put a message where it is looked for."""
-        if kind == _MORE:
-            left.append(_TWO.unpack_from(place[0], place[1]))
-        elif flags & 2 or kind > _LAST or kind in (_SHARED, _OUTSIDE):
-            raise Unusual("a message that is elsewhere, or of an unknown kind")
-        elif kind == _LINK:
-            found.links.append(place)
-        else:
-            found.messages.setdefault(kind, place)
+                    _sort(found, kind, flags, (data, at - size, at), left)
 
     def _dense_attributes(self, found: Object, data: bytes, at: int, end: int) -> None:
         flags = data[at + 1]
@@ -196,11 +164,11 @@ class HDF5File:
             raise Unusual("a heap of another kind")
         count = len(found.attributes)
         for record, places in records_of(self.blocks, tree, 8, 17):
-            for where in places:
-                if record[where + 8] & 2:
+            for word, flags in _NAMED.iter_unpack(record[places.start : places.stop]):
+                if flags & 2:
                     raise Unusual("an attribute that objects share")
-                name, attribute = attribute_at(*heap.at(record, where))
-                found.attributes[name] = attribute
+                name, value = attribute_at(*heap.at(word))
+                found.attributes[name] = value
             count += len(places)
         if len(found.attributes) < count:
             raise Unusual("an attribute that is there twice")
@@ -210,24 +178,19 @@ class HDF5File:
         values: dict[str, Any] = {}
         attributes = found.attributes
         for name in sorted(attributes):
-            if name not in HIDDEN_FROM_ALL:
-                attribute = attributes[name]
-                # a list of any length begins with its class and version
-                value = (
-                    decoded(attribute) if attribute[3][0] & 15 != 9 else self._texts_of(attribute)
-                )
-                values[name.decode("utf-8", "replace")] = value
+            value = attributes[name]
+            if type(value) is Listed:
+                if name in HIDDEN_FROM_ALL:
+                    continue
+                value = self._texts_of(value)
+            values[name.decode("utf-8", "replace")] = value
         return values
 
-    def _texts_of(self, attribute: Attribute) -> Any:
-        data, at, end, types, shaped = attribute
-        kind_of(types)  # refuses lists of other than text
-        space = space_of(shaped)
+    def _texts_of(self, listed: Listed) -> Any:
+        space = space_of(listed.space)
         if space.shape is None:
             return ""
-        if at + 16 * space.count > end:
-            raise Unusual("an attribute beyond its message")
-        texts = self.texts(data, at, space.count)
+        texts = self.texts(listed.data, listed.at, space.count)
         return texts[0] if len(texts) == 1 else texts
 
     def texts(self, data: bytes, at: int, count: int) -> list[str]:
@@ -279,7 +242,7 @@ class HDF5File:
             if heap.identity != 7:
                 raise Unusual("a heap of another kind")
             found += [
-                _link(*heap.at(record, where + 4))
+                _link(*heap.at(int.from_bytes(record[where + 4 : where + 11], "little")))
                 for record, places in records_of(self.blocks, tree, 5, 11)
                 for where in places
             ]
@@ -290,6 +253,27 @@ class HDF5File:
         if len({each[0] for each in found}) < len(found) or any(each[0] is None for each in found):
             raise Unusual("links without an order")
         return [(name, address) for _, name, address in sorted(found)]
+
+
+def _sort(
+    found: Object,
+    kind: int,
+    flags: int,
+    place: tuple[bytes, int, int],
+    left: list[tuple[int, int]],
+) -> None:
+    """Put a message where it is looked for."""
+    if kind == _MORE:
+        left.append(_TWO.unpack_from(place[0], place[1]))
+    elif flags & 2 or kind not in (_ATTRIBUTE, _LINK):
+        raise Unusual("a message that is elsewhere, or of an unknown kind")
+    elif kind == _LINK:
+        found.links.append(place)
+    else:
+        name, value = attribute_at(*place)
+        if name in found.attributes:
+            raise Unusual("an attribute that is there twice")
+        found.attributes[name] = value
 
 
 def _link(data: bytes, at: int, end: int) -> tuple[int | None, bytes, int]:
@@ -334,9 +318,10 @@ def _root_of(blocks: Blocks) -> int:
     else:
         at += 4 * version
         sizes, flags = data[at + 13 - 4 * version : at + 15 - 4 * version], data[at + 20]
-        base, _, end = _THREE.unpack_from(data, at + 24)
+        base, _, end, driver = _FOUR.unpack_from(data, at + 24)
+        flags |= driver != NOWHERE  # several files that are one
         (root,) = _ADDRESS.unpack_from(data, at + 64)
-    # flags say that somebody writes it
+    # flags also say that somebody writes it
     if sizes != b"\10\10" or flags or base != begin or end > blocks.size:
         raise Unusual("a file of other addresses, that is written, or cut")
     blocks.base = base

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,20 +13,16 @@ from climeri_platform.access.engines.hdf5_bytes import Unusual
 
 __all__ = [
     "HIDDEN_FROM_ALL",
-    "Attribute",
     "Kind",
+    "Listed",
     "Space",
     "attribute_at",
-    "decoded",
     "kind_of",
     "space_of",
     "text_of",
 ]
 
 HIDDEN_FROM_ALL = {b"REFERENCE_LIST", b"DIMENSION_LIST", b"DIMENSION_LABELS", b"_NCProperties"}
-Attribute = tuple[bytes, int, int, bytes, bytes]
-"""The bytes that hold the value, where it begins and where the message ends, its type and shape."""
-
 _ATTRIBUTE = Struct("<BBHHH")
 _INTEGER = Struct("<HH")
 _FLOAT = Struct("<HHBBBBI")
@@ -75,6 +71,36 @@ class Space:
     count: int
 
 
+class Listed(NamedTuple):
+    """The value of an attribute that refers to other places of the file.
+
+    Attributes
+    ----------
+    data, at, end
+        The bytes that hold the references, where they begin, and where the message ends.
+    kind, space
+        The type and the shape, as they are written.
+    """
+
+    data: bytes
+    at: int
+    end: int
+    kind: bytes
+    space: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """Type and shape of attributes, of which archives have few."""
+
+    kind: Kind
+    space: Space
+    size: int
+    one_text: bool
+    one_number: bool
+
+
+_FORMS: dict[tuple[int, bytes], _Form] = {}
 _KINDS: dict[bytes, Kind] = {}
 _SPACES: dict[bytes, Space] = {}
 
@@ -156,62 +182,79 @@ def _space(message: bytes) -> Space:
     return Space(shape, limits, prod(shape))
 
 
-def attribute_at(data: bytes, at: int, end: int) -> tuple[bytes, Attribute]:
-    """Return the name of an attribute, and where its value is."""
-    version, flags, named, typed, shaped = _ATTRIBUTE.unpack_from(data, at)
-    if version == 3:
-        begin = at + 9
-        shape_at = begin + named + typed
-        value_at = shape_at + shaped
-        type_at = begin + named
-    elif version == 1:
-        begin = at + 8
-        type_at = begin + (named + 7 & -8)
-        shape_at = type_at + (typed + 7 & -8)
-        value_at = shape_at + (shaped + 7 & -8)
-        flags = 0  # reserved then
-    elif version == 2:
-        begin = at + 8
-        type_at = begin + named
-        shape_at = type_at + typed
-        value_at = shape_at + shaped
-    else:
-        raise Unusual("an attribute of another version")
-    name = data[begin : begin + named]
-    # its name ends with a NUL, and has no other
-    if flags or value_at > end or name.find(b"\0") != named - 1:
-        raise Unusual("an attribute that refers to another place")
-    types, shape = data[type_at : type_at + typed], data[shape_at : shape_at + shaped]
-    return name[:-1], (data, value_at, end, types, shape)
+def attribute_at(data: bytes, at: int, end: int) -> tuple[bytes, Any]:
+    """Return the name of an attribute, and its value.
 
-
-def decoded(attribute: Attribute) -> Any:
-    """Return the value of an attribute, but of text of any length.
+    Parameters
+    ----------
+    data, at, end
+        The bytes that hold its message, where that begins and ends.
 
     Returns
     -------
-    str, list of str, numpy scalar or numpy.ndarray
-        Native numbers; an array if there are several, or none.
+    name
+        As it is written.
+    value
+        Text, a list of texts, or native numbers: an array if there are several, or none. `Listed`
+        if it is elsewhere in the file.
     """
-    data, at, end, types, shaped = attribute
-    kind = _KINDS.get(types) or kind_of(types)
-    space = _SPACES.get(shaped) or space_of(shaped)
-    count, size = space.count, kind.size
-    if at + count * size > end:
+    version, flags, named, typed, shaped = _ATTRIBUTE.unpack_from(data, at)
+    begin = at + 8
+    if version == 3:
+        begin += 1
+    elif version == 1:  # padded, and its flags are reserved
+        typed, shaped, flags = typed + 7 & -8, shaped + 7 & -8, 0
+    elif version != 2:
+        raise Unusual("an attribute of another version")
+    last = begin + named - 1
+    type_at = last + 1 if version > 1 else begin + (named + 7 & -8)
+    at = type_at + typed + shaped
+    name = data[begin:last]
+    # its name ends with a NUL, and has no other
+    if flags or at > end or not named or data[last] or b"\0" in name:
+        raise Unusual("an attribute that refers to another place")
+    written = data[type_at:at]
+    if name in HIDDEN_FROM_ALL:
+        return name, Listed(data, at, end, written[:typed], written[typed:])
+    form = _FORMS.get((typed, written)) or _form(typed, written)
+    stop = at + form.size
+    if stop > end:
         raise Unusual("an attribute beyond its message")
-    if kind.text:
-        if count == 1:
-            return text_of(data[at : at + size].rstrip(b"\0"))
-        if space.shape is None:
-            return ""
-        return [
-            text_of(data[each : each + size].rstrip(b"\0"))
-            for each in range(at, at + count * size, size)
-        ]
-    if count == 1:
-        return np.frombuffer(data, kind.dtype, 1, at)[0]
-    values = np.frombuffer(data, kind.dtype, count, at).astype(kind.native)
-    return values.reshape((0,) if space.shape is None else space.shape)
+    if form.one_text:
+        return name, text_of(data[at:stop].rstrip(b"\0"))
+    if form.one_number:
+        return name, np.frombuffer(data, form.kind.dtype, 1, at)[0]
+    if form.kind.any_length:
+        return name, Listed(data, at, end, written[:typed], written[typed:])
+    return name, _several(form, data, at)
+
+
+def _form(typed: int, written: bytes) -> _Form:
+    if len(_FORMS) >= _KNOWN:
+        _FORMS.clear()
+    kind, space = kind_of(written[:typed]), space_of(written[typed:])
+    one = space.count == 1
+    form = _FORMS[typed, written] = _Form(
+        kind,
+        space,
+        space.count * kind.size,
+        one and kind.text and not kind.any_length,
+        one and not kind.text,
+    )
+    return form
+
+
+def _several(form: _Form, data: bytes, at: int) -> Any:
+    kind, space = form.kind, form.space
+    if not kind.text:
+        values = np.frombuffer(data, kind.dtype, space.count, at).astype(kind.native)
+        return values.reshape((0,) if space.shape is None else space.shape)
+    if space.shape is None:
+        return ""
+    return [
+        text_of(data[each : each + kind.size].rstrip(b"\0"))
+        for each in range(at, at + form.size, kind.size)
+    ]
 
 
 def text_of(value: bytes) -> str:
