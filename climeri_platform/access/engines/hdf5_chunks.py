@@ -287,7 +287,7 @@ def small_values(
         return found
     if kind.text:
         found = _cut(found, kind)
-    return found.astype(kind.native)
+    return found.astype(kind.native, order="C")
 
 
 def _raw(kind: Kind) -> np.dtype[Any]:
@@ -309,25 +309,23 @@ def _from_chunks(
     size = prod(chunks) * kind.size
     if len(places.offsets) * size > _HELD:
         raise Unusual("chunks much larger than their array")
-    found = np.empty(shape, _raw(kind))
-    grid = tuple(-(-length // chunk) for length, chunk in zip(shape, chunks, strict=True))
     (written,) = np.nonzero(places.offsets >= 0)
-    if len(written) < len(places.offsets):
-        found[...] = fill
     written = written[np.argsort(places.offsets[written])]
-    begins = places.offsets[written].tolist()
-    ends = (places.offsets[written] + places.sizes[written]).tolist()
-    pieces = blocks.pieces(list(zip(begins, ends, strict=True)))
-    for number, data in zip(written.tolist(), pieces, strict=True):
-        whole = _unfiltered(data, filters, int(places.skipped[number]), size, kind.size)
-        corner = np.unravel_index(number, grid)
-        at = tuple(
-            slice(place * chunk, (place + 1) * chunk)
-            for place, chunk in zip(corner, chunks, strict=True)
-        )
-        part = np.frombuffer(whole, found.dtype).reshape(chunks)
-        found[at] = part[tuple(slice(length) for length in found[at].shape)]
-    return found
+    begins, sizes = places.offsets[written], places.sizes[written]
+    pieces = blocks.pieces(list(zip(begins.tolist(), (begins + sizes).tolist(), strict=True)))
+    blank = (
+        np.full(chunks, fill, _raw(kind)).tobytes() if len(written) < len(places.offsets) else b""
+    )
+    parts: list[Any] = [blank] * len(places.offsets)
+    skipped = places.skipped[written].tolist()
+    for number, mask, data in zip(written.tolist(), skipped, pieces, strict=True):
+        parts[number] = _unfiltered(data, filters, mask, size, kind.size)
+    grid = [-(-length // chunk) for length, chunk in zip(shape, chunks, strict=True)]
+    whole = np.frombuffer(b"".join(parts), _raw(kind)).reshape(*grid, *chunks)
+    # each dimension of the chunks goes behind that of the grid
+    axes = [axis + beside for axis in range(len(grid)) for beside in (0, len(grid))]
+    together = [count * chunk for count, chunk in zip(grid, chunks, strict=True)]
+    return whole.transpose(axes).reshape(together)[tuple(slice(length) for length in shape)]
 
 
 def _unfiltered(data: Any, filters: tuple[str, ...], skipped: int, size: int, width: int) -> Any:
