@@ -58,6 +58,8 @@ class Layout:
         The shape of a chunk.
     data
         The content, if it is compact.
+    in_tree
+        Whether a tree of the first version knows the chunks: it is the only index that is read here.
     """
 
     kind: int

@@ -50,7 +50,7 @@ class Kind:
         The same in the order of this machine.
     text, any_length
         Whether it is text, of a fixed length or any.
-    padding, encoding
+    padding
         What HDF5 says of text: 0 ends with a NUL, 1 is filled with NULs, 2 with blanks.
     """
 
