@@ -11,7 +11,7 @@ import time
 from bisect import bisect_right
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from climeri_platform.core.errors import FileUnreadable, MissingExtra
 
@@ -186,6 +186,7 @@ class RemoteFile:
     address: str = field(repr=False)
     size: int
     tag: str
+    reach: ClassVar[int] = 2**18
 
     @classmethod
     def of(cls, address: str) -> RemoteFile:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -35,6 +35,7 @@ __all__ = [
     "Places",
     "Source",
     "read_part",
+    "unshuffled",
 ]
 
 Numbers: TypeAlias = "Sequence[int] | np.ndarray[Any, Any]"
@@ -48,7 +49,14 @@ class Source(Protocol):
     """What gives the bytes of one file, here or elsewhere, as it was when its header was read.
 
     It goes to other processes: it holds no connection, and nothing that is open.
+
+    Attributes
+    ----------
+    reach
+        Bytes that are read as fast as one of them.
     """
+
+    reach: ClassVar[int]
 
     @property
     def path(self) -> str:
@@ -75,6 +83,7 @@ class FileStamp:
     path: str
     size: int
     mtime: int
+    reach: ClassVar[int] = 2**15
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> FileStamp:
@@ -248,7 +257,7 @@ class ChunkedArray:
             if self.filters[at] == DEFLATE:
                 data = self._inflated(data, offset)
             else:
-                data = _unshuffled(data, self.stored.itemsize)
+                data = unshuffled(data, self.stored.itemsize)
         try:
             return np.frombuffer(data, self.stored).reshape(self.chunks)
         except ValueError as problem:
@@ -400,7 +409,7 @@ def _without_integers(found: np.ndarray[Any, Any], key: Key) -> np.ndarray[Any, 
     return found[(*index, ...)]  # an array, even of one number
 
 
-def _unshuffled(data: Any, size: int) -> Any:
+def unshuffled(data: Any, size: int) -> Any:
     """Undo HDF5's shuffle: the first bytes of all numbers, then the second bytes, and so on."""
     if size == 1:
         return data

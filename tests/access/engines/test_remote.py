@@ -17,7 +17,7 @@ import pytest
 
 from climeri_platform.access import engine_of, open_file
 from climeri_platform.access.engines import header, library
-from climeri_platform.access.engines.hdf5 import LibraryArray
+from climeri_platform.access.engines.hdf5_library import LibraryArray
 from climeri_platform.access.engines.recognising import read_header
 from climeri_platform.access.engines.remote import RemoteFile, shown
 from climeri_platform.core.errors import FileUnreadable, MissingExtra

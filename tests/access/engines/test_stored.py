@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from climeri_platform.access.engines import hdf5, header
-from climeri_platform.access.engines.hdf5 import LibraryArray, read_header
+from climeri_platform.access.engines import hdf5_library, hdf5_metadata, header
+from climeri_platform.access.engines.hdf5 import read_header
+from climeri_platform.access.engines.hdf5_library import LibraryArray
 from climeri_platform.access.engines.stored import ChunkedArray, FileStamp, FlatArray
 from climeri_platform.core.errors import FileUnreadable
 
@@ -153,14 +154,15 @@ def test_damaged_data_are_told_with_their_place(field, how, monkeypatch):
 def test_the_places_of_chunks_are_asked_for_once(field, monkeypatch):
     _, array = field
     array.read((0, 0, 0))
-    monkeypatch.setattr(hdf5, "ask", lambda *_: pytest.fail("the library was asked again"))
+    monkeypatch.setattr(hdf5_library, "ask", lambda *_: pytest.fail("the library was asked"))
+    monkeypatch.setattr(hdf5_metadata, "_places", lambda *_: pytest.fail("looked for again"))
     assert array.read((39, 29, 19)) == pickle.loads(pickle.dumps(array)).read((39, 29, 19))
 
 
 def test_few_places_are_kept(field, monkeypatch):
     _, array = field
-    monkeypatch.setattr(hdf5, "_KNOWN", 100)
-    kept = hdf5._Kept()
+    monkeypatch.setattr(hdf5_library, "_KNOWN", 100)
+    kept = hdf5_library._Kept()
     stamps = [FileStamp(f"{n}.nc", 1, 1) for n in range(9)]
     for each in stamps:
         kept.put((each, "x"), array.find())
