@@ -34,6 +34,7 @@ _LOOK = 64  # records written between looks at the size of all
 _DAY = 86_400.0
 _NUMPY = {"ndarray", "dtype", "_reconstruct", "scalar", "_frombuffer"}
 _CFTIME = {"datetime", "_create_datetime"}
+_FINDERS = {"find_places", "ask_places", "no_places"}  # what asks for the places of chunks
 _OURS = "climeri_platform.access."
 # a file that changed this short a time ago may change again within one tick of its clock
 _RECENT = 2_000_000_000
@@ -184,4 +185,4 @@ class _Reader(pickle.Unpickler):
 
 def _is_part(found: Any, module: str) -> bool:
     own = getattr(found, "__module__", None) == module
-    return own and (isinstance(found, type) or found.__name__.startswith("_places"))
+    return own and (isinstance(found, type) or found.__name__ in _FINDERS)

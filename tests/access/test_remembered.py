@@ -69,6 +69,37 @@ def test_what_is_remembered_is_what_was_read(write, cache, reads, calendar):
         assert first[name].encoding == second[name].encoding
 
 
+@pytest.mark.parametrize(
+    "form", ["NETCDF4", "NETCDF4_CLASSIC", "NETCDF3_CLASSIC", "NETCDF3_64BIT_DATA"]
+)
+@pytest.mark.parametrize("written", [True, False])
+def test_large_arrays_are_remembered_too(write, cache, reads, form, written):
+    def more(file):
+        file.createDimension("x", 300)
+        chunks = {"chunksizes": (1, 300)} if form.startswith("NETCDF4") else {}
+        for name, options in (("a", chunks), ("b", {})):
+            field = file.createVariable(name, "f8", ("time", "x"), **options)
+            if written:
+                field[:] = np.arange(12000.0).reshape(40, 300)
+
+    path = aged(write("a.nc", np.arange(40.0), form=form, more=more))
+    first = opened(path)
+    again = opened(path)
+    assert len(reads) == 1
+    xr.testing.assert_identical(first.compute(), again.compute())
+
+
+def test_records_of_real_files_are_read_back(real_data, cache, reads):
+    paths = sorted(real_data.glob("esmvaltool-sample/**/*Amon*.nc"))[:40]
+    paths += sorted(real_data.glob("nemo-native/**/*.nc"))[:10]
+    wanted = [DatasetFiles(str(path), (str(path),)) for path in paths if path.stat().st_size > 1000]
+    open_datasets(wanted)
+    count = len(reads)
+    assert count >= 40
+    open_datasets(wanted)
+    assert len(reads) == count
+
+
 @pytest.mark.parametrize("what", ["content", "time", "gone", "cut"])
 def test_a_file_that_changed_is_read_again(write, cache, reads, what, tmp_path):
     path = aged(write("a.nc"))

@@ -23,7 +23,13 @@ from climeri_platform.access.engines.conventions import (
 )
 from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable
 from climeri_platform.access.engines.library import ask
-from climeri_platform.access.engines.stored import ChunkedArray, FlatArray, Places, read_part
+from climeri_platform.access.engines.stored import (
+    ChunkedArray,
+    FlatArray,
+    Places,
+    no_places,
+    read_part,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -194,7 +200,7 @@ class _Found:
             if offset is not None:
                 return FlatArray(self.stamp, shape, stored, offset)
             # nothing was ever written
-            find: Callable[[], Places] = partial(Places.none, 1)
+            find: Callable[[], Places] = partial(no_places, 1)
             chunks = tuple(max(1, each) for each in shape)
         else:
             find = partial(ask_places, self.stamp, self.name, shape, chunks)

@@ -41,7 +41,7 @@ from climeri_platform.access.engines.hdf5_library import LibraryArray, ask_place
 from climeri_platform.access.engines.hdf5_objects import SHAPE, TYPE, HDF5File
 from climeri_platform.access.engines.hdf5_types import kind_of, space_of
 from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable
-from climeri_platform.access.engines.stored import ChunkedArray, FlatArray, Places
+from climeri_platform.access.engines.stored import ChunkedArray, FlatArray, Places, no_places
 from climeri_platform.core.errors import FileUnreadable
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class _Part:
         elif layout.address is not None:
             return FlatArray(stamp, shape, kind.dtype, layout.address + blocks.base)
         else:
-            find, chunks = partial(Places.none, 1), tuple(max(1, each) for each in shape)
+            find, chunks = partial(no_places, 1), tuple(max(1, each) for each in shape)
         return ChunkedArray(stamp, shape, kind.dtype, chunks, names, find, fill, its)
 
     def _labels(

@@ -34,6 +34,7 @@ __all__ = [
     "FlatArray",
     "Places",
     "Source",
+    "no_places",
     "read_part",
     "unshuffled",
 ]
@@ -174,6 +175,11 @@ class Places:
     def none(cls, count: int) -> Places:
         """Return those of chunks that were never written."""
         return cls(np.full(count, -1), np.zeros(count, np.int64), np.zeros(count, np.uint32))
+
+
+def no_places(count: int) -> Places:
+    """Return the places of chunks that were never written: what may be kept in a record."""
+    return Places.none(count)
 
 
 @dataclass(frozen=True, slots=True)
