@@ -37,6 +37,7 @@ bench: setup
 	@$(BIN)/python benchmarks/search.py
 	@$(BIN)/python benchmarks/headers.py
 	@$(BIN)/python benchmarks/scan.py
+	@$(BIN)/python benchmarks/opening.py
 
 lock: setup
 	@$(BIN)/python deploy/environments/lock.py

@@ -42,13 +42,22 @@ def clock():
     return time.perf_counter(), times.user + times.system
 wall, cpu = clock()
 opened = run(datasets)
+%s
 end, used = clock()
 status = open("/proc/self/status").read()
 print(json.dumps({
     "wall": end - wall, "cpu": used - cpu, "datasets": len(opened),
     "steps": sum(each.sizes["time"] for each in opened),
+    "value": float(numpy.mean(result)) if (result := locals().get("result")) is not None else 0,
     "rss": int(status.split("VmHWM:")[1].split()[0]) / 1024,
 }))
+"""
+COMPUTE = """
+import dask
+with dask.config.set(scheduler="threads", num_workers=2):
+    data = opened[0]
+%s
+    result = result.compute()
 """
 OURS = """
 os.environ["CLIMERI_HEADER_CACHE"] = kept
@@ -67,38 +76,50 @@ def run(datasets):
         for paths in datasets.values()
     ]
 """
+BEST_CHUNKS = BEST.replace('engine="netcdf4"', 'engine="netcdf4", chunks={"time": 120}')
 DEFAULT = """
 def run(datasets):
     return [xarray.open_mfdataset(paths, engine="netcdf4") for paths in datasets.values()]
 """
 INTAKE = """
-import intake_esm, pandas
+import intake_esm
 def run(datasets):
-    rows = [(name, "tas", path) for name, paths in datasets.items() for path in paths]
-    table = pandas.DataFrame(rows, columns=["source_id", "variable_id", "path"])
-    table.to_csv(f"{kept}.csv", index=False)
+    rows = [
+        (name, "Amon", "tas", os.path.basename(path)[4:-3], path)
+        for name, paths in datasets.items() for path in paths
+    ]
+    columns = ["source_id", "table_id", "variable_id", "time_range", "path"]
+    pandas.DataFrame(rows, columns=columns).to_csv(f"{kept}.csv", index=False)
     esmcat = {
         "esmcat_version": "0.1.0", "id": "x", "description": "", "catalog_file": f"{kept}.csv",
-        "attributes": [{"column_name": "source_id"}, {"column_name": "variable_id"}],
+        "attributes": [{"column_name": each} for each in columns[:4]],
         "assets": {"column_name": "path", "format": "netcdf"},
         "aggregation_control": {
-            "variable_column_name": "variable_id", "groupby_attrs": ["source_id"],
-            "aggregations": [{"type": "join_existing", "attribute_name": "time_range"}],
+            "variable_column_name": "variable_id", "groupby_attrs": ["source_id", "table_id"],
+            "aggregations": [
+                {"type": "union", "attribute_name": "variable_id"},
+                {"type": "join_existing", "attribute_name": "time_range", "options": {"dim": "time"}},
+            ],
         },
     }
-    esmcat["aggregation_control"]["aggregations"] = [
-        {"type": "join_existing", "attribute_name": "path", "options": {"dim": "time"}}
-    ]
     with open(f"{kept}.json", "w") as file:
         json.dump(esmcat, file)
     store = intake_esm.esm_datastore(f"{kept}.json")
-    return list(store.to_dataset_dict(progressbar=False).values())
+    return list(store.to_dataset_dict(progressbar=False, threaded=False).values())
+"""
+# what is made of what was opened: each way computes it with two threads
+GLOBAL_MEAN = """
+    weights = numpy.cos(numpy.deg2rad(data["lat"]))
+    result = data["tas"].weighted(weights).mean(("lat", "lon"))
+"""
+CLIMATOLOGY = """
+    result = data["tas"].groupby("time.month").mean("time")
 """
 
 
-def write(path: Path, model: int, first: int, last: int) -> None:
+def write(path: Path, model: int, first: int, last: int, size: tuple[int, int]) -> None:
     """Write one file of a model, of whole years."""
-    calendar, (lats, lons) = CALENDARS[model % 3], GRIDS[model % 5]
+    calendar, (lats, lons) = CALENDARS[model % 3], size
     steps = 12 * (last - first + 1)
     noise = np.random.default_rng(model)
     with netCDF4.Dataset(path, "w") as file:
@@ -106,8 +127,8 @@ def write(path: Path, model: int, first: int, last: int) -> None:
             {f"attribute_{n:02d}": f"what producers say, {n}, " * 2 for n in range(SMALL)}
         )
         file.setncatts({"tracking_id": f"hdl:21.14100/{path.name}", "source_id": f"MODEL-{model}"})
-        for name, size in (("time", None), ("lat", lats), ("lon", lons), ("bnds", 2)):
-            file.createDimension(name, size)
+        for name, count in (("time", None), ("lat", lats), ("lon", lons), ("bnds", 2)):
+            file.createDimension(name, count)
         axis = file.createVariable("time", "f8", ("time",))
         axis.setncatts(
             {
@@ -123,7 +144,7 @@ def write(path: Path, model: int, first: int, last: int) -> None:
         axis[:] = (begin + 0.5) * 30.4
         bounds = file.createVariable("time_bnds", "f8", ("time", "bnds"))
         bounds[:] = np.stack([begin, begin + 1], axis=1) * 30.4
-        for name, size, whole in (("lat", lats, 180.0), ("lon", lons, 360.0)):
+        for name, count, whole in (("lat", lats, 180.0), ("lon", lons, 360.0)):
             there = file.createVariable(name, "f8", (name,))
             there.setncatts(
                 {
@@ -134,7 +155,7 @@ def write(path: Path, model: int, first: int, last: int) -> None:
                     "standard_name": {"lat": "latitude", "lon": "longitude"}[name],
                 }
             )
-            edges = np.linspace(0, whole, size + 1) - (90 if name == "lat" else 0)
+            edges = np.linspace(0, whole, count + 1) - (90 if name == "lat" else 0)
             there[:] = (edges[1:] + edges[:-1]) / 2
             file.createVariable(f"{name}_bnds", "f8", (name, "bnds"))[:] = np.stack(
                 [edges[:-1], edges[1:]], axis=1
@@ -167,24 +188,35 @@ def write(path: Path, model: int, first: int, last: int) -> None:
     os.utime(path, (time.time() - 3600,) * 2)
 
 
-def make(folder: Path, models: list[int]) -> int:
+def make(folder: Path, models: list[int], grids: tuple[tuple[int, int], ...] = GRIDS) -> int:
     """Write the files of models, each split into so many; return how many."""
     count = 0
     for model, files in enumerate(models):
         its = folder / f"model-{model:02d}"
         its.mkdir(parents=True)
         for years in np.array_split(np.array(YEARS), files):
-            write(its / f"tas_{years[0]}01-{years[-1]}12.nc", model, int(years[0]), int(years[-1]))
+            path = its / f"tas_{years[0]}01-{years[-1]}12.nc"
+            write(path, model, int(years[0]), int(years[-1]), grids[model % len(grids)])
             count += 1
     return count
 
 
-def measure(script: str, folder: Path, kept: Path, repeat: int) -> dict[str, float] | None:
+def measure(
+    script: str, folder: Path, kept: Path, repeat: int, compute: str = ""
+) -> dict[str, float] | None:
     """Return the medians of several new processes, None if one of them dies."""
     found = []
     for _ in range(repeat):
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", CLOCK % script, str(folder), str(kept)],
+            [
+                sys.executable,
+                "-W",
+                "ignore",
+                "-c",
+                CLOCK % (script, compute and COMPUTE % compute),
+                str(folder),
+                str(kept),
+            ],
             check=False,
             capture_output=True,
             text=True,
@@ -209,6 +241,29 @@ def compare(folder: Path, kept: Path, repeat: int) -> dict[str, dict[str, float]
         "open_mfdataset, by default": measure(DEFAULT, folder, off, 1),
         "intake-esm": measure(INTAKE, folder, kept.with_suffix(".intake"), 1),
     }
+
+
+def compute(folder: Path, repeat: int) -> list[str]:
+    """Measure what is made of 17 files, opening included, and return the lines of a table."""
+    lines = [
+        "",
+        "Two threads, opening included, 17 files of a monthly field of 180 by 360:",
+        "",
+        "| what | way | wall s | CPU s | of the best options | peak MB |",
+        "|---|---|---|---|---|---|",
+    ]
+    for what, script in (("global mean", GLOBAL_MEAN), ("climatology", CLIMATOLOGY)):
+        best = measure(BEST_CHUNKS, folder, Path("off"), repeat, script)
+        ours = measure(OURS, folder, Path("off"), repeat, script)
+        assert best is not None
+        assert ours is not None
+        assert abs(best["value"] - ours["value"]) < 1e-5 * abs(best["value"])
+        for way, each in (("this", ours), ("open_mfdataset, best options and chunks", best)):
+            lines.append(
+                f"| {what} | {way} | {each['wall']:.2f} | {each['cpu']:.2f} | "
+                f"{each['cpu'] / best['cpu']:.2f} | {each['rss']:.0f} |"
+            )
+    return lines
 
 
 def main() -> None:
@@ -251,6 +306,10 @@ def main() -> None:
                     f"| {name} | {way} | {each['wall']:.2f} | {each['cpu']:.2f} | "
                     f"{each['cpu'] / best['cpu']:.3f} | {each['rss']:.0f} |"
                 )
+        fine = root / "set-fine"
+        if not fine.exists():
+            make(fine, [17], grids=((180, 360),))
+        lines += compute(fine, asked.repeat)
     show("opening", lines, print_only=asked.print_only)
 
 
