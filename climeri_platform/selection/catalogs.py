@@ -21,7 +21,6 @@ from climeri_platform.catalog.union import (
 )
 from climeri_platform.catalog.vocabulary import COMMON
 from climeri_platform.core.errors import (
-    DataError,
     NothingFound,
     StoreError,
     UnknownFamily,
@@ -303,8 +302,6 @@ class Catalogs:
         """
         if not len(self):
             raise NothingFound(self.why_empty())
-        with needs("access", "opening data"):
-            from climeri_platform.access import IncompleteDataWarning, Opened, OpenReport
         options: dict[str, Any] = {
             "period": period,
             "region": region,
@@ -317,37 +314,9 @@ class Catalogs:
             "harmonise": harmonise,
             "recall": recall,
         }
-        datasets: dict[str, Any] = {}
-        facets: dict[str, dict[str, str]] = {}
-        report = OpenReport()
-        failed: DataError | None = None
-        for part in self._ask(without_replicas):
-            selection = Selection(part.view)
-            if not len(selection):
-                continue
-            try:
-                opened = selection.open(**options)
-            except DataError as problem:
-                if on_error == "raise":
-                    raise
-                failed = failed or problem
-                said = {"cause": problem.message, "remedy": problem.hint}
-                report.add(f"{part.family}:", "skipped", **said)
-                continue
-            keys = {key: _unlike(f"{part.family}:{key}", part.store, datasets) for key in opened}
-            for key, dataset in opened.items():
-                dataset.attrs["climeri_catalog"] = part.family
-                dataset.attrs["climeri_store"] = str(part.view.snapshot.store)
-                datasets[keys[key]] = dataset
-                facets[keys[key]] = opened.facets[key]
-            for each in opened.report:
-                its = keys.get(each.dataset, f"{part.family}:{each.dataset}")
-                report.entries.append(replace(each, dataset=its))
-        if failed is not None:
-            if not datasets:
-                raise failed
-            warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=2)
-        return Opened(datasets, report, facets)
+        with needs("access", "opening data"):
+            from climeri_platform.selection.together import open_together
+        return open_together(self._ask(without_replicas), options)
 
     def stage(self) -> Staging:
         """Return the commands that recall what is on tape, as `Selection.stage` does.
@@ -385,7 +354,3 @@ class Catalogs:
         head, *lines = repr(self).splitlines()
         small = "<br>".join(map(escape, lines))
         return f"<p><b>{escape(head[1:-1])}</b><br><small>{small}</small></p><table>{rows}</table>"
-
-
-def _unlike(key: str, store: str, taken: dict[str, Any]) -> str:
-    return f"{key}@{store}" if key in taken else key
