@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from climeri_platform.access import engine_of, open_file
-from climeri_platform.access.engines import header, library
+from climeri_platform.access.engines import hdf5_library, header, library
 from climeri_platform.access.engines.hdf5_library import LibraryArray
 from climeri_platform.access.engines.recognising import read_header
 from climeri_platform.access.engines.remote import RemoteFile, shown
@@ -88,6 +88,26 @@ def test_a_header_is_read_at_once_however_many_chunks_there_are(https, monkeypat
     fetched = [wanted for method, _, wanted in https.asked if method == "GET"]
     # is it a server of parts, what does it begin with, and the header in few pieces
     assert len(fetched) <= 5
+
+
+def test_the_places_of_many_chunks_are_asked_for_together(https, monkeypatch):
+    path = written(https.folder / "run.nc", "NETCDF4", steps=300)
+    array = read_header(f"{https.address}/run.nc").variables["tas"].array
+    rounds = []
+    real = RemoteFile.pieces
+
+    def noted(self, handle, offsets, sizes):
+        rounds.append(len(offsets))
+        return real(self, handle, offsets, sizes)
+
+    monkeypatch.setattr(RemoteFile, "pieces", noted)
+    monkeypatch.setattr(hdf5_library, "ask", lambda *_: pytest.fail("the library was asked"))
+    there, here = array.find(), read_header(path).variables["tas"].array.find()
+    assert (there.offsets == here.offsets).all()
+    assert len(there.offsets) == 300
+    # the root of the tree, then all that is below it
+    assert len(rounds) == 2
+    assert rounds[1] > 1
 
 
 def test_decoded_and_computed_by_threads(https):
