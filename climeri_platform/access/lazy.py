@@ -29,6 +29,7 @@ __all__ = ["JoinedArray", "as_dataset"]
 
 _Blocks = tuple[tuple[int, ...], ...]
 _AT_ONCE = 16  # blocks that a thread may hold: what it reads, what it makes of them, what waits
+_WORTH = 2**24  # bytes that are worth a task of their own
 _HINT = "It is 'auto', {} for the files' own, or sizes of dimensions: {'time': 120}."
 
 
@@ -213,7 +214,7 @@ def _blocks(variable: JoinedVariable, array: JoinedArray, chunks: Any) -> _Block
     stored = [
         min(own.get(dim, size), size) or 1 for dim, size in zip(variable.dims, shape, strict=True)
     ]
-    limit = _limit()
+    limit = _limit(array)
     try:
         found = normalize_chunks(
             _wanted(variable.dims, shape, stored, chunks),
@@ -251,13 +252,15 @@ def _along(steps: tuple[int, ...], most: int, together: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _limit() -> int:
-    """Return how many bytes a block may have."""
+def _limit(array: JoinedArray) -> int:
+    """Return how many bytes a block may have: less than that where threads would be idle."""
     wanted = parse_bytes(dask.config.get("array.chunk-size"))
     each = dask.config.get("climeri.memory-per-thread", None)
     if each is None:
         each = _memory_of_a_thread()
-    return int(min(wanted, max(2**20, int(each) // _AT_ONCE)))
+    most = min(wanted, max(2**20, int(each) // _AT_ONCE))
+    whole = array.dtype.itemsize * int(np.prod(array.shape, dtype=np.int64))
+    return int(min(most, max(_WORTH, whole // (2 * len(os.sched_getaffinity(0))))))
 
 
 @lru_cache(maxsize=1)
