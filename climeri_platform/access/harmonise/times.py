@@ -51,7 +51,7 @@ def one_time_axis(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Dat
             return dataset, [Step(_FIX, axis, said)]
         dataset = renamed(dataset, axis, "time")
         steps.append(Step(_FIX, "time", f"{axis} is called time", "names", native_name=axis))
-    if "time" not in dataset.coords:
+    if "time" not in dataset.coords or dataset["time"].dims != ("time",):
         return dataset, steps
     dataset = dataset.copy(deep=False)
     dataset["time"].attrs.setdefault("standard_name", "time")

@@ -78,6 +78,13 @@ def test_no_dataset_is_too_odd(held, model):
             assert sorted(map(str, before_it.ravel())) == sorted(map(str, after.ravel()))
 
 
+def test_a_coordinate_that_is_called_time_and_nothing_more_is_left():
+    held = xr.Dataset(coords={"time": ("time_counter", da.zeros((0,), dtype="f4"))})
+    out, steps = harmonise(held, {})
+    assert out.identical(held)
+    assert steps == []
+
+
 def test_an_empty_dataset_stays_empty():
     out, steps = harmonise(xr.Dataset(), {})
     assert out.identical(xr.Dataset())
