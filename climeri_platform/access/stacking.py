@@ -19,7 +19,7 @@ from climeri_platform.core.errors import DatasetInconsistent
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["along", "labelled", "stack"]
+__all__ = ["along", "stack"]
 
 # a field without time of more values than this is stacked unread
 _SMALL = 250_000
@@ -85,11 +85,6 @@ def stack(
         closing.callback(each.close)
     result.set_close(closing.close)
     return result, notes
-
-
-def labelled(dataset: xr.Dataset, dim: str, label: str) -> xr.Dataset:
-    """Return one dataset with a dimension of length 1, as `stack` would give it."""
-    return stack({label: dataset}, dim)[0]
 
 
 def _check_units(datasets: Mapping[str, xr.Dataset]) -> None:

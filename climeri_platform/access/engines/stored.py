@@ -385,10 +385,6 @@ def _range(key: int | slice, size: int) -> range:
     return range(at % size if at < 0 else at, (at % size if at < 0 else at) + 1)
 
 
-def _slice(places: range) -> slice:
-    return slice(places.start, places.stop, places.step)
-
-
 def _overlaps(places: range, chunk: int) -> Iterator[tuple[int, slice, slice]]:
     """Yield the chunks along one dimension: number, where it goes, and what of it."""
     done = 0
