@@ -6,21 +6,20 @@ of one dataset, so that nothing is joined before it is decoded.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from functools import lru_cache
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+
+from climeri_platform.access.quiet import quiet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["PACKING", "Decoding", "decoding_of", "fitted"]
 
-_WARNINGS = Lock()  # the filters are those of the whole process
 _MISSING = ("_FillValue", "missing_value")
 PACKING = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
 """The attributes that say how numbers are packed (CF conventions, sections 2.5.1 and 8.1)."""
@@ -123,9 +122,8 @@ def _dtype_of(packing: tuple[_Same, ...], stored: np.dtype[Any]) -> np.dtype[Any
     """Ask xarray, so that values are what they are when it opens the file."""
     attrs = {each[0]: each[1] for each in packing}
     variable = xr.Variable("x", np.zeros(1, stored), attrs)
-    with _WARNINGS, warnings.catch_warnings():
-        # several fill values are what it is, and all of them are missing
-        warnings.simplefilter("ignore", xr.SerializationWarning)
+    # several fill values are what it is, and all of them are missing
+    with quiet(xr.SerializationWarning):
         decoded = xr.conventions.decode_cf_variable(
             "x", variable, decode_times=False, decode_timedelta=False
         )

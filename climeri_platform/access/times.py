@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import cftime
 import numpy as np
+
+from climeri_platform.access.quiet import quiet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,9 +31,6 @@ _MICROSECONDS = {
 }
 _YEARLESS = _STANDARD | {"julian"}  # calendars that go from 1 BC to AD 1
 _REFORM = (1582, 10, 15)  # from here on a standard calendar is what datetime64 counts in
-
-
-_WARNINGS = Lock()  # the filters are those of the whole process
 
 
 _DATES = 200_000  # dates that are kept, some 30 MB
@@ -206,8 +204,7 @@ def _from_year_zero(
 ) -> np.ndarray[Any, Any]:
     """Count from a year that historians' calendars do not have, and astronomers' do."""
     dates = np.full(numbers.shape, None, dtype=object)
-    with _WARNINGS, warnings.catch_warnings():
-        warnings.simplefilter("ignore", cftime.CFWarning)
+    with quiet(cftime.CFWarning):
         dates[~absent] = cftime.num2date(numbers[~absent], units, calendar, has_year_zero=True)
     return dates
 
