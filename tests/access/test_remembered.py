@@ -89,6 +89,7 @@ def test_large_arrays_are_remembered_too(write, cache, reads, form, written):
     xr.testing.assert_identical(first.compute(), again.compute())
 
 
+@pytest.mark.real_data
 def test_records_of_real_files_are_read_back(real_data, cache, reads):
     paths = sorted(real_data.glob("esmvaltool-sample/**/*Amon*.nc"))[:40]
     paths += sorted(real_data.glob("nemo-native/**/*.nc"))[:10]
