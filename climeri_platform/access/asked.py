@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -290,14 +291,16 @@ def _pairs(region: Any) -> tuple[Pair | None, Pair | None]:
         return tuple(  # type: ignore[return-value] # two of them
             _pair(region, region[name]) if name in region else None for name in ("lon", "lat")
         )
-    if isinstance(region, str | bytes) or not hasattr(region, "__len__") or len(region) != 4:
-        raise _no_box(region, "it is four numbers")
-    return _pair(region, region[:2]), _pair(region, region[2:])
+    try:
+        west, east, south, north = () if isinstance(region, str | bytes | AbstractSet) else region
+    except (TypeError, ValueError):
+        raise _no_box(region, "it is four numbers, in this order") from None
+    return _pair(region, (west, east)), _pair(region, (south, north))
 
 
 def _pair(region: object, pair: Any) -> Pair:
     try:
-        first, last = (float(each) for each in pair)
+        first, last = () if isinstance(pair, str | bytes | AbstractSet) else map(float, pair)
     except (TypeError, ValueError):
         raise _no_box(region, "its sides are two numbers each") from None
     if not (math.isfinite(first) and math.isfinite(last)):

@@ -50,11 +50,17 @@ def read_file(place: str | os.PathLike[str], span: tuple[int, int] | None = None
         raise FileUnreadable(
             f"{there.name}: it holds no time step: {time} has length 0", hint=_NOT_DECODED
         )
-    return FileHeader(there.name, header, _mark(there), span)
+    alone = not _refers(there)
+    return FileHeader(there.name, header, _mark(there, alone=alone), span, alone)
 
 
-def _mark(place: Place) -> str:
-    if place.is_address or not place.is_file:
+def _refers(place: Place) -> bool:
+    """Return whether its values lie elsewhere: what changes there does not change it."""
+    return place.is_address or not place.is_file or place.begins_with(b"{")
+
+
+def _mark(place: Place, *, alone: bool) -> str:
+    if not alone:
         return uuid4().hex  # another file may come to an address, and stores have no one size
     stamp = place.source
     return f"{stamp.size}-{getattr(stamp, 'mtime', '')}"

@@ -52,12 +52,15 @@ class FileHeader:
         Of the file as it was read: another one has another mark.
     span
         Start and end by its name, YYYYMMDDhhmm; None if the name does not say it.
+    alone
+        Whether size and time of the file tell that it changed: not of stores and references.
     """
 
     path: str
     header: Header
     mark: str
     span: tuple[int, int] | None = None
+    alone: bool = True
 
 
 def join(
@@ -93,7 +96,7 @@ def join(
     dated = time and all(time_variables(each, time) for each in headers)
     axis = read_axis(headers, time, use_cftime=use_cftime) if dated else None
     if axis is not None and axis.bad:
-        return _without_bad(files, axis, use_cftime)
+        return _without_bad(files, axis, use_cftime, undated=undated)
     notes: list[Note] = []
     parts = [slice(0, each.sizes[time] if time else 0) for each in headers]
     coordinates = _coordinates(headers[0])
@@ -155,7 +158,9 @@ def _check_time_axes(files: Sequence[FileHeader], time: str) -> None:
             raise DatasetInconsistent(f"{each.path} has no values of time", hint="Fetch it again.")
 
 
-def _without_bad(files: Sequence[FileHeader], axis: Axis, use_cftime: bool | None) -> Joined:
+def _without_bad(
+    files: Sequence[FileHeader], axis: Axis, use_cftime: bool | None, *, undated: bool
+) -> Joined:
     skipped = tuple(
         Note(_said(problem), files[number].path, _NOT_DECODED)
         for number, problem in sorted(axis.bad.items())
@@ -164,7 +169,7 @@ def _without_bad(files: Sequence[FileHeader], axis: Axis, use_cftime: bool | Non
     if not left:
         first = skipped[0]
         raise FileUnreadable(f"{first.path}: {first.cause}", hint=first.remedy)
-    joined = join(left, use_cftime=use_cftime)
+    joined = join(left, use_cftime=use_cftime, undated=undated)
     return replace(joined, skipped=(*skipped, *joined.skipped))
 
 
@@ -188,7 +193,8 @@ def _coordinates(header: Header) -> set[str]:
 def _identity(files: Sequence[FileHeader]) -> str:
     marks = hashlib.sha256()
     for each in files:
-        marks.update(f"{each.path}\0{each.mark}\n".encode())
+        # names of files are bytes, and not always text
+        marks.update(f"{each.path}\0{each.mark}\n".encode("utf-8", "surrogateescape"))
     return marks.hexdigest()[:24]
 
 

@@ -219,15 +219,17 @@ def _blocks(variable: JoinedVariable, array: JoinedArray, chunks: Any) -> _Block
         found = normalize_chunks(
             _wanted(variable.dims, shape, stored, chunks),
             shape=tuple(shape),
-            limit=limit,
+            limit=None if _is_sized(chunks) else limit,  # else it names a limit of its own
             dtype=variable.dtype,
             previous_chunks=tuple(
                 _repeated(each, size) for each, size in zip(stored, shape, strict=True)
             ),
         )
-    except (ValueError, TypeError) as problem:
+    except (ValueError, TypeError, ArithmeticError) as problem:
         raise UsageError(f"chunks={chunks!r}: {problem}", hint=_HINT) from problem
     blocks = [tuple(map(int, each)) for each in found]
+    if any(part < 0 for each in blocks for part in each):
+        raise UsageError(f"chunks={chunks!r}: lengths are 1 or more, or -1 for all", hint=_HINT)
     if array.steps:
         one = variable.dtype.itemsize * int(
             np.prod([max(each, default=1) for dim, each in enumerate(blocks) if dim != array.axis])
@@ -266,6 +268,12 @@ def _limit(array: JoinedArray) -> int:
 @lru_cache(maxsize=1)
 def _memory_of_a_thread() -> int:
     return 2 * load_limit() // max(1, len(os.sched_getaffinity(0)))
+
+
+def _is_sized(chunks: Any) -> bool:
+    """Return whether blocks are asked for by their bytes, such as "100 MB"."""
+    asked = chunks.values() if isinstance(chunks, dict) else [chunks]
+    return any(isinstance(each, str) and each != "auto" for each in asked)
 
 
 def _wanted(dims: tuple[str, ...], shape: list[int], stored: list[int], chunks: Any) -> Any:

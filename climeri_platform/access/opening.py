@@ -229,7 +229,7 @@ class _Opening:
         unread = len(wanted.paths) - len(files) + len(joined.skipped)
         if unread:
             return replace(joined, unread=unread)
-        if cache is not None:
+        if cache is not None and all(each.alone for each in files):
             cache.keep(wanted.paths, wanted.spans, stamps, joined)
         return joined
 

@@ -77,8 +77,8 @@ def cut_region(
             dataset, masked = _cut_plane(dataset, grid, asked)
             if masked:
                 notes.append(f"region={asked.text}: {masked} cells around it are missing values")
-    dataset.attrs["climeri_region"] = asked.text
-    return dataset, notes
+    # what was cut shares its attributes with what came in
+    return dataset.assign_attrs(climeri_region=asked.text), notes
 
 
 def _index(where: NDArray[np.intp]) -> slice | NDArray[np.intp]:

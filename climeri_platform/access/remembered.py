@@ -11,6 +11,8 @@ import hashlib
 import io
 import os
 import pickle
+import re
+import stat
 import tempfile
 import time
 from contextlib import suppress
@@ -33,6 +35,12 @@ _LIMIT = 2**29  # bytes of all records; the oldest go first
 _LOOK = 64  # records written between looks at the size of all
 _DAY = 86_400.0
 _NUMPY = {"ndarray", "dtype", "_reconstruct", "scalar", "_frombuffer"}
+# where numpy has them: to look for a name in a module imports it, and some run when they are imported
+_OF_NUMPY = {
+    "numpy",
+    *(f"numpy.{core}.{part}" for core in ("core", "_core") for part in ("multiarray", "numeric")),
+}
+_RECORD = re.compile(r"[0-9a-f]{40}|\.new-\w+", re.ASCII)
 _CFTIME = {"datetime", "_create_datetime"}
 _FINDERS = {"find_places", "ask_places", "no_places"}  # what asks for the places of chunks
 _OURS = "climeri_platform.access."
@@ -58,9 +66,10 @@ class HeaderCache:
         """Return what is known of a dataset, None if its files are not as they were."""
         record = self._record(paths, spans)
         try:
-            with record.open("rb") as file:
+            # no link to what somebody else wrote and we only own
+            with open(record, "rb", opener=_no_link) as file:
                 about = os.fstat(file.fileno())
-                if about.st_uid != os.getuid():
+                if about.st_uid != os.getuid() or about.st_nlink != 1:
                     return None
                 data = file.read()
             stamps, joined = _Reader(io.BytesIO(data)).load()
@@ -113,12 +122,16 @@ class HeaderCache:
                 self.prune()
 
     def prune(self, limit: int = _LIMIT) -> int:
-        """Delete the oldest records until all take no more than some bytes; return how many."""
+        """Delete the oldest records until all take no more than some bytes; return how many.
+
+        Whatever else is in the folder stays: the setting may name one that is not ours alone.
+        """
         with os.scandir(self.folder) as entries:
             found = sorted(
                 (about.st_mtime, about.st_size, each.path)
                 for each in entries
-                if (about := each.stat()).st_size
+                if _RECORD.fullmatch(each.name) and (about := each.stat(follow_symlinks=False))
+                if stat.S_ISREG(about.st_mode)
             )
         total, gone = sum(size for _, size, _ in found), 0
         for _, size, path in found:
@@ -144,12 +157,20 @@ def header_cache() -> HeaderCache | None:
     return HeaderCache(folder or Path(home) / "climeri" / "headers")
 
 
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
+
+
 def _stamps(paths: Sequence[str]) -> list[_Span] | None:
     found = []
     for path in paths:
         try:
             about = os.stat(path)  # noqa: PTH116 - a thousand of them
         except OSError:
+            return None
+        if not stat.S_ISREG(
+            about.st_mode
+        ):  # of a store, the folder does not change with what is in it
             return None
         found.append((about.st_size, about.st_mtime_ns))
     return found
@@ -172,7 +193,7 @@ class _Reader(pickle.Unpickler):
         ours = module.startswith(_OURS)
         known = (
             ours
-            or (module.partition(".")[0] == "numpy" and name in _NUMPY)
+            or (module in _OF_NUMPY and name in _NUMPY)
             or (module == "cftime._cftime" and (name in _CFTIME or name.startswith("Datetime")))
             or (module, name) in {("functools", "partial"), ("builtins", "frozenset")}
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cftime
@@ -158,3 +159,9 @@ def test_a_path_may_be_of_any_kind(write):
     path = write("a.nc")
     for each in (path, Path(path)):
         assert engine_of(each) == "hdf5"
+
+
+def test_a_name_that_is_no_text(write, tmp_path):
+    there = os.fsdecode(os.fsencode(tmp_path) + b"/\xe9t\xe9.nc")
+    Path(write("a.nc")).rename(there)
+    assert open_file(there)["tas"].shape == (3, 2)

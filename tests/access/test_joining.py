@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from climeri_platform.access import DatasetFiles, IncompleteDataWarning, open_datasets, open_file
+from climeri_platform.access.files import read_file
+from climeri_platform.access.joining import join as headers_joined
 from climeri_platform.core.errors import DatasetInconsistent, FileUnreadable
 
 LATER = (3.5, 4.5, 5.5)
@@ -312,3 +314,11 @@ def test_closing_closes_every_file(write):
     for path in paths:  # HDF5 locks a file that is open
         with netCDF4.Dataset(path, "a"):
             pass
+
+
+def test_what_is_undated_stays_so_beside_a_file_that_is_left_out(write):
+    good = read_file(write("a.nc"), (199001010000, 199912312359))
+    bad = read_file(write("b.nc", time_units="days since 2000-77-99"))
+    alone, beside = (headers_joined(each, undated=True) for each in ([good], [good, bad]))
+    assert [each.path for each in beside.skipped] == [bad.path]
+    assert beside.notes == alone.notes == ()

@@ -224,6 +224,14 @@ def test_a_meridian_that_is_there_twice():
     assert sorted(cut["tas"].values) == list(range(37))
 
 
+@pytest.mark.parametrize("kind", GRIDS)
+def test_what_came_in_stays_as_it_was(kind):
+    whole = GRIDS[kind]()
+    cut, _ = cut_region(whole, (-90, 90, -90, 90))
+    assert "climeri_region" in cut.attrs
+    assert "climeri_region" not in whole.attrs
+
+
 def test_latitudes_keep_their_order_and_their_bounds():
     for flip in (False, True):
         dataset = regular(flip=flip)
@@ -322,6 +330,10 @@ def test_an_empty_box_says_where_the_grid_is():
         {"lon": (0, 10), "depth": (0, 10)},
         {"lon": 10},
         {"lon": (0, 10, 20)},
+        {"lon": "12"},
+        {0, 10, 20, 30},
+        {"lat": {0, 10}},
+        np.array(5.0),
     ],
 )
 def test_what_is_no_box_is_refused(region):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 
 from climeri_platform.access import DatasetFiles, open_datasets
 from climeri_platform.access.engines import recognising
@@ -186,3 +188,75 @@ def test_the_folder_is_the_owners_alone(write, cache):
     opened(aged(write("a.nc")))
     assert cache.stat().st_mode & 0o077 == 0
     assert header_cache().folder == cache
+
+
+@pytest.mark.parametrize("consolidated", [True, False])
+def test_a_store_is_asked_anew(cache, tmp_path, consolidated):
+    # its folder keeps its time when numbers in it are written anew
+    store = tmp_path / "a.zarr"
+    series = xr.Dataset(
+        {"tas": ("time", np.ones(3))},
+        {"time": ("time", np.arange(3), {"units": "days since 2000-01-01"})},
+    )
+    plain = {name: {"compressors": None} for name in series.variables}
+    series.to_zarr(store, zarr_format=2, consolidated=consolidated, encoding=plain)
+    aged(store)
+    assert opened(str(store))["time"].dt.year[0] == 2000
+    zarr.open_group(store, mode="r+")["time"][:] = np.arange(3) + 366
+    assert opened(str(store))["time"].dt.year[0] == 2001
+
+
+def test_what_references_refer_to_is_asked_anew(write, cache, tmp_path):
+    target, there = tmp_path / "numbers", tmp_path / "a.json"
+    target.write_bytes(np.arange(3, dtype="<i8").tobytes())
+    array = {
+        "zarr_format": 2, "shape": [3], "chunks": [3], "dtype": "<i8", "order": "C",
+        "compressor": None, "filters": None, "fill_value": None,
+    }  # fmt: skip
+    said = {"_ARRAY_DIMENSIONS": ["time"], "units": "days since 2000-01-01"}
+    there.write_text(
+        json.dumps(
+            {
+                ".zgroup": json.dumps({"zarr_format": 2}),
+                "time/.zarray": json.dumps(array),
+                "time/.zattrs": json.dumps(said),
+                "time/0": [str(target), 0, 24],
+            }
+        )
+    )
+    aged(there)
+    assert opened(str(there))["time"].dt.year[0] == 2000
+    target.write_bytes((np.arange(3, dtype="<i8") + 366).tobytes())
+    assert opened(str(there))["time"].dt.year[0] == 2001
+
+
+def test_only_records_are_deleted(write, cache):
+    opened(aged(write("a.nc")))
+    mine = [cache / "thesis.nc", cache / ("0" * 39), cache / ("A" * 40)]
+    for each in mine:
+        each.write_bytes(b"of years")
+        aged(each, 10_000)
+    (cache / ("f" * 40)).mkdir()
+    assert HeaderCache(cache).prune(limit=0) == 1
+    assert all(each.exists() for each in mine)
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_link_is_no_record(write, cache, reads, link, tmp_path):
+    path = aged(write("a.nc"))
+    opened(path)
+    (record,) = cache.iterdir()
+    record.rename(tmp_path / "elsewhere")
+    link(tmp_path / "elsewhere", record)
+    opened(path)
+    assert len(reads) == 2
+
+
+def test_no_module_is_imported_because_a_record_names_it(write, cache, reads):
+    # numpy.f2py.__main__ is a program: to import it is to run it
+    path = aged(write("a.nc"))
+    opened(path)
+    (record,) = cache.iterdir()
+    record.write_bytes(b"\x80\x02cnumpy.f2py.__main__\nndarray\n.")
+    opened(path)
+    assert len(reads) == 2
