@@ -112,7 +112,8 @@ class JoinedArray:
 
     def _listed(self, key: tuple[Any, ...], at: int) -> np.ndarray[Any, Any]:
         """Read what lies between the first and the last of a list, and take of it what is in it."""
-        places = np.arange(self.shape[at])[np.asarray(key[at])]
+        listed = np.asarray(key[at])
+        places = np.arange(self.shape[at])[listed if listed.size else listed.astype(int)]
         first, last = (int(places.min()), int(places.max())) if places.size else (0, -1)
         values = self[(*key[:at], slice(first, last + 1), *key[at + 1 :])]
         axis = sum(not isinstance(each, int | np.integer) for each in key[:at])

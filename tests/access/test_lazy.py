@@ -65,6 +65,15 @@ def test_any_part_is_that_part(case):
     assert found.dtype == whole.dtype
 
 
+@given(joined(), st.data())
+def test_lists_along_several_dimensions_are_a_grid(case, data):
+    """As dask asks: each list goes along its own dimension."""
+    array, whole, _ = case
+    lists = [data.draw(st.lists(st.integers(-size, size - 1), max_size=3)) for size in whole.shape]
+    expected = whole[np.ix_(*(np.array(each, int) for each in lists))]
+    np.testing.assert_array_equal(array[tuple(lists)], expected)
+
+
 def series(write, count, **options):
     steps = [(3.0 * n + 0.5, 3.0 * n + 1.5, 3.0 * n + 2.5) for n in range(count)]
     paths = tuple(write(f"{n}.nc", each, **options) for n, each in enumerate(steps))

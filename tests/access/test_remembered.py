@@ -126,6 +126,18 @@ def test_a_file_that_changed_is_read_again(write, cache, reads, what, tmp_path):
         assert len(reads) == 2
 
 
+def test_a_file_of_the_same_size_and_time_is_another_one(write, cache):
+    """What ``rsync -t`` or ``cp -p`` brings, in a form in which sizes are easily the same."""
+    path = write("a.nc", units="K", form="NETCDF3_CLASSIC")
+    other = write("b.nc", units="m", form="NETCDF3_CLASSIC")
+    for each in (path, other):
+        os.utime(each, (10**9, 10**9))
+    assert Path(path).stat().st_size == Path(other).stat().st_size
+    assert open_datasets([DatasetFiles("k", (path,))], harmonise=False)["k"]["tas"].units == "K"
+    Path(other).replace(path)
+    assert open_datasets([DatasetFiles("k", (path,))], harmonise=False)["k"]["tas"].units == "m"
+
+
 def test_a_file_that_changed_just_now_is_not_remembered(write, cache, reads):
     path = write("a.nc")
     opened(path)

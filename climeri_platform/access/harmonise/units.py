@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from climeri_platform.access.decoding import encoding_of_changed
 from climeri_platform.access.harmonise.conversion import linear, table, to_canonical
 from climeri_platform.access.harmonise.fields import bounds_of, elementwise
 from climeri_platform.access.steps import Step, remember
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["canonical_units", "convert", "scaled"]
 
 _FIX = "units"
-_PACKED = ("scale_factor", "add_offset", "dtype", "_FillValue", "missing_value", "_Unsigned")
 _OF_OLD_UNITS = ("valid_min", "valid_max", "valid_range", "actual_range")
 _OF_COORDINATES = {"plev": "Pa", "lev": "m", "lat": "degrees_north", "lon": "degrees_east"}
 _RADIANS = {"radian", "radians", "rad"}
@@ -143,8 +143,7 @@ def scaled(
     if moved:
         kind = old.dtype if old.dtype.kind == "f" else np.dtype("f8")
         new = elementwise(old, _Line(kind.type(factor), kind.type(offset)), kind)
-        for word in _PACKED if old.encoding.keys() & {"scale_factor", "add_offset"} else ():
-            new.encoding.pop(word, None)
+        new.encoding = encoding_of_changed(old.encoding)
         for word in _OF_OLD_UNITS:
             new.attrs.pop(word, None)
     new.attrs["units"] = units
