@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dask
 import netCDF4
@@ -12,6 +12,9 @@ import pytest
 from climeri_platform.access import DatasetFiles, IncompleteDataWarning, open_datasets
 from climeri_platform.access.harmonise import harmonise
 from climeri_platform.access.native import to_cmip
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.real_data
 
@@ -61,11 +64,10 @@ def reasons(walked: list[Path]) -> dict[str, str]:
 
 def opened_without_computing(paths, **options):
     wanted = [DatasetFiles(path, (path,)) for path in paths]
-    with (
-        dask.config.set(scheduler=never),
-        pytest.warns(IncompleteDataWarning, match=f"{len(paths) - COUNTS['opened']} skipped"),
-    ):
-        opened = open_datasets(wanted, **options)
+    lacking = f"{len(paths) - COUNTS['opened']} skipped"
+    with dask.config.set(scheduler=never):
+        with pytest.warns(IncompleteDataWarning, match=lacking):
+            opened = open_datasets(wanted, **options)
         repr(opened), str(opened.report)
     return opened
 
