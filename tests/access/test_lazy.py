@@ -128,3 +128,23 @@ def test_chunks_as_xarray_takes_them(write, chunks, found):
 def test_chunks_that_are_none(write, chunks):
     with pytest.raises(UsageError, match="chunks"):
         open_file(write("a.nc"), chunks=chunks)
+
+
+@pytest.mark.parametrize("form", ["NETCDF4", "NETCDF3_64BIT_OFFSET"])
+def test_a_long_axis_is_read_for_its_index_and_a_huge_one_is_not(write, form):
+    def more(file):
+        for name, size in (("long", 20_000), ("huge", 600_000)):
+            file.createDimension(name, size)
+            file.createVariable(name, "f8", (name,))[:] = np.arange(size) / 2
+
+    def never(*_, **__):
+        raise AssertionError("something was computed")
+
+    path = write("a.nc", more=more, form=form)
+    with dask.config.set(scheduler=never):
+        dataset = open_datasets([DatasetFiles("k", (path,))])["k"]
+        assert float(dataset["long"].sel(long=77.5)) == 77.5
+    assert dataset["huge"].chunks
+    assert "huge" in dataset.coords
+    assert "huge" not in dataset.indexes
+    np.testing.assert_array_equal(dataset["huge"].values, np.arange(600_000) / 2)
