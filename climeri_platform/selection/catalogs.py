@@ -277,12 +277,13 @@ class Catalogs:
         allow_gaps: bool = True,
         harmonise: bool = True,
         recall: bool = False,
+        measures: bool = False,
     ) -> Opened:
         """Open the datasets of all catalogs lazily, as `Selection.open` does.
 
         Parameters
         ----------
-        period, region, chunks, on_error, members, pad, merge, allow_gaps, harmonise, recall
+        period, region, chunks, on_error, members, pad, merge, allow_gaps, harmonise, recall, measures
             The same.
 
         Returns
@@ -316,6 +317,7 @@ class Catalogs:
             "allow_gaps": allow_gaps,
             "harmonise": harmonise,
             "recall": recall,
+            "measures": measures,
         }
         datasets: dict[str, Any] = {}
         facets: dict[str, dict[str, str]] = {}
