@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from climeri_platform.access.cutting import cut
 from climeri_platform.access.files import read_file
 from climeri_platform.access.guard import guarded
+from climeri_platform.access.harmonise import convert, convert_calendar
 from climeri_platform.access.harmonise import harmonise as harmonised
 from climeri_platform.access.joined import Note
 from climeri_platform.access.joining import join
@@ -26,7 +27,7 @@ from climeri_platform.core.errors import DataError, FileUnreadable, HoleInTime, 
 from climeri_platform.core.sizes import size_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import xarray as xr
 
@@ -57,6 +58,8 @@ def open_datasets(
     allow_gaps: bool = True,
     harmonise: bool = True,
     region: Region | None = None,
+    units: Mapping[str, str] | None = None,
+    calendar: str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Opened:
     """Open datasets lazily; one bad file costs that file.
@@ -84,6 +87,10 @@ def open_datasets(
         gives the files' own.
     region
         What they are cut to; each is cut to its own ``period``.
+    units
+        Variable to the units that are wanted, where a dataset has it.
+    calendar
+        That all get; None leaves each its own.
     progress
         Is called with the number of files opened so far.
 
@@ -105,14 +112,22 @@ def open_datasets(
         if word not in words:
             raise UsageError(f"{name}={word!r}: it is {words[0]!r} or {words[1]!r}")
     opening = _Opening(
-        chunks, on_error == "raise", allow_gaps, harmonise, region, OpenReport(), header_cache()
+        chunks,
+        on_error == "raise",
+        allow_gaps,
+        harmonise,
+        region,
+        OpenReport(),
+        header_cache(),
+        units=units or {},
+        calendar=calendar,
     )
     report = opening.report
     datasets = opening.all_of(wanted, progress)
     if wanted and not datasets:
         raise _nothing(wanted, report)
     if _lacks(report):
-        warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=3)
+        warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=4)
     if harmonise:
         datasets, dropped = prefer_series(datasets, {each.key: each.about for each in wanted})
         for key, steps in dropped.items():
@@ -155,6 +170,8 @@ class _Opening:
     report: OpenReport
     cache: HeaderCache | None
     measuring: Measuring = field(default_factory=Measuring)
+    units: Mapping[str, str] = field(default_factory=dict)
+    calendar: str | None = None
 
     def all_of(
         self, wanted: Sequence[DatasetFiles], progress: Callable[[int], None] | None
@@ -215,11 +232,25 @@ class _Opening:
             dataset, more = harmonised(dataset, wanted.facets)
             steps += more
         dataset, measured = self.measuring.attach(dataset, wanted, self._measure)
+        its = {name: units for name, units in self.units.items() if name in dataset.data_vars}
+        dataset, more = convert(dataset, its)
+        steps += more
+        if self.calendar is not None:
+            dataset, more = convert_calendar(dataset, self.calendar)
+            steps += more
         return dataset, [*((step, "") for step in steps), *measured]
 
     def _measure(self, wanted: DatasetFiles) -> tuple[xr.Dataset | None, str]:
         """Open what may be a measure, or return why it cannot be: nothing is lost with it."""
-        quiet = replace(self, raises=False, allow_gaps=True, region=None, report=OpenReport())
+        quiet = replace(
+            self,
+            raises=False,
+            allow_gaps=True,
+            region=None,
+            report=OpenReport(),
+            units={},
+            calendar=None,
+        )
         dataset = quiet._one(wanted, None)  # noqa: SLF001 - it is this class's own
         skipped = quiet.report.having("skipped")
         return dataset, "" if dataset is not None else skipped[0].cause

@@ -29,10 +29,11 @@ from climeri_platform.core.errors import (
     nearest,
 )
 from climeri_platform.core.extras import needs
+from climeri_platform.selection.opening import check_variables, open_view
 from climeri_platform.selection.selection import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import polars as pl
 
@@ -278,12 +279,15 @@ class Catalogs:
         harmonise: bool = True,
         recall: bool = False,
         measures: bool = False,
+        units: Mapping[str, str] | None = None,
+        calendar: str | None = None,
     ) -> Opened:
         """Open the datasets of all catalogs lazily, as `Selection.open` does.
 
         Parameters
         ----------
-        period, region, chunks, on_error, members, pad, merge, allow_gaps, harmonise, recall, measures
+        period, region, chunks, on_error, members, pad, merge, allow_gaps, harmonise, recall, measures, \
+        units, calendar
             The same.
 
         Returns
@@ -299,13 +303,13 @@ class Catalogs:
             If there is nothing to open.
         DataError
             If nothing could be opened, or at the first defect with ``on_error="raise"``.
+        UsageError
+            If what is asked for is none, as `Selection.open` says.
         MissingExtra
             If the packages that read data are not installed.
         """
         if not len(self):
             raise NothingFound(self.why_empty())
-        with needs("access", "opening data"):
-            from climeri_platform.access import IncompleteDataWarning, Opened, OpenReport
         options: dict[str, Any] = {
             "period": period,
             "region": region,
@@ -318,19 +322,34 @@ class Catalogs:
             "harmonise": harmonise,
             "recall": recall,
             "measures": measures,
+            "units": units,
+            "calendar": calendar,
         }
+        opened, failed = self._open_each(options)
+        if failed is not None:
+            if not len(opened):
+                raise failed
+            from climeri_platform.access import IncompleteDataWarning
+
+            warnings.warn(f"{opened.report}", IncompleteDataWarning, stacklevel=2)
+        check_variables(units, opened)
+        return opened
+
+    def _open_each(self, options: dict[str, Any]) -> tuple[Opened, DataError | None]:
+        """Open the datasets of each catalog; return them, and the first error of those that fail."""
+        with needs("access", "opening data"):
+            from climeri_platform.access import Opened, OpenReport
         datasets: dict[str, Any] = {}
         facets: dict[str, dict[str, str]] = {}
         report = OpenReport()
         failed: DataError | None = None
         for part in self._ask(without_replicas):
-            selection = Selection(part.view)
-            if not len(selection):
+            if not len(part.view):
                 continue
             try:
-                opened = selection.open(**options)
+                opened = open_view(part.view, **options)
             except DataError as problem:
-                if on_error == "raise":
+                if options["on_error"] == "raise":
                     raise
                 failed = failed or problem
                 said = {"cause": problem.message, "remedy": problem.hint}
@@ -345,11 +364,7 @@ class Catalogs:
             for each in opened.report:
                 its = keys.get(each.dataset, f"{part.family}:{each.dataset}")
                 report.entries.append(replace(each, dataset=its))
-        if failed is not None:
-            if not datasets:
-                raise failed
-            warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=2)
-        return Opened(datasets, report, facets)
+        return Opened(datasets, report, facets), failed
 
     def stage(self) -> Staging:
         """Return the commands that recall what is on tape, as `Selection.stage` does.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from climeri_platform.core.errors import UsageError
+from climeri_platform.core.errors import UnknownValue, UsageError, nearest
 from climeri_platform.core.extras import needs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from climeri_platform.access import Opened
     from climeri_platform.catalog import CatalogView
 
-__all__ = ["open_view"]
+__all__ = ["check_variables", "open_view"]
 
 
 def open_view(
@@ -22,6 +24,8 @@ def open_view(
     recall: bool,
     measures: bool,
     harmonise: bool,
+    units: Mapping[str, str] | None,
+    calendar: str | None,
     **options: Any,
 ) -> Opened:
     """Open the datasets of a view, as `Selection.open` says.
@@ -29,13 +33,16 @@ def open_view(
     Raises
     ------
     UsageError
-        If the period or the region is none, or measures are wanted of what is not harmonised.
+        If the period, the region, units or the calendar is none, or measures are wanted of what is
+        not harmonised.
     MissingExtra
         If the packages that read data are not installed.
     """
     with needs("access", "opening data"):
         from climeri_platform.access import open_datasets
         from climeri_platform.access.asked import AskedPeriod, Region
+        from climeri_platform.access.harmonise.calendars import check_calendar
+        from climeri_platform.access.harmonise.units import check_units
         from climeri_platform.selection.measures import with_measures
         from climeri_platform.selection.reading import files_to_open
     from tqdm.auto import tqdm
@@ -45,6 +52,9 @@ def open_view(
             "measures=True with harmonise=False: grids are compared in one vocabulary",
             hint="Leave one of them out.",
         )
+    check_units(units or {})
+    if calendar is not None:
+        check_calendar(calendar)
     asked = None if period is None else AskedPeriod.parse(period)
     box = None if region is None else Region.parse(region)
     wanted = files_to_open(view, recall=recall, period=asked)
@@ -56,4 +66,32 @@ def open_view(
         def follow(done: int) -> None:
             bar.update(done - bar.n)
 
-        return open_datasets(wanted, harmonise=harmonise, region=box, progress=follow, **options)
+        return open_datasets(
+            wanted,
+            harmonise=harmonise,
+            region=box,
+            progress=follow,
+            units=units,
+            calendar=calendar,
+            **options,
+        )
+
+
+def check_variables(units: Mapping[str, str] | None, opened: Opened) -> None:
+    """Refuse units of variables that nothing has, where all was opened.
+
+    Raises
+    ------
+    UnknownValue
+        With the nearest names.
+    """
+    if not units or opened.report.having("skipped") or opened.report.having("offline"):
+        return
+    there = {str(name) for each in opened.values() for name in each.data_vars}
+    for name in units:
+        if name not in there:
+            near = nearest(name, there)
+            raise UnknownValue(
+                f"units={{{name!r}: {units[name]!r}}}: nothing of the selection has that variable",
+                hint=f"Did you mean {' or '.join(near)}?" if near else "",
+            )

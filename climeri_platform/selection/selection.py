@@ -12,12 +12,12 @@ from climeri_platform.core.errors import NothingFound, UnknownValue, UsageError,
 from climeri_platform.core.extras import needs
 from climeri_platform.selection.changes import Changes
 from climeri_platform.selection.frozen import compare, freeze
-from climeri_platform.selection.opening import open_view
+from climeri_platform.selection.opening import check_variables, open_view
 from climeri_platform.selection.questions import Questions
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import polars as pl
@@ -286,6 +286,8 @@ class Selection(Questions):
         harmonise: bool = True,
         recall: bool = False,
         measures: bool = False,
+        units: Mapping[str, str] | None = None,
+        calendar: str | None = None,
     ) -> Opened:
         """Open the datasets lazily.
 
@@ -326,6 +328,12 @@ class Selection(Questions):
         measures
             Attach cell areas and land fractions as coordinates: those of the same model that the
             catalog has on the same grid, else the exact areas of bands; the report says which.
+        units
+            Variable to the units that are wanted, ``{"pr": "mm/day", "tas": "degC"}``, in CF's
+            words; others keep theirs. Datasets that do not convert are left out, and told.
+        calendar
+            The calendar that all get, such as ``"noleap"``; by default each keeps its own. No
+            months are lost, and the days that are or are missing are told (``convert_calendar``).
 
         Returns
         -------
@@ -341,13 +349,14 @@ class Selection(Questions):
         DataError
             If nothing could be opened, or at the first defect with ``on_error="raise"``.
         UsageError
-            If the period or the region is none, or measures are wanted with ``harmonise=False``.
+            If the period or the region is none, or measures are wanted with ``harmonise=False``, or there are
+            no such units, calendar or variable.
         MissingExtra
             If the packages that read data are not installed.
         """
         if not len(self):
             raise NothingFound(self.why_empty())
-        return open_view(
+        opened = open_view(
             self.view,
             period=period,
             region=region,
@@ -360,7 +369,11 @@ class Selection(Questions):
             harmonise=harmonise,
             recall=recall,
             measures=measures,
+            units=units,
+            calendar=calendar,
         )
+        check_variables(units, opened)
+        return opened
 
     def freeze(self, path: str | os.PathLike[str]) -> Path:
         """Write exactly these files to a small JSON file; `open_selection` reads it.
