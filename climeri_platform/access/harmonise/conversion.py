@@ -18,7 +18,7 @@ import yaml
 from climeri_platform.core.extras import needs
 from climeri_platform.core.resources import data_path
 
-__all__ = ["Table", "linear", "table", "to_canonical"]
+__all__ = ["Table", "is_unit", "linear", "table", "to_canonical"]
 
 _WATER = 1000.0  # kg m-3: a millimetre on a square metre is a kilogram
 _MONTH = re.compile(r"(?<![A-Za-z])months?(?![A-Za-z])", re.IGNORECASE)
@@ -109,6 +109,20 @@ def linear(native: str, wanted: str, *, water: bool = False) -> tuple[float, flo
                     scale, offset = _between(through, other)
                     return _tidy(factor * scale), offset
     return None
+
+
+def is_unit(text: str) -> bool:
+    """Whether UDUNITS-2 knows some units, other than a time since a date.
+
+    Examples
+    --------
+    >>> is_unit("mm/day"), is_unit("bananas")
+    (True, False)
+    """
+    with needs("access", "converting units"):
+        import cf_units
+    with _ONE_AT_A_TIME:
+        return _unit(cf_units, text) is not None
 
 
 def _unit(cf_units: Any, text: str) -> Any:
