@@ -292,15 +292,21 @@ def _pairs(region: Any) -> tuple[Pair | None, Pair | None]:
             _pair(region, region[name]) if name in region else None for name in ("lon", "lat")
         )
     try:
-        west, east, south, north = () if isinstance(region, str | bytes | AbstractSet) else region
+        west, east, south, north = _in_order(region)
     except (TypeError, ValueError):
         raise _no_box(region, "it is four numbers, in this order") from None
     return _pair(region, (west, east)), _pair(region, (south, north))
 
 
+def _in_order(numbers: Any) -> Any:
+    if isinstance(numbers, str | bytes | AbstractSet):
+        raise TypeError("texts and sets are no numbers in an order")
+    return numbers
+
+
 def _pair(region: object, pair: Any) -> Pair:
     try:
-        first, last = () if isinstance(pair, str | bytes | AbstractSet) else map(float, pair)
+        first, last = map(float, _in_order(pair))
     except (TypeError, ValueError):
         raise _no_box(region, "its sides are two numbers each") from None
     if not (math.isfinite(first) and math.isfinite(last)):
