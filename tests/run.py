@@ -59,7 +59,12 @@ SUITES = (
         ),
         workers=2,
     ),
-    Suite("science and real files", 6, ("-m", "(science or real_data) and not (notebooks or hub)")),
+    Suite(
+        "science and real files",
+        6,
+        ("-m", "(science or real_data) and not (notebooks or hub)"),
+        workers=2,
+    ),
     Suite(
         "notebooks, wheel and intake",
         10,

@@ -298,9 +298,10 @@ def _pairs(region: Any) -> tuple[Pair | None, Pair | None]:
     return _pair(region, (west, east)), _pair(region, (south, north))
 
 
-def _in_order(given: Any) -> Any:
-    """Return what may be numbers in an order: characters are none, and a set has none."""
-    return () if isinstance(given, str | bytes | AbstractSet) else given
+def _in_order(numbers: Any) -> Any:
+    if isinstance(numbers, str | bytes | AbstractSet):
+        raise TypeError("texts and sets are no numbers in an order")
+    return numbers
 
 
 def _pair(region: object, pair: Any) -> Pair:

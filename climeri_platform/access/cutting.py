@@ -115,6 +115,11 @@ def cut_period(dataset: xr.Dataset, period: str | AskedPeriod) -> tuple[xr.Datas
         first, last = (str(each)[:10] for each in steps.extent(0, -1))
         raise nothing_of(dates.text, first, last)
     notes = [asked.note] if asked.note else []
+    if steps.between_months(where):
+        notes.append(
+            f"period={asked.text}: months are stamped between two months and have no bounds; "
+            "each stamp is taken to begin its month"
+        )
     if partly:
         notes.append(
             f"{partly} steps lie in period={asked.text} in part, and are left out: "
@@ -237,6 +242,17 @@ class _Steps:
             inside[place] = after and before
             partly += int(touches and not inside[place])
         return inside, partly
+
+    def between_months(self, where: np.ndarray) -> bool:
+        """Say whether stamps could begin their months as well as end them: nothing else tells."""
+        if self._bounds is not None or self.step is None:
+            return False
+        if not 27 * self.day <= self.step <= 32 * self.day:
+            return False
+        ends = [self.stamps[at] for at in (where[0], where[-1])]
+        if not self.cftime:
+            return all(bool(each == each.astype("M8[M]")) for each in ends)
+        return all((each.day, each.hour, each.minute, each.second) == (1, 0, 0, 0) for each in ends)
 
     def _place(self, moment: Moment, otherwise: int = 0) -> int:
         """Return the place of the first stamp that is not before a moment."""

@@ -18,11 +18,13 @@ from climeri_platform.access.quiet import quiet
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PACKING", "Decoding", "decoding_of", "fitted"]
+__all__ = ["PACKING", "Decoding", "decoding_of", "encoding_of_changed", "fitted"]
 
 _MISSING = ("_FillValue", "missing_value")
 PACKING = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
 """The attributes that say how numbers are packed (CF conventions, sections 2.5.1 and 8.1)."""
+# fill values that large are no value of any field, in whatever units
+_NO_VALUE = 1e10
 # netcdf.h: NC_FILL_FLOAT, NC_FILL_DOUBLE, NC_FILL_SHORT, NC_FILL_INT; bytes have none by convention
 _DEFAULT_FILL = {
     "f4": 9.969209968386869e36,
@@ -163,3 +165,36 @@ def fitted(attrs: Mapping[str, Any], stored: np.dtype[Any], *, marginal: bool) -
     if not found.keys() & set(_MISSING):
         found["_FillValue"] = stored.type(_DEFAULT_FILL[kind])
     return found
+
+
+def encoding_of_changed(encoding: Mapping[str, Any], *, moved: bool = True) -> dict[str, Any]:
+    """Return how values are to be written that are no longer those of the file.
+
+    A file's packing has room for the file's own values: 300 K do not fit where 27 degC did, and
+    whole numbers hold no halves and nothing missing. What does not fit, a library writes as
+    something else, and says nothing.
+
+    Parameters
+    ----------
+    encoding
+        As the file had it.
+    moved
+        Whether values were changed; False if some became missing and no others changed.
+
+    Examples
+    --------
+    >>> encoding_of_changed({"dtype": np.dtype("i2"), "scale_factor": 0.01, "zlib": True})
+    {'zlib': True}
+    >>> encoding_of_changed({"dtype": np.dtype("f4"), "_FillValue": 1e20})
+    {'dtype': dtype('float32'), '_FillValue': 1e+20}
+    """
+    kind = np.dtype(encoding.get("dtype", "f4")).kind
+    fills = [fill for word in _MISSING for fill in np.ravel(encoding.get(word, ()))]
+    keeps = kind == "f" or (not moved and bool(fills))
+    if moved:
+        keeps &= not {"scale_factor", "add_offset"} & encoding.keys()
+        keeps &= not any(
+            abs(fill) < _NO_VALUE for fill in fills if np.asarray(fill).dtype.kind in "iuf"
+        )
+    taken = () if keeps else (*PACKING, "dtype")
+    return {name: value for name, value in encoding.items() if name not in taken}

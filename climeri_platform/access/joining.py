@@ -319,6 +319,8 @@ class _Work:
         packings = {str([each.get(word) for word in PACKING]) for each in distinct}
         same = len(packings) == 1 and len({str(each) for each in kinds}) == 1
         encoding = dict(first.encoding)
+        if None in pieces and dtype != kinds[0]:  # whole numbers, and missing ones beside them
+            same = False
         if not same:  # written with the first file's packing, the values of others would overflow
             encoding.pop("dtype", None)
         attrs = shared(distinct)

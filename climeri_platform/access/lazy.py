@@ -16,6 +16,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 from dask.array.core import normalize_chunks
+from dask.base import is_dask_collection
 from dask.utils import parse_bytes
 
 from climeri_platform.access.guard import load_limit
@@ -30,6 +31,7 @@ __all__ = ["JoinedArray", "as_dataset"]
 _Blocks = tuple[tuple[int, ...], ...]
 _AT_ONCE = 16  # blocks that a thread may hold: what it reads, what it makes of them, what waits
 _WORTH = 2**24  # bytes that are worth a task of their own
+_INDEXED = 500_000  # values of an axis, above which it is not read for an index
 _HINT = "It is 'auto', {} for the files' own, or sizes of dimensions: {'time': 120}."
 
 
@@ -53,7 +55,14 @@ def as_dataset(joined: Joined, chunks: Any = "auto") -> xr.Dataset:
     """
     variables = {name: _variable(name, joined, chunks) for name in joined.variables}
     coordinates = {name: variables.pop(name) for name in list(variables) if _is_one(name, joined)}
+    lazy = {
+        name: coordinates.pop(name)
+        for name, each in list(coordinates.items())
+        if each.dims == (name,) and is_dask_collection(each.data)
+    }
     dataset = xr.Dataset(variables, coordinates, dict(joined.attrs))
+    if lazy:  # xarray would compute them for an index
+        dataset = dataset.assign_coords(xr.Coordinates(lazy, indexes={}))
     dataset.encoding["unlimited_dims"] = set(joined.unlimited)
     return dataset
 
@@ -62,8 +71,13 @@ def _variable(name: str, joined: Joined, chunks: Any) -> xr.Variable:
     each = joined.variables[name]
     values = each.in_memory()
     if values is None:
-        data = _lazy(name, each, joined, chunks)
-        return xr.Variable(each.dims, data, dict(each.attrs), dict(each.encoding), fastpath=True)
+        array = _array(each, joined)
+        if each.dims != (name,) or array.shape[0] > _INDEXED:
+            data = _lazy(name, each, array, joined.identity, chunks)
+            return xr.Variable(
+                each.dims, data, dict(each.attrs), dict(each.encoding), fastpath=True
+            )
+        values = array[:]
     return xr.Variable(each.dims, values, dict(each.attrs), dict(each.encoding))
 
 
@@ -112,7 +126,8 @@ class JoinedArray:
 
     def _listed(self, key: tuple[Any, ...], at: int) -> np.ndarray[Any, Any]:
         """Read what lies between the first and the last of a list, and take of it what is in it."""
-        places = np.arange(self.shape[at])[np.asarray(key[at])]
+        listed = np.asarray(key[at])
+        places = np.arange(self.shape[at])[listed if listed.size else listed.astype(int)]
         first, last = (int(places.min()), int(places.max())) if places.size else (0, -1)
         values = self[(*key[:at], slice(first, last + 1), *key[at + 1 :])]
         axis = sum(not isinstance(each, int | np.integer) for each in key[:at])
@@ -183,21 +198,25 @@ def _shifted(key: int | slice, by: int) -> int | slice:
     return slice((key.start or 0) + by, stop, key.step)
 
 
-def _lazy(name: str, variable: JoinedVariable, joined: Joined, chunks: Any) -> da.Array:
+def _array(variable: JoinedVariable, joined: Joined) -> JoinedArray:
     along = joined.time in variable.dims
-    shape = tuple(joined.sizes[dim] for dim in variable.dims)
-    array = JoinedArray(
-        shape,
+    return JoinedArray(
+        tuple(joined.sizes[dim] for dim in variable.dims),
         variable.dtype,
         variable.pieces,
         joined.steps if along else (),
         variable.dims.index(joined.time) if along else 0,
     )
+
+
+def _lazy(
+    name: str, variable: JoinedVariable, array: JoinedArray, identity: str, chunks: Any
+) -> da.Array:
     blocks = _blocks(variable, array, chunks)
     return da.from_array(
         array,
         chunks=blocks,
-        name=f"read-{name}-{joined.identity}-{abs(hash(blocks)):x}",
+        name=f"read-{name}-{identity}-{abs(hash(blocks)):x}",
         asarray=True,
         meta=np.empty((0,) * array.ndim, variable.dtype),
     )

@@ -45,6 +45,9 @@ class DatasetFiles:
         Paths and bytes of its files that are on tape: they are counted, and never touched.
     period
         What it is to be cut to, years counted by the names of all its files.
+    measures
+        Name of a measure (``areacella``, ``sftlf``, ...) to what may be it, the nearest first. None:
+        no measures are wanted.
     """
 
     key: str
@@ -57,6 +60,7 @@ class DatasetFiles:
     about: Mapping[str, str] = field(default_factory=dict)
     offline: tuple[tuple[str, int], ...] = ()
     period: AskedPeriod | None = None
+    measures: Mapping[str, tuple[DatasetFiles, ...]] | None = None
 
 
 class Opened(Mapping[str, "xr.Dataset"]):

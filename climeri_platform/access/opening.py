@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from climeri_platform.access.cutting import cut
 from climeri_platform.access.files import read_file
 from climeri_platform.access.guard import guarded
+from climeri_platform.access.harmonise import convert, convert_calendar
 from climeri_platform.access.harmonise import harmonise as harmonised
 from climeri_platform.access.joined import Note
 from climeri_platform.access.joining import join
 from climeri_platform.access.lazy import as_dataset
+from climeri_platform.access.measuring import Measuring
 from climeri_platform.access.members import stack_members
 from climeri_platform.access.merging import merge_variables
 from climeri_platform.access.native import prefer_series, to_cmip
@@ -25,7 +27,7 @@ from climeri_platform.core.errors import DataError, FileUnreadable, HoleInTime, 
 from climeri_platform.core.sizes import size_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import xarray as xr
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from climeri_platform.access.joining import FileHeader
     from climeri_platform.access.members import Stacked
     from climeri_platform.access.remembered import HeaderCache
+    from climeri_platform.access.report import Status
     from climeri_platform.access.steps import Step
 
 __all__ = ["STAGE_THEM", "open_datasets"]
@@ -55,6 +58,8 @@ def open_datasets(
     allow_gaps: bool = True,
     harmonise: bool = True,
     region: Region | None = None,
+    units: Mapping[str, str] | None = None,
+    calendar: str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Opened:
     """Open datasets lazily; one bad file costs that file.
@@ -82,6 +87,10 @@ def open_datasets(
         gives the files' own.
     region
         What they are cut to; each is cut to its own ``period``.
+    units
+        Variable to the units that are wanted, where a dataset has it.
+    calendar
+        That all get; None leaves each its own.
     progress
         Is called with the number of files opened so far.
 
@@ -103,14 +112,22 @@ def open_datasets(
         if word not in words:
             raise UsageError(f"{name}={word!r}: it is {words[0]!r} or {words[1]!r}")
     opening = _Opening(
-        chunks, on_error == "raise", allow_gaps, harmonise, region, OpenReport(), header_cache()
+        chunks,
+        on_error == "raise",
+        allow_gaps,
+        harmonise,
+        region,
+        OpenReport(),
+        header_cache(),
+        units=units or {},
+        calendar=calendar,
     )
     report = opening.report
     datasets = opening.all_of(wanted, progress)
     if wanted and not datasets:
         raise _nothing(wanted, report)
     if _lacks(report):
-        warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=3)
+        warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=4)
     if harmonise:
         datasets, dropped = prefer_series(datasets, {each.key: each.about for each in wanted})
         for key, steps in dropped.items():
@@ -152,6 +169,9 @@ class _Opening:
     region: Region | None
     report: OpenReport
     cache: HeaderCache | None
+    measuring: Measuring = field(default_factory=Measuring)
+    units: Mapping[str, str] = field(default_factory=dict)
+    calendar: str | None = None
 
     def all_of(
         self, wanted: Sequence[DatasetFiles], progress: Callable[[int], None] | None
@@ -181,12 +201,7 @@ class _Opening:
             joined = self._joined(wanted, progress)
             if joined is None:
                 return None
-            dataset = as_dataset(joined, self.chunks)
-            steps: list[Step] = []
-            if self.harmonise:
-                dataset, steps = to_cmip(dataset, wanted.about)
-                dataset, more = harmonised(dataset, wanted.facets)
-                steps += more
+            dataset, told = self._changed(as_dataset(joined, self.chunks), wanted)
             dataset, said = cut(dataset, wanted.period, self.region)
             notes = [*joined.notes, *map(Note, said)]
             if not self.allow_gaps:
@@ -201,10 +216,44 @@ class _Opening:
             self.report.add(wanted.key, "noted", path=note.path, cause=note.cause)
         for note in joined.repaired:
             self.report.add(wanted.key, "repaired", path=note.path, cause=note.cause)
-        self.tell_steps(wanted.key, steps)
+        for step, path in told:
+            self.tell_steps(wanted.key, [step], path)
         for name, value in wanted.attributes.items():
             dataset.attrs[f"climeri_{name}"] = value
         return dataset
+
+    def _changed(
+        self, dataset: xr.Dataset, wanted: DatasetFiles
+    ) -> tuple[xr.Dataset, list[tuple[Step, str]]]:
+        """Return a dataset as it was asked for, and the steps, each with the file that it is about."""
+        steps: list[Step] = []
+        if self.harmonise:
+            dataset, steps = to_cmip(dataset, wanted.about)
+            dataset, more = harmonised(dataset, wanted.facets)
+            steps += more
+        dataset, measured = self.measuring.attach(dataset, wanted, self._measure)
+        its = {name: units for name, units in self.units.items() if name in dataset.data_vars}
+        dataset, more = convert(dataset, its)
+        steps += more
+        if self.calendar is not None:
+            dataset, more = convert_calendar(dataset, self.calendar)
+            steps += more
+        return dataset, [*((step, "") for step in steps), *measured]
+
+    def _measure(self, wanted: DatasetFiles) -> tuple[xr.Dataset | None, str]:
+        """Open what may be a measure, or return why it cannot be: nothing is lost with it."""
+        quiet = replace(
+            self,
+            raises=False,
+            allow_gaps=True,
+            region=None,
+            report=OpenReport(),
+            units={},
+            calendar=None,
+        )
+        dataset = quiet._one(wanted, None)  # noqa: SLF001 - it is this class's own
+        skipped = quiet.report.having("skipped")
+        return dataset, "" if dataset is not None else skipped[0].cause
 
     def _joined(
         self, wanted: DatasetFiles, progress: Callable[[int], None] | None
@@ -262,11 +311,12 @@ class _Opening:
             self.report.add(key, "noted", cause=problem.message, remedy=problem.hint)
         return Opened(made.datasets, self.report, made.facets)
 
-    def tell_steps(self, key: str, steps: Iterable[Step]) -> None:
+    def tell_steps(self, key: str, steps: Iterable[Step], path: str = "") -> None:
         """Tell what was changed on the way from the files."""
         for step in steps:
             said = f"{step.variable}: {step.said}" if step.variable else step.said
-            self.report.add(key, "repaired" if step.changes_anything else "noted", cause=said)
+            status: Status = "repaired" if step.changes_anything else "noted"
+            self.report.add(key, status, path=path, cause=said)
 
     def _tell_offline(self, wanted: DatasetFiles) -> None:
         if wanted.offline:

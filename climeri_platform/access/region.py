@@ -11,6 +11,7 @@ import numpy as np
 
 from climeri_platform.access.asked import TOLERANCE, Region
 from climeri_platform.access.coordinates import Grid, bounds_of, degrees_of, grids_of, values_of
+from climeri_platform.access.decoding import encoding_of_changed
 from climeri_platform.core.errors import DataError
 
 if TYPE_CHECKING:
@@ -145,14 +146,14 @@ def _turned(cut: xr.Dataset, lon: str, dimension: str, turns: NDArray[np.float64
     circle = 2 * np.pi if str(old.attrs.get("units", "")).lower().startswith("rad") else 360
     moved = (values_of(old) + circle * turns).astype(old.dtype)
     edges = bounds_of(cut, lon)
-    new = xr.Variable(old.dims, moved, old.attrs, old.encoding)
+    new = xr.Variable(old.dims, moved, old.attrs, encoding_of_changed(old.encoding))
     cut = cut.assign_coords({lon: new})
     if edges is not None and dimension in cut[edges].dims:
         held = cut[edges].variable
         # the edges of a cell go with its centre, wherever the file cuts the circle
         around = circle * ((held - new) / circle).round()
         held = (held - around).astype(held.dtype)
-        held.attrs, held.encoding = cut[edges].attrs, cut[edges].encoding
+        held.attrs, held.encoding = cut[edges].attrs, encoding_of_changed(cut[edges].encoding)
         cut[edges] = held.transpose(*cut[edges].dims)
     return cut
 
@@ -194,7 +195,8 @@ def _cut_plane(dataset: xr.Dataset, grid: Grid, asked: Region) -> tuple[xr.Datas
         if {*dims} <= {*each.dims} and name not in edges and each.dtype.kind in "fiubcmM"
     }
     for name, each in masked.items():
-        each.attrs, each.encoding = cut[name].attrs, cut[name].encoding
+        each.attrs = cut[name].attrs
+        each.encoding = encoding_of_changed(cut[name].encoding, moved=False)
         masked[name] = each.transpose(*cut[name].dims)
     return cut.assign(masked), int(inside.size - inside.sum())
 

@@ -1,6 +1,6 @@
 """What was read of the files of a dataset, kept beside the catalog until one of them changes.
 
-A record holds what `joining` made of the headers, and size and time of change of each file: it is used
+A record holds what `joining` made of the headers, and size and times of change of each file: it is used
 only while all of them are as they were. It is a pickle of which only the classes named here are made, in
 a folder that only its owner may write to.
 """
@@ -47,6 +47,7 @@ _OURS = "climeri_platform.access."
 # a file that changed this short a time ago may change again within one tick of its clock
 _RECENT = 2_000_000_000
 _Span = tuple[int, int]
+_Stamp = tuple[int, int, int]  # size, time of change, and when the disk last noted a change
 
 
 class HeaderCache:
@@ -82,15 +83,15 @@ class HeaderCache:
                 os.utime(record)  # the oldest go first
         return joined
 
-    def stamps(self, paths: Sequence[str]) -> list[_Span] | None:
-        """Return size and time of change of files, before they are read."""
+    def stamps(self, paths: Sequence[str]) -> list[_Stamp] | None:
+        """Return size and times of change of files, before they are read."""
         return _stamps(paths)
 
     def keep(
         self,
         paths: Sequence[str],
         spans: Sequence[_Span],
-        stamps: list[_Span] | None,
+        stamps: list[_Stamp] | None,
         joined: Joined,
     ) -> None:
         """Write what is known of a dataset; a folder that cannot be written to keeps nothing.
@@ -161,18 +162,17 @@ def _no_link(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW)
 
 
-def _stamps(paths: Sequence[str]) -> list[_Span] | None:
+def _stamps(paths: Sequence[str]) -> list[_Stamp] | None:
     found = []
     for path in paths:
         try:
             about = os.stat(path)  # noqa: PTH116 - a thousand of them
         except OSError:
             return None
-        if not stat.S_ISREG(
-            about.st_mode
-        ):  # of a store, the folder does not change with what is in it
-            return None
-        found.append((about.st_size, about.st_mtime_ns))
+        if not stat.S_ISREG(about.st_mode):
+            return None  # the folder of a store does not change with what is in it
+        # copies keep the time of change (cp -p, rsync -t); when the copy came, they cannot set
+        found.append((about.st_size, about.st_mtime_ns, about.st_ctime_ns))
     return found
 
 

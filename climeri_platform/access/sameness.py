@@ -18,6 +18,7 @@ __all__ = ["check_variables", "equal", "shared"]
 
 # attributes that change what the numbers mean
 _MEANING = ("units", "positive")
+_Said = dict[tuple[str, str], tuple[Any, str]]  # variable and attribute: value, and in which file
 
 
 def equal(here: Any, there: Any) -> bool:
@@ -82,8 +83,9 @@ def check_variables(files: Sequence[tuple[str, Header]], time: str) -> list[str]
                 f"{name} is not in {len(without)} of {len(files)} files, such as {without[0]}; "
                 "it is missing values there"
             )
-    for path, header in files[1:]:
-        notes += _meanings((first_path, first), (path, header), along[0])
+    said: _Said = {}
+    for path, header in files:
+        notes += _meanings(said, (path, header), along[0])
     return notes
 
 
@@ -96,24 +98,26 @@ def _named(header: Header) -> set[str]:
     return found
 
 
-def _meanings(first: tuple[str, Header], other: tuple[str, Header], along: set[str]) -> list[str]:
+def _meanings(said: _Said, file: tuple[str, Header], along: set[str]) -> list[str]:
+    """Compare a file with the first that says something, and with the first of all."""
+    path, header = file
     notes = []
-    for common, variable in first[1].variables.items():
-        theirs = other[1].variables.get(common)
-        if theirs is None:
-            continue
+    for name, variable in header.variables.items():
         for word in _MEANING:
-            here, there = variable.attrs.get(word), theirs.attrs.get(word)
+            there = variable.attrs.get(word)
+            here, first = said.setdefault((name, word), (there, path))
             if here == there or " since " in str(here):
                 continue
-            if word == "units" and (here is None) != (there is None) and common in along:
-                notes.append(
-                    f"{common} has units {here!r} in {first[0]}, {there!r} in {other[0]}; "
-                    "they are taken for the same"
-                )
             if None not in (here, there) and str(here).split() != str(there).split():
                 raise DatasetInconsistent(
-                    f"{common} has {word} {here!r} in {first[0]}, {there!r} in {other[0]}",
+                    f"{name} has {word} {here!r} in {first}, {there!r} in {path}",
                     hint="Open the files one by one and convert them; tell the centre.",
                 )
+            if None in (here, there) and name in along:
+                notes.append(
+                    f"{name} has {word} {here!r} in {first}, {there!r} in {path}; "
+                    "they are taken for the same"
+                )
+            if here is None:  # from here on what one file says counts, not what another leaves out
+                said[name, word] = there, path
     return notes

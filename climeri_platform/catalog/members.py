@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.search import CatalogView
 
 __all__ = [
+    "FIXED_MEMBER",
     "complete",
     "is_fixed",
     "member_of",
@@ -31,7 +32,7 @@ Rows = list[dict[str, Any]]
 
 _NUMBER = re.compile(r"([a-z]*?)(\d+)", re.ASCII)
 _DRIVERS = ("driving_model", "driving_source_id")
-_FIXED = "r0i0p0"  # CMIP5's ensemble of fixed fields
+FIXED_MEMBER = "r0i0p0"  # CMIP5's ensemble of fixed fields
 _PHYSICS = re.compile(r"p(\d+)(?:f\d+)?$", re.ASCII)
 
 
@@ -110,11 +111,11 @@ def one_member_per_model(view: CatalogView) -> CatalogView:
             kept.add((*place, None))
             continue
         # of a model that has nothing else, fixed fields are what is selected
-        rank = (its_member == _FIXED, -count, 0 if count else -own, member_order(its_member))
+        rank = (its_member == FIXED_MEMBER, -count, 0 if count else -own, member_order(its_member))
         best[tuple(place)] = min(rank, best.get(tuple(place), rank))
     chosen = {its: rank[-1][1] for its, rank in best.items()}
     for its, name in chosen.items():
-        kept |= {(*its, name), (*its, _FIXED)}
+        kept |= {(*its, name), (*its, FIXED_MEMBER)}
     with view.reading("datasets"):
         lent, other = _lent(has, of, member, what, chosen)
     kept |= {row[: len(of) + 1] for row in lent}
@@ -140,7 +141,7 @@ def _lent(
     lent = [
         (*key[: len(of)], min(members, key=member_order), *key[len(of) :])
         for key, members in lenders.items()
-        if not {chosen.get(key[: len(of)]), _FIXED} & set(members)
+        if not {chosen.get(key[: len(of)]), FIXED_MEMBER} & set(members)
     ]
     if not lent:
         return [], None

@@ -16,7 +16,7 @@ import polars as pl
 
 from climeri_platform.catalog.narrowing import Narrowing
 from climeri_platform.core.errors import NotHere
-from climeri_platform.sites import load_site, read_sites
+from climeri_platform.sites import is_address, load_site, read_sites
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -70,13 +70,15 @@ def state_of(mount: str) -> str:
     Parameters
     ----------
     mount
-        An absolute path.
+        An absolute path; the server of an address is not asked.
 
     Examples
     --------
     >>> state_of("/"), state_of("/no/such/mount")
     ('', 'it does not exist')
     """
+    if is_address(mount):
+        return ""
     try:
         with os.scandir(mount) as entries:
             return "" if next(entries, None) else "it is empty: is it mounted?"

@@ -31,7 +31,7 @@ from climeri_platform.core.extras import needs
 from climeri_platform.selection.selection import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import polars as pl
 
@@ -276,12 +276,16 @@ class Catalogs:
         allow_gaps: bool = True,
         harmonise: bool = True,
         recall: bool = False,
+        measures: bool = False,
+        units: Mapping[str, str] | None = None,
+        calendar: str | None = None,
     ) -> Opened:
         """Open the datasets of all catalogs lazily, as `Selection.open` does.
 
         Parameters
         ----------
-        period, region, chunks, on_error, members, pad, merge, allow_gaps, harmonise, recall
+        period, region, chunks, on_error, members, pad, merge, allow_gaps, harmonise, recall, measures, \
+        units, calendar
             The same.
 
         Returns
@@ -297,6 +301,8 @@ class Catalogs:
             If there is nothing to open.
         DataError
             If nothing could be opened, or at the first defect with ``on_error="raise"``.
+        UsageError
+            If what is asked for is none, as `Selection.open` says.
         MissingExtra
             If the packages that read data are not installed.
         """
@@ -313,6 +319,9 @@ class Catalogs:
             "allow_gaps": allow_gaps,
             "harmonise": harmonise,
             "recall": recall,
+            "measures": measures,
+            "units": units,
+            "calendar": calendar,
         }
         with needs("access", "opening data"):
             from climeri_platform.selection.together import open_together

@@ -12,11 +12,12 @@ from climeri_platform.core.errors import NothingFound, UnknownValue, UsageError,
 from climeri_platform.core.extras import needs
 from climeri_platform.selection.changes import Changes
 from climeri_platform.selection.frozen import compare, freeze
+from climeri_platform.selection.opening import check_variables, open_view
 from climeri_platform.selection.questions import Questions
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import polars as pl
@@ -284,6 +285,9 @@ class Selection(Questions):
         allow_gaps: bool = True,
         harmonise: bool = True,
         recall: bool = False,
+        measures: bool = False,
+        units: Mapping[str, str] | None = None,
+        calendar: str | None = None,
     ) -> Opened:
         """Open the datasets lazily.
 
@@ -321,6 +325,15 @@ class Selection(Questions):
         recall
             Open files that are on tape, too: each waits for its recall. Otherwise they are not
             touched, the rest is opened, and the report counts them; `stage` recalls them.
+        measures
+            Attach cell areas and land fractions as coordinates: those of the same model that the
+            catalog has on the same grid, else the exact areas of bands; the report says which.
+        units
+            Variable to the units that are wanted, ``{"pr": "mm/day", "tas": "degC"}``, in CF's
+            words; others keep theirs. Datasets that do not convert are left out, and told.
+        calendar
+            The calendar that all get, such as ``"noleap"``; by default each keeps its own. No
+            months are lost, and the days that are or are missing are told (``convert_calendar``).
 
         Returns
         -------
@@ -336,39 +349,31 @@ class Selection(Questions):
         DataError
             If nothing could be opened, or at the first defect with ``on_error="raise"``.
         UsageError
-            If the period or the region is none.
+            If the period or the region is none, or measures are wanted with ``harmonise=False``, or there are
+            no such units, calendar or variable.
         MissingExtra
             If the packages that read data are not installed.
         """
         if not len(self):
             raise NothingFound(self.why_empty())
-        with needs("access", "opening data"):
-            from climeri_platform.access import open_datasets
-            from climeri_platform.access.asked import AskedPeriod, Region
-            from climeri_platform.selection.reading import files_to_open
-        from tqdm.auto import tqdm
-
-        asked = None if period is None else AskedPeriod.parse(period)
-        box = None if region is None else Region.parse(region)
-        wanted = files_to_open(self.view, recall=recall, period=asked)
-        total = sum(len(each.paths) for each in wanted)
-        with tqdm(total=total, desc="opening files", unit="", leave=False, delay=2) as bar:
-
-            def follow(done: int) -> None:
-                bar.update(done - bar.n)
-
-            return open_datasets(
-                wanted,
-                chunks=chunks,
-                on_error=on_error,
-                members=members,
-                pad=pad,
-                merge=merge,
-                allow_gaps=allow_gaps,
-                harmonise=harmonise,
-                region=box,
-                progress=follow,
-            )
+        opened = open_view(
+            self.view,
+            period=period,
+            region=region,
+            chunks=chunks,
+            on_error=on_error,
+            members=members,
+            pad=pad,
+            merge=merge,
+            allow_gaps=allow_gaps,
+            harmonise=harmonise,
+            recall=recall,
+            measures=measures,
+            units=units,
+            calendar=calendar,
+        )
+        check_variables(units, opened)
+        return opened
 
     def freeze(self, path: str | os.PathLike[str]) -> Path:
         """Write exactly these files to a small JSON file; `open_selection` reads it.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from climeri_platform.access import IncompleteDataWarning, Opened, OpenReport
 from climeri_platform.core.errors import DataError
-from climeri_platform.selection.selection import Selection
+from climeri_platform.selection.opening import check_variables, open_view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,11 +38,10 @@ def open_together(parts: Sequence[Located], options: Mapping[str, Any]) -> Opene
     report = OpenReport()
     failed: DataError | None = None
     for part in parts:
-        selection = Selection(part.view)
-        if not len(selection):
+        if not len(part.view):
             continue
         try:
-            opened = selection.open(**options)
+            opened = open_view(part.view, **options)
         except DataError as problem:
             if options["on_error"] == "raise":
                 raise
@@ -63,7 +62,9 @@ def open_together(parts: Sequence[Located], options: Mapping[str, Any]) -> Opene
         if not datasets:
             raise failed
         warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=2)
-    return Opened(datasets, report, facets)
+    opened = Opened(datasets, report, facets)
+    check_variables(options["units"], opened)
+    return opened
 
 
 def _unlike(key: str, store: str, taken: dict[str, Any]) -> str:

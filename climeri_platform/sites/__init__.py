@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from climeri_platform.sites.profile import Mount, Site, load_site, read_sites, site_names
+from climeri_platform.sites.profile import (
+    Mount,
+    Site,
+    is_address,
+    load_site,
+    read_sites,
+    site_names,
+)
 from climeri_platform.sites.recall import OnTapeFile, Recall, shell_text
 
 __all__ = [
@@ -10,6 +17,7 @@ __all__ = [
     "OnTapeFile",
     "Recall",
     "Site",
+    "is_address",
     "load_site",
     "read_sites",
     "shell_text",

@@ -6,10 +6,10 @@ import os
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from climeri_platform.core.errors import UnknownSite, UsageError, nearest
 from climeri_platform.core.resources import data_path
@@ -19,10 +19,26 @@ from climeri_platform.sites.recall import (  # noqa: TC001 - pydantic looks them
     Recall,
 )
 
-__all__ = ["Mount", "Site", "load_site", "read_sites", "site_names"]
+__all__ = ["Mount", "Site", "is_address", "load_site", "read_sites", "site_names"]
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"  # a folder of the export bears it
+
+
+_ADDRESS = re.compile(r"(https?|s3|gs|dap2|dap4)://[^\s/]+")
+
+
+def is_address(place: str) -> bool:
+    """Return whether a place is on a server, and no folder here."""
+    return _ADDRESS.match(place) is not None
+
+
+def _place(given: str) -> str:
+    if not is_address(given) and not given.startswith(("/", "${")):
+        raise ValueError(
+            f"{given!r} is neither an absolute path nor an address such as https://server/data"
+        )
+    return given.rstrip("/") or "/"
 
 
 class Mount(BaseModel):
@@ -31,7 +47,8 @@ class Mount(BaseModel):
     Attributes
     ----------
     path
-        Its absolute path there. ``${NAME}`` stands for a variable of the environment.
+        Its absolute path there, or the address of a server that has it (``https://``, ``s3://``,
+        ``dap2://``, ...). ``${NAME}`` stands for a variable of the environment.
     tape
         Whether its files may lie on tape, so that opening one starts a recall.
     aliases
@@ -46,7 +63,7 @@ class Mount(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: AbsolutePath
+    path: Annotated[str, AfterValidator(_place)]
     tape: bool = False
     aliases: tuple[AbsolutePath, ...] = ()
     reachable: bool = True
@@ -171,7 +188,7 @@ class Site(BaseModel):
                 hint=f"Set the variable {missing[0]} in the environment, or choose another site.",
             )
         found = _VARIABLE.sub(lambda name: os.environ[name[1]], path)
-        if not found.startswith("/"):
+        if not found.startswith("/") and not is_address(found):
             raise UnknownSite(
                 f"the site {self.site} has the root {root} at {path}, which is {found!r} and not "
                 "an absolute path"
@@ -180,6 +197,8 @@ class Site(BaseModel):
 
 
 def _normal(path: str) -> str:
+    if is_address(path):
+        return path.rstrip("/")
     # POSIX lets two leading slashes stand, which name the same here
     return re.sub("^//", "/", os.path.normpath(path))
 

@@ -322,3 +322,32 @@ def test_what_is_undated_stays_so_beside_a_file_that_is_left_out(write):
     alone, beside = (headers_joined(each, undated=True) for each in ([good], [good, bad]))
     assert [each.path for each in beside.skipped] == [bad.path]
     assert beside.notes == alone.notes == ()
+
+
+def test_units_of_which_the_first_file_says_nothing(write):
+    """What one file leaves out does not make the others' kelvins and degrees one."""
+    paths = [
+        write("a.nc", units=None),
+        write("b.nc", (3.5, 4.5), units="K"),
+        write("c.nc", (5.5, 6.5), units="degC"),
+    ]
+    with pytest.raises(DatasetInconsistent, match=r"tas has units 'K' in .*b.nc, 'degC' in .*c.nc"):
+        join(*paths)
+    _, notes = join(*paths[:2])
+    assert ["taken for the same" in each for each in notes] == [True]
+
+
+def test_directions_of_which_the_first_file_says_nothing(write):
+    def counting(way):
+        return lambda file: file["hfls"].setncattr("positive", way)
+
+    options = {"variable": "hfls", "units": "W m-2"}
+    paths = [
+        write("a.nc", **options),
+        write("b.nc", (3.5, 4.5), more=counting("up"), **options),
+        write("c.nc", (5.5, 6.5), more=counting("down"), **options),
+    ]
+    with pytest.raises(DatasetInconsistent, match=r"hfls has positive 'up' in .*, 'down' in"):
+        join(*paths)
+    _, notes = join(*paths[:2])
+    assert ["hfls has positive None in" in each for each in notes] == [True]

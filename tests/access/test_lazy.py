@@ -65,6 +65,15 @@ def test_any_part_is_that_part(case):
     assert found.dtype == whole.dtype
 
 
+@given(joined(), st.data())
+def test_lists_along_several_dimensions_are_a_grid(case, data):
+    """As dask asks: each list goes along its own dimension."""
+    array, whole, _ = case
+    lists = [data.draw(st.lists(st.integers(-size, size - 1), max_size=3)) for size in whole.shape]
+    expected = whole[np.ix_(*(np.array(each, int) for each in lists))]
+    np.testing.assert_array_equal(array[tuple(lists)], expected)
+
+
 def series(write, count, **options):
     steps = [(3.0 * n + 0.5, 3.0 * n + 1.5, 3.0 * n + 2.5) for n in range(count)]
     paths = tuple(write(f"{n}.nc", each, **options) for n, each in enumerate(steps))
@@ -119,3 +128,23 @@ def test_chunks_as_xarray_takes_them(write, chunks, found):
 def test_chunks_that_are_none(write, chunks):
     with pytest.raises(UsageError, match="chunks"):
         open_file(write("a.nc"), chunks=chunks)
+
+
+@pytest.mark.parametrize("form", ["NETCDF4", "NETCDF3_64BIT_OFFSET"])
+def test_a_long_axis_is_read_for_its_index_and_a_huge_one_is_not(write, form):
+    def more(file):
+        for name, size in (("long", 20_000), ("huge", 600_000)):
+            file.createDimension(name, size)
+            file.createVariable(name, "f8", (name,))[:] = np.arange(size) / 2
+
+    def never(*_, **__):
+        raise AssertionError("something was computed")
+
+    path = write("a.nc", more=more, form=form)
+    with dask.config.set(scheduler=never):
+        dataset = open_datasets([DatasetFiles("k", (path,))])["k"]
+        assert float(dataset["long"].sel(long=77.5)) == 77.5
+    assert dataset["huge"].chunks
+    assert "huge" in dataset.coords
+    assert "huge" not in dataset.indexes
+    np.testing.assert_array_equal(dataset["huge"].values, np.arange(600_000) / 2)

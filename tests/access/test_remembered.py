@@ -91,6 +91,7 @@ def test_large_arrays_are_remembered_too(write, cache, reads, form, written):
     xr.testing.assert_identical(first.compute(), again.compute())
 
 
+@pytest.mark.real_data
 def test_records_of_real_files_are_read_back(real_data, cache, reads):
     paths = sorted(real_data.glob("esmvaltool-sample/**/*Amon*.nc"))[:40]
     paths += sorted(real_data.glob("nemo-native/**/*.nc"))[:10]
@@ -123,6 +124,18 @@ def test_a_file_that_changed_is_read_again(write, cache, reads, what, tmp_path):
             record.write_bytes(record.read_bytes()[:-9])
         opened(path)
         assert len(reads) == 2
+
+
+def test_a_file_of_the_same_size_and_time_is_another_one(write, cache):
+    """What ``rsync -t`` or ``cp -p`` brings, in a form in which sizes are easily the same."""
+    path = write("a.nc", units="K", form="NETCDF3_CLASSIC")
+    other = write("b.nc", units="m", form="NETCDF3_CLASSIC")
+    for each in (path, other):
+        os.utime(each, (10**9, 10**9))
+    assert Path(path).stat().st_size == Path(other).stat().st_size
+    assert open_datasets([DatasetFiles("k", (path,))], harmonise=False)["k"]["tas"].units == "K"
+    Path(other).replace(path)
+    assert open_datasets([DatasetFiles("k", (path,))], harmonise=False)["k"]["tas"].units == "m"
 
 
 def test_a_file_that_changed_just_now_is_not_remembered(write, cache, reads):

@@ -8,7 +8,7 @@ it wants another one it is stopped, the block is fetched outside, and it is aske
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from climeri_platform.access.engines.stored import FileStamp
@@ -23,6 +23,8 @@ __all__ = ["Want", "ask"]
 
 _T = TypeVar("_T")
 Want: TypeAlias = "Callable[[Sequence[tuple[int, int]]], None]"
+# archives are read-only mounts, and many of them know no locks; then whatever other code has asked for
+_LOCKS = (False, True), (True, True), (True, False), (False, False)
 _BLOCK = 2**16  # bytes
 _AT_FIRST, _AHEAD = 8, 64  # blocks that are fetched first, and at most where one follows the other
 
@@ -51,9 +53,13 @@ def ask(source: Source, question: Callable[[Any, Want], _T]) -> _T:
     OSError, ValueError, KeyError
         As the library does where the file is damaged.
     """
+    from h5py._hl.base import phil
+
     with source.opened() as handle:
         if isinstance(source, FileStamp):  # opened twice, so that it is the same file
-            with _opened(source.path) as file:
+            # all of it at once: a file that is open here, without locks, could not be opened with
+            # them by other code of this process that uses h5py
+            with phil, _opened(source.path) as file:
                 return question(file, lambda _: None)
         blocks = _Blocks(source, handle)
         while True:
@@ -81,15 +87,37 @@ def _opened(path: str, blocks: _Blocks | None = None) -> Iterator[Any]:
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fclose_degree(h5f.CLOSE_STRONG)
     if blocks is None:
-        # archives are read-only mounts, and many of them know no locks
-        access.set_file_locking(False, True)
+        file = _unlocked(path, access)
     else:
         access.set_fileobj_driver(h5fd.fileobj_driver, blocks)
-    file = h5f.open(os.fsencode(path), h5f.ACC_RDONLY, fapl=access)
+        file = h5f.open(os.fsencode(path), h5f.ACC_RDONLY, fapl=access)
     try:
         yield file
     finally:
         file.close()
+
+
+def _unlocked(path: str, access: Any) -> Any:
+    """Open a file without locks; as this process has it open already, where it has.
+
+    The library has a file open once, and refuses who asks for other locks or another way to close it.
+    """
+    from h5py import h5f
+
+    name = os.fsencode(path)
+    access.set_file_locking(*_LOCKS[0])
+    try:
+        return h5f.open(name, h5f.ACC_RDONLY, fapl=access)
+    except OSError as problem:
+        if "match" not in str(problem):
+            raise
+    access.set_fclose_degree(h5f.CLOSE_DEFAULT)  # fits all
+    for locks in _LOCKS[1:]:
+        access.set_file_locking(*locks)
+        with suppress(OSError):
+            return h5f.open(name, h5f.ACC_RDONLY, fapl=access)
+    access.set_file_locking(*_LOCKS[0])
+    return h5f.open(name, h5f.ACC_RDONLY, fapl=access)
 
 
 class _Blocks:

@@ -7,6 +7,7 @@ table of canonical units is ``catalogs/units.yaml``.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from threading import Lock
@@ -17,9 +18,10 @@ import yaml
 from climeri_platform.core.extras import needs
 from climeri_platform.core.resources import data_path
 
-__all__ = ["Table", "linear", "table", "to_canonical"]
+__all__ = ["Table", "is_unit", "linear", "table", "to_canonical"]
 
 _WATER = 1000.0  # kg m-3: a millimetre on a square metre is a kilogram
+_MONTH = re.compile(r"(?<![A-Za-z])months?(?![A-Za-z])", re.IGNORECASE)
 _ONE_AT_A_TIME = Lock()  # the C library's parser keeps state
 
 
@@ -72,7 +74,7 @@ def linear(native: str, wanted: str, *, water: bool = False) -> tuple[float, flo
     -------
     tuple of float or None
         ``wanted = native * factor + offset``; None if one does not convert to the other, or means
-        nothing.
+        nothing, or if one counts by the month, of which the calendar has several.
 
     Raises
     ------
@@ -90,6 +92,8 @@ def linear(native: str, wanted: str, *, water: bool = False) -> tuple[float, flo
     """
     if native == wanted:
         return 1.0, 0.0
+    if _by_month(native) != _by_month(wanted):
+        return None
     with needs("access", "converting units"):
         import cf_units
     with _ONE_AT_A_TIME:
@@ -107,6 +111,20 @@ def linear(native: str, wanted: str, *, water: bool = False) -> tuple[float, flo
     return None
 
 
+def is_unit(text: str) -> bool:
+    """Whether UDUNITS-2 knows some units, other than a time since a date.
+
+    Examples
+    --------
+    >>> is_unit("mm/day"), is_unit("bananas")
+    (True, False)
+    """
+    with needs("access", "converting units"):
+        import cf_units
+    with _ONE_AT_A_TIME:
+        return _unit(cf_units, text) is not None
+
+
 def _unit(cf_units: Any, text: str) -> Any:
     try:
         unit = cf_units.Unit(text)
@@ -114,6 +132,11 @@ def _unit(cf_units: Any, text: str) -> Any:
         return None
     unusable = unit.is_unknown() or unit.is_no_unit() or unit.is_time_reference()
     return None if unusable else unit
+
+
+def _by_month(text: str) -> bool:
+    # to UDUNITS a month is the twelfth of a year: 8 % too long for February, and nobody means it
+    return _MONTH.search(text) is not None
 
 
 def _is_angle(unit: Any) -> bool:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from climeri_platform.access.decoding import encoding_of_changed
 from climeri_platform.access.harmonise.fields import bounds_of, is_bounds, read, read_together
 from climeri_platform.access.harmonise.longitudes import is_global
 from climeri_platform.access.steps import STEPS, Step
@@ -104,7 +105,8 @@ def mask_halos(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Datase
         filled = np.zeros((), each.dtype)[()] if area else np.nan
         kept = lazy.where(~flag, filled)  # type: ignore[no-untyped-call]
         kept = kept.transpose(*each.dims).astype(each.dtype)
-        kept.attrs, kept.encoding = dict(each.attrs), dict(each.encoding)
+        kept.attrs = dict(each.attrs)
+        kept.encoding = encoding_of_changed(each.encoding, moved=False)
         changed[str(name)] = kept
         what = "zero" if area else "missing"
         text = f"{int(mask.sum())} cells that repeat others of the grid are {what}"

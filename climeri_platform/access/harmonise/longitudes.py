@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from climeri_platform.access.decoding import encoding_of_changed
 from climeri_platform.access.harmonise.fields import bounds_of, elementwise
 from climeri_platform.access.steps import STEPS, Step
 
@@ -94,7 +95,7 @@ def _roll(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
     new = (native + moved.values).astype(lon.dtype)
     if bounds is not None:
         dataset = dataset.assign({bounds: _shifted(dataset.variables[bounds], moved)})
-    dataset = dataset.assign_coords(lon=("lon", new, lon.attrs, lon.encoding))
+    dataset = dataset.assign_coords(lon=("lon", new, lon.attrs, encoding_of_changed(lon.encoding)))
     if first:
         lazy = {
             name: each.chunk()
@@ -113,7 +114,7 @@ def _shifted(bounds: xr.Variable, moved: xr.Variable) -> xr.Variable:
     """Move bounds with their centres, so that a cell across Greenwich stays whole."""
     lazy = bounds if bounds.chunks is not None else bounds.chunk()
     new = (lazy + moved).transpose(*bounds.dims).astype(bounds.dtype)
-    new.attrs, new.encoding = dict(bounds.attrs), dict(bounds.encoding)
+    new.attrs, new.encoding = dict(bounds.attrs), encoding_of_changed(bounds.encoding)
     return new
 
 
@@ -122,6 +123,7 @@ def _map(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
     if _SAID_2D in str(lon.attrs.get(STEPS, "")):
         return dataset, []
     new = elementwise(lon, _in_one_turn)
+    new.encoding = encoding_of_changed(lon.encoding)
     bounds = bounds_of(dataset, "lon")
     if bounds is not None:
         whole = lon if lon.chunks is not None else lon.chunk()

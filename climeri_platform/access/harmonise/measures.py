@@ -8,6 +8,7 @@ Conventions, chapter 7.2). Shape and coordinates are compared, rounding allowed.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,15 +19,17 @@ from climeri_platform.access.steps import STEPS, Step
 from climeri_platform.core.errors import DatasetInconsistent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import xarray as xr
 
-__all__ = ["attach_measures"]
+__all__ = ["AREAS", "FRACTIONS", "MEASURES", "Candidate", "attach", "attach_measures"]
 
 _FIX = "measures"
-_AREAS = ("areacella", "areacello", "areacellr")
-_FRACTIONS = ("sftlf", "sftof")
+AREAS = ("areacella", "areacello", "areacellr")
+FRACTIONS = ("sftlf", "sftof")
+MEASURES = (*AREAS, *FRACTIONS)
+"""The measures that are looked for, by their names in CMIP."""
 # of a step between cells: more is another grid
 _ROUNDING = 1e-2
 _LINES = (0, 1, -2, -1)  # of a two-dimensional coordinate, beside its middle
@@ -69,33 +72,92 @@ def attach_measures(
     >>> tas["tas"].attrs["cell_measures"], steps[0].said[:34]
     ('area: cell_area', 'no cell area is at hand; the exact')
     """
-    steps: list[Step] = []
-    wanted = _areas_wanted(dataset, about or {})
-    found: set[str] = set()
-    for facets, other in candidates:
-        measure, _ = harmonise(other, facets)
-        for name in (*wanted, *_FRACTIONS):
-            kind = "area" if name in _AREAS else name
-            if name not in measure.variables or kind in found:
-                continue
-            why = _other_grid(dataset, measure, name)
-            where = ", ".join(
-                str(facets[f]) for f in ("model", "experiment", "member") if f in facets
-            )
-            if why:
+    known = [(facets, harmonise(other, facets)[0]) for facets, other in candidates]
+
+    def find(name: str) -> Iterable[Candidate]:
+        return (Candidate(its, each) for its, each in known if name in each.variables)
+
+    dataset, told = attach(dataset, find, about or {})
+    return dataset, [step for step, _ in told]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What may be a measure of a dataset.
+
+    Attributes
+    ----------
+    facets
+        Where it is from.
+    dataset
+        Harmonised, with the measure in it; None if it cannot be had.
+    path
+        Its file.
+    why
+        Why it cannot be had.
+    """
+
+    facets: Mapping[str, str]
+    dataset: xr.Dataset | None
+    path: str = ""
+    why: str = ""
+
+    @property
+    def where(self) -> str:
+        """Model, experiment and member, as far as they are known."""
+        its = (self.facets.get(each) for each in ("model", "experiment", "member"))
+        return ", ".join(str(each) for each in its if each)
+
+
+def attach(
+    dataset: xr.Dataset,
+    find: Callable[[str], Iterable[Candidate]],
+    about: Mapping[str, str],
+) -> tuple[xr.Dataset, list[tuple[Step, str]]]:
+    """Attach measures as `attach_measures` does, looking only for those that are wanted.
+
+    Parameters
+    ----------
+    dataset
+        Harmonised.
+    find
+        From the name of a measure to what may be it, the nearest first; what comes behind one
+        that fits is not asked for.
+    about
+        Common facets of the dataset.
+
+    Returns
+    -------
+    dataset : xarray.Dataset
+    told : list of tuple
+        Steps, each with the path of the file that it is about.
+    """
+    told: list[tuple[Step, str]] = []
+    if not any({f"{turn}lat", f"{turn}lon"} <= {*dataset.variables} for turn in ("", "r")):
+        said = "it has no latitudes and longitudes, and so no cells that have an area"
+        return dataset, [(Step(_FIX, "", said), "")]
+    areas = _areas_wanted(dataset, about)
+    found = {"area"} if any(name in dataset.variables for name in AREAS) else set()
+    for name in (*areas, *_fractions_wanted(areas)):
+        kind = "area" if name in AREAS else name
+        if kind in found or name in dataset.variables:
+            continue
+        for each in find(name):
+            other, where = each.dataset, each.where
+            why = each.why if other is None else _other_grid(dataset, other, name)
+            if other is None or why:
                 said = f"{name} of {where or 'a candidate'} is not taken: {why}"
-                steps.append(Step(_FIX, name, said))
+                told.append((Step(_FIX, name, said), each.path))
                 continue
-            dataset = _attach(
-                dataset, measure[name], name, f"{name} is that of {where or 'a file'}"
-            )
+            said = f"{name} is that of {where or 'a file'}"
+            dataset = _attach(dataset, other[name], name, said)
             found.add(kind)
-            steps.append(Step(_FIX, name, f"{name} is that of {where or 'a file'}", "names"))
-    held = [name for name in _AREAS if name in dataset.variables]
-    if "area" not in found and not held:
+            told.append((Step(_FIX, name, said, "names"), each.path))
+            break
+    if "area" not in found:
         dataset, step = _exact(dataset)
-        steps.append(step)
-    return dataset, steps
+        told.append((step, ""))
+    return dataset, told
 
 
 def _areas_wanted(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[str, ...]:
@@ -104,7 +166,18 @@ def _areas_wanted(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[str, .
         for name in fields(dataset, about)
         for word in str(dataset[name].attrs.get("cell_measures", "")).split()
     }
-    return tuple(name for name in _AREAS if name in named) or _AREAS
+    usual = sorted(AREAS, key="areacello".__ne__) if _of_the_sea(dataset, about) else AREAS
+    return tuple(name for name in usual if name in named) or tuple(usual)
+
+
+def _of_the_sea(dataset: xr.Dataset, about: Mapping[str, str]) -> bool:
+    realm = str(about.get("realm") or dataset.attrs.get("realm") or "")
+    table = str(about.get("table") or dataset.attrs.get("table_id") or "")
+    return realm.startswith(("ocean", "ocn", "seaIce")) or table.startswith(("O", "SI"))
+
+
+def _fractions_wanted(areas: tuple[str, ...]) -> tuple[str, ...]:
+    return ("sftof",) if areas[0] == "areacello" else ("sftlf",)
 
 
 def _other_grid(dataset: xr.Dataset, measure: xr.Dataset, name: str) -> str:
@@ -156,7 +229,7 @@ def _attach(dataset: xr.Dataset, held: xr.DataArray, name: str, said: str) -> xr
     variable = held.variable.copy(deep=False)
     variable.attrs[STEPS] = "; ".join(filter(None, [str(variable.attrs.get(STEPS, "")), said]))
     dataset = dataset.assign_coords({name: variable})
-    return _named(dataset, name) if name in _AREAS or name == "cell_area" else dataset
+    return _named(dataset, name) if name in AREAS or name == "cell_area" else dataset
 
 
 def _named(dataset: xr.Dataset, name: str) -> xr.Dataset:

@@ -7,24 +7,26 @@ say is not guessed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from climeri_platform.access.harmonise.conversion import linear, table, to_canonical
+from climeri_platform.access.decoding import encoding_of_changed
+from climeri_platform.access.harmonise.conversion import is_unit, linear, table, to_canonical
 from climeri_platform.access.harmonise.fields import bounds_of, elementwise
 from climeri_platform.access.steps import Step, remember
-from climeri_platform.core.errors import UnitMismatch, UnknownValue, nearest
+from climeri_platform.core.errors import UnitMismatch, UnknownValue, UsageError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable
 
     import xarray as xr
 
-__all__ = ["canonical_units", "convert", "scaled"]
+__all__ = ["canonical_units", "check_units", "convert", "scaled"]
 
 _FIX = "units"
-_PACKED = ("scale_factor", "add_offset", "dtype", "_FillValue", "missing_value", "_Unsigned")
+_SAY = "Say them as UDUNITS spells them: mm/day, degC, hPa, W m-2."
 _OF_OLD_UNITS = ("valid_min", "valid_max", "valid_range", "actual_range")
 _OF_COORDINATES = {"plev": "Pa", "lev": "m", "lat": "degrees_north", "lon": "degrees_east"}
 _RADIANS = {"radian", "radians", "rad"}
@@ -103,12 +105,47 @@ def convert(dataset: xr.Dataset, wanted: Mapping[str, str]) -> tuple[xr.Dataset,
         if found is None:
             raise UnitMismatch(
                 f"{name} has units {native!r}, which do not convert to {units!r}",
-                hint="Say them as UDUNITS spells them: mm/day, degC, hPa, W m-2.",
+                hint=_SAY,
             )
         if native != units:
             dataset, step = scaled(dataset, name, *found, units, fix="convert")
             steps.append(step)
     return remember(dataset, steps), steps
+
+
+def check_units(wanted: Any) -> None:
+    """Refuse units that mean nothing, or not for their variable, before anything is opened.
+
+    Parameters
+    ----------
+    wanted
+        Variable to units, as for `convert`.
+
+    Raises
+    ------
+    UsageError
+        If it maps no names to texts.
+    UnknownValue
+        If UDUNITS does not know them, or they are of another kind than the variable's.
+    MissingExtra
+        If cf-units is not installed.
+
+    Examples
+    --------
+    >>> check_units({"pr": "mm/day", "tas": "degC"})
+    """
+    if not isinstance(wanted, Mapping):
+        raise UsageError(f"units={wanted!r}: it is a mapping, such as {{'tas': 'degC'}}")
+    known = table().canonical
+    for name, units in wanted.items():
+        if not isinstance(units, str):
+            raise UsageError(f"units={{{name!r}: {units!r}}}: units are a text, such as 'degC'")
+        said = f"units={{{name!r}: {units!r}}}"
+        if not is_unit(units):
+            raise UnknownValue(f"{said}: there are no such units", hint=_SAY)
+        own = known.get(name)
+        if own is not None and to_canonical(name, own, units) is None:
+            raise UnknownValue(f"{said}: {name} is in {own!r}, which does not convert", hint=_SAY)
 
 
 def scaled(
@@ -143,8 +180,7 @@ def scaled(
     if moved:
         kind = old.dtype if old.dtype.kind == "f" else np.dtype("f8")
         new = elementwise(old, _Line(kind.type(factor), kind.type(offset)), kind)
-        for word in _PACKED if old.encoding.keys() & {"scale_factor", "add_offset"} else ():
-            new.encoding.pop(word, None)
+        new.encoding = encoding_of_changed(old.encoding)
         for word in _OF_OLD_UNITS:
             new.attrs.pop(word, None)
     new.attrs["units"] = units

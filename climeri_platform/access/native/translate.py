@@ -8,6 +8,7 @@ import dask.array
 import numpy as np
 import xarray as xr
 
+from climeri_platform.access.decoding import encoding_of_changed
 from climeri_platform.access.native.axes import place
 from climeri_platform.access.native.numbers import change_of, changed, step_of
 from climeri_platform.access.native.seasonal import climatological, is_seasonal
@@ -188,7 +189,8 @@ def _without_fill(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
         if told or of_axis or variable.dtype.kind != "f":
             continue
         masked = variable.where(abs(variable) < _LARGE)
-        masked.attrs, masked.encoding = variable.attrs, variable.encoding
+        masked.attrs = variable.attrs
+        masked.encoding = encoding_of_changed(variable.encoding, moved=False)
         made[name] = masked
         said = "1e20 counts as missing, though the file does not declare it"
         steps.append(Step("undeclared missing value", str(name), said, kind="numbers"))

@@ -35,6 +35,7 @@ def of(name, units, values=(1.0, 2.0), **attributes):
         ("sftlf", "1", "%", 100, 0),
         ("areacella", "km2", "m2", 1e6, 0),
         ("so", "psu", "0.001", 1, 0),
+        ("so", "ppt", "0.001", 1, 0),  # per thousand; to UDUNITS, per trillion
         ("huss", "g kg-1", "1", 1e-3, 0),
         ("zos", "cm", "m", 0.01, 0),
         ("zg", "gpm", "m", 1, 0),
@@ -71,6 +72,8 @@ def test_canonical_units(name, units, canonical, factor, offset):
         ("sithick", "m-ice"),
         ("tas", "days since 1850-01-01"),
         ("pr", "quux"),
+        ("pr", "mm/month"),  # of which month?
+        ("evspsbl", "kg m-2 Months-1"),
         ("clt", "degrees_north"),
         ("hurs", "radian"),
     ],

@@ -8,6 +8,7 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
+from climeri_platform.access.decoding import encoding_of_changed
 from climeri_platform.core.errors import DatasetInconsistent
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def scaled_if_small(variable: xr.Variable, limit: float, factor: float, what: st
         dtype=lazy.dtype,
         meta=lazy.data._meta,  # noqa: SLF001
     )
-    return xr.Variable(variable.dims, data, variable.attrs, variable.encoding)
+    encoding = encoding_of_changed(variable.encoding)
+    return xr.Variable(variable.dims, data, variable.attrs, encoding)
 
 
 def _scale(

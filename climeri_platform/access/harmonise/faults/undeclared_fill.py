@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from climeri_platform.access.decoding import encoding_of_changed
 from climeri_platform.access.harmonise.fields import elementwise, model
 from climeri_platform.access.steps import STEPS, Step
 
@@ -47,7 +48,9 @@ def undeclared_fill(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.D
             continue
         if _FIX in str(variable.attrs.get(STEPS, "")):
             continue
-        dataset = dataset.assign({each: elementwise(variable, function)})
+        new = elementwise(variable, function)
+        new.encoding = encoding_of_changed(variable.encoding, moved=False)
+        dataset = dataset.assign({each: new})
         said = f"{_FIX}: {function} {'is' if function.exactly else 'are'} missing"
         steps.append(Step(_FIX, each, said, "numbers"))
     return dataset, steps
