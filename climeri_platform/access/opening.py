@@ -23,7 +23,13 @@ from climeri_platform.access.opened import DatasetFiles, Opened
 from climeri_platform.access.periods import HOLE, RETRACTED
 from climeri_platform.access.remembered import header_cache
 from climeri_platform.access.report import IncompleteDataWarning, OpenReport
-from climeri_platform.core.errors import DataError, FileUnreadable, HoleInTime, UsageError
+from climeri_platform.core.errors import (
+    DataError,
+    FileUnreadable,
+    HoleInTime,
+    MissingExtra,
+    UsageError,
+)
 from climeri_platform.core.sizes import size_text
 
 if TYPE_CHECKING:
@@ -206,7 +212,7 @@ class _Opening:
             notes = [*joined.notes, *map(Note, said)]
             if not self.allow_gaps:
                 _check_gaps(wanted, joined, notes)
-        except DataError as problem:
+        except (DataError, MissingExtra) as problem:
             if self.raises:
                 raise
             cause = problem.message.removeprefix(f"{wanted.key}: ")

@@ -159,7 +159,8 @@ class OpenReport:
         there = Path(path)
         beside = there.with_name(f".{there.name}.{os.getpid()}")
         try:
-            beside.write_text(page(self), encoding="utf-8")
+            # a name of a file need not be text
+            beside.write_text(page(self), encoding="utf-8", errors="backslashreplace")
             beside.replace(there)
         except OSError as problem:
             with suppress(OSError):

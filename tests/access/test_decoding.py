@@ -36,6 +36,9 @@ def packed(draw):
     if dtype.kind in "iu" and draw(st.booleans()):
         attrs["_Unsigned"] = draw(st.sampled_from(["true", "false"]))
         attrs.pop("missing_value", None)  # xarray compares it with its sign, and masks nothing
+        if dtype.itemsize > 2:  # xarray compares large numbers as it packs them, rounded
+            attrs.pop("scale_factor", None)
+            attrs.pop("add_offset", None)
     return raw, attrs
 
 

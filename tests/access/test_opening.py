@@ -15,11 +15,14 @@ from climeri_platform.access import (
     IncompleteDataWarning,
     OpenReport,
     open_datasets,
+    opening,
 )
+from climeri_platform.access.files import read_file
 from climeri_platform.core.errors import (
     DataError,
     DatasetInconsistent,
     FileUnreadable,
+    MissingExtra,
     UsageError,
 )
 
@@ -144,3 +147,18 @@ def test_reports_escape_what_files_say():
     assert json.loads(json.dumps(report.to_dicts()))[0]["status"] == "skipped"
     assert len(report) == len(list(report)) == 1
     assert OpenReport()._repr_html_() == "<p>0 datasets opened, 0 notes, 0 skipped</p>"
+
+
+def test_a_place_whose_packages_are_missing_costs_its_dataset(write, monkeypatch):
+    def missing(place, span=None):
+        if place.startswith("s3://"):
+            raise MissingExtra("s3:// needs s3fs", hint="pip install 'climeri-platform[remote]'")
+        return read_file(place, span)
+
+    monkeypatch.setattr(opening, "read_file", missing)
+    wanted = [DatasetFiles("here", (write("a.nc"),)), DatasetFiles("there", ("s3://b/a.nc",))]
+    with pytest.warns(IncompleteDataWarning, match="1 skipped"):
+        opened = open_datasets(wanted)
+    assert list(opened) == ["here"]
+    with pytest.raises(MissingExtra):
+        open_datasets(wanted, on_error="raise")

@@ -277,7 +277,7 @@ GOOD = [
         ),
         facets(
             IGCM + " native_variable variable",
-            "IPSL ocean IPSLCM5A PROD piControl piControl2 OCE Analyse TS_MO 1M mon zomsfatl zomsfatl",
+            "IPSL ocean IPSLCM5A PROD piControl piControl2 OCE Analyse TS_MO 1M mon zomsfatl msftyz",
         ),
         "18000101_27991231",
     ),
