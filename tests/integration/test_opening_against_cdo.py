@@ -103,9 +103,14 @@ def cdo_mean(
     """Means by time and level, as CDO takes them from the files."""
     joined = folder / "joined.nc"
     call_cdo(cdo, "-O", "-mergetime", *files, joined)
-    chain = ["-fldmean", *([f"-setgridarea,{areas}"] if areas else [])]
-    chain += [f"-expr,x={expression}", f"-setrtomiss,{HUGE:g},1e38"]
-    means = np.array(call_cdo(cdo, "outputf,%.15g", *chain, joined).split(), dtype=float)
+    steps = [f"-setrtomiss,{HUGE:g},1e38", f"-expr,x={expression}"]
+    steps += [*([f"-setgridarea,{areas}"] if areas else []), "-fldmean"]
+    # one operator at a time: CDO 2.1 dies of threads now and then even with -L
+    for number, step in enumerate(steps):
+        done = folder / f"step-{number}.nc"
+        call_cdo(cdo, "-O", step, joined, done)
+        joined = done
+    means = np.array(call_cdo(cdo, "outputf,%.15g", joined).split(), dtype=float)
     return np.where(np.abs(means) < HUGE, means, np.nan)
 
 
