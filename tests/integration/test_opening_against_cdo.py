@@ -103,14 +103,18 @@ def cdo_mean(
     """Means by time and level, as CDO takes them from the files."""
     joined = folder / "joined.nc"
     call_cdo(cdo, "-O", "-mergetime", *files, joined)
-    steps = [f"-setrtomiss,{HUGE:g},1e38", f"-expr,x={expression}"]
-    steps += [*([f"-setgridarea,{areas}"] if areas else []), "-fldmean"]
-    # one operator at a time: CDO 2.1 dies of threads now and then even with -L
-    for number, step in enumerate(steps):
+    # one operator at a time, and chains on classic files alone: operators of a chain are threads, and
+    # CDO 2.1 dies of two of them in HDF5 now and then even with -L
+    for number, step in enumerate((f"-setrtomiss,{HUGE:g},1e38", f"-expr,x={expression}")):
         done = folder / f"step-{number}.nc"
-        call_cdo(cdo, "-O", step, joined, done)
+        call_cdo(cdo, "-O", "-f", "nc", step, joined, done)
         joined = done
-    means = np.array(call_cdo(cdo, "outputf,%.15g", joined).split(), dtype=float)
+    chain = ["-fldmean"]
+    if areas:
+        classic = folder / "areas-classic.nc"
+        call_cdo(cdo, "-O", "-f", "nc", "-copy", areas, classic)
+        chain.append(f"-setgridarea,{classic}")
+    means = np.array(call_cdo(cdo, "outputf,%.15g", *chain, joined).split(), dtype=float)
     return np.where(np.abs(means) < HUGE, means, np.nan)
 
 
