@@ -20,6 +20,7 @@ from dask.base import is_dask_collection
 from dask.utils import parse_bytes
 
 from climeri_platform.access.guard import load_limit
+from climeri_platform.compute.local import worker_memory
 from climeri_platform.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["JoinedArray", "as_dataset"]
 
 _Blocks = tuple[tuple[int, ...], ...]
-_AT_ONCE = 16  # blocks that a thread may hold: what it reads, what it makes of them, what waits
+_AT_ONCE = 8  # blocks that a thread may hold: what it reads, what it makes of them, what waits
 _WORTH = 2**24  # bytes that are worth a task of their own
 _INDEXED = 500_000  # values of an axis, above which it is not read for an index
 _HINT = "It is 'auto', {} for the files' own, or sizes of dimensions: {'time': 120}."
@@ -276,10 +277,8 @@ def _along(steps: tuple[int, ...], most: int, together: int) -> tuple[int, ...]:
 def _limit(array: JoinedArray) -> int:
     """Return how many bytes a block may have: less than that where threads would be idle."""
     wanted = parse_bytes(dask.config.get("array.chunk-size"))
-    each = dask.config.get("climeri.memory-per-thread", None)
-    if each is None:
-        each = _memory_of_a_thread()
-    most = min(wanted, max(2**20, int(each) // _AT_ONCE))
+    each = worker_memory() or _memory_of_a_thread()
+    most = min(wanted, max(_WORTH, each // _AT_ONCE))
     whole = array.dtype.itemsize * int(np.prod(array.shape, dtype=np.int64))
     return int(min(most, max(_WORTH, whole // (2 * len(os.sched_getaffinity(0))))))
 

@@ -11,7 +11,7 @@ from climeri_platform.core.extras import needs
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["cluster"]
+__all__ = ["cluster", "worker_memory"]
 
 _SHARE = 0.8  # of the memory: the notebook, the scheduler and the system need the rest
 _LEAST = 512 << 20  # a worker with less dies while it imports and reads its first chunk
@@ -61,7 +61,6 @@ def cluster(
     3
     """
     with needs("compute", "a Dask cluster"):
-        import dask
         from distributed import Client
 
     wishes = _plan(workers, threads_per_worker, memory)
@@ -87,11 +86,19 @@ def cluster(
             hint="In a script, call it below `if __name__ == '__main__':`; is /tmp writable?",
         ) from problem
     _running.append((wishes, client))
-    # what opening makes of chunks="auto" fits the workers, which have less than this process
-    dask.config.set(
-        {"climeri.memory-per-thread": wishes["memory_limit"] // wishes["threads_per_worker"]}
-    )
     return client
+
+
+def worker_memory() -> int | None:
+    """Return the bytes that a thread of the smallest running cluster has; None if none runs."""
+    return min(
+        (
+            wishes["memory_limit"] // wishes["threads_per_worker"]
+            for wishes, client in _running
+            if client.status == "running"
+        ),
+        default=None,
+    )
 
 
 def _plan(

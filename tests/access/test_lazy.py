@@ -15,6 +15,7 @@ from climeri_platform.access.decoding import Decoding
 from climeri_platform.access.engines.header import HeldArray
 from climeri_platform.access.joined import Piece
 from climeri_platform.access.lazy import JoinedArray
+from climeri_platform.compute import cluster
 from climeri_platform.core.errors import UsageError
 
 FLOAT = np.dtype("f4")
@@ -89,10 +90,18 @@ def test_small_files_are_read_together(write):
         assert series(write, 2, chunks=(1, 2))["tas"].chunks == ((2, 1, 2, 1), (2,))
 
 
-def test_blocks_fit_the_workers(write):
-    with dask.config.set({"climeri.memory-per-thread": 16 * 2**20}):
-        path = write("a.nc", np.arange(3.0), lat=np.linspace(-90, 90, 2**18), chunks=(1, 2**18))
-        assert open_file(path)["tas"].chunks == ((1, 1, 1), (2**18,))
+def test_blocks_fit_the_workers_while_they_run(write):
+    def large(file):
+        field = file.createVariable("field", "f4", ("time", "lat"), chunksizes=(1, 2**20))
+        field[0] = 0.0
+
+    path = write("a.nc", np.arange(48.0), lat=np.linspace(-90, 90, 2**20), more=large)
+    alone = open_file(path)["field"].chunks
+    with cluster(workers=1, threads_per_worker=2, memory="400 MB"):
+        beside = open_file(path)["field"].chunks
+        assert max(beside[0]) * 2**22 <= 400e6 / 2 / 8
+    assert open_file(path)["field"].chunks == alone
+    assert max(alone[0]) > max(beside[0])
 
 
 def test_a_part_reads_that_part(write, monkeypatch):
