@@ -11,6 +11,7 @@ from climeri_platform.access.files import read_file
 from climeri_platform.access.guard import guarded
 from climeri_platform.access.harmonise import convert, convert_calendar
 from climeri_platform.access.harmonise import harmonise as harmonised
+from climeri_platform.access.harmonise.faults import FAULTS
 from climeri_platform.access.joined import Note
 from climeri_platform.access.joining import join
 from climeri_platform.access.lazy import as_dataset
@@ -43,9 +44,16 @@ if TYPE_CHECKING:
     from climeri_platform.access.members import Stacked
     from climeri_platform.access.remembered import HeaderCache
     from climeri_platform.access.report import Status
-    from climeri_platform.access.steps import Step
+    from climeri_platform.access.steps import Kind, Step
 
 __all__ = ["STAGE_THEM", "open_datasets"]
+
+_STATUS_OF: dict[Kind, Status] = {
+    "numbers": "repaired",
+    "order": "repaired",
+    "names": "renamed",
+    "noted": "noted",
+}
 
 STAGE_THEM = (
     "selection.stage() writes the commands that recall them; open(recall=True) opens them as they "
@@ -320,8 +328,10 @@ class _Opening:
     def tell_steps(self, key: str, steps: Iterable[Step], path: str = "") -> None:
         """Tell what was changed on the way from the files."""
         for step in steps:
-            said = f"{step.variable}: {step.said}" if step.variable else step.said
-            status: Status = "repaired" if step.changes_anything else "noted"
+            named = not step.variable or step.said.endswith(f" is called {step.variable}")
+            said = step.said if named else f"{step.variable}: {step.said}"
+            faulty = step.kind == "names" and step.fix in FAULTS
+            status: Status = "repaired" if faulty else _STATUS_OF[step.kind]
             self.report.add(key, status, path=path, cause=said)
 
     def _tell_offline(self, wanted: DatasetFiles) -> None:
