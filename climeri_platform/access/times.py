@@ -78,7 +78,8 @@ class Counted:
         values, said = decode_times(self.raw, self.attrs, use_cftime=self.use_cftime)
         with _KEPT_LOCK:
             _KEPT[key] = values.copy(), said
-            while sum(each[0].size for each in _KEPT.values()) > _DATES and len(_KEPT) > 1:
+            # an axis and its bounds, however long they are: both are asked for twice
+            while sum(each[0].size for each in _KEPT.values()) > _DATES and len(_KEPT) > 2:
                 del _KEPT[next(iter(_KEPT))]
         return values, said
 
@@ -195,7 +196,12 @@ def _as_cftime(
 ) -> np.ndarray[Any, Any]:
     dates = np.full(numbers.shape, None, dtype=object)
     if not absent.all():
-        dates[~absent] = cftime.num2date(numbers[~absent], units, calendar)
+        known = numbers[~absent]
+        if numbers.ndim > 1:  # a bound is the end of one step and the beginning of the next
+            known, of = np.unique(known, return_inverse=True)
+            dates[~absent] = cftime.num2date(known, units, calendar)[of]
+        else:
+            dates[~absent] = cftime.num2date(known, units, calendar)
     return dates
 
 
