@@ -5,6 +5,8 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from numcodecs.jenkins import jenkins_lookup3
+
 from climeri_platform.access.engines.filters import runs
 
 if TYPE_CHECKING:
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
     from climeri_platform.access.engines.stored import Source
 
-__all__ = ["NOWHERE", "Blocks", "Damaged", "Unusual"]
+__all__ = ["NOWHERE", "Blocks", "Damaged", "Unusual", "verify"]
 
 NOWHERE = 2**64 - 1  # the address of what was never written
 # what is read at once, in reaches of the file: where it begins, and at most elsewhere
@@ -21,6 +23,7 @@ _NODE = 4  # of a reach, where only nodes of a tree are looked for, far from eac
 _PAGE = 2**12
 # more than any header of an archive has; a damaged file may ask for anything
 _MOST, _KEPT = 2**26, 64
+_SUM = 4  # bytes of a checksum
 
 
 class Unusual(Exception):
@@ -29,6 +32,32 @@ class Unusual(Exception):
 
 class Damaged(Exception):
     """The file contradicts itself: the library is not asked, which on some such files does not end."""
+
+
+def verify(data: bytes, begin: int, end: int, blank: int | None = None) -> None:
+    """Compare some bytes with their checksum, which newer parts of HDF5 have; the library does too.
+
+    Parameters
+    ----------
+    data
+        What was read.
+    begin, end
+        What the checksum is of; it follows.
+    blank
+        Where it lies within them instead: it counts as zero there.
+
+    Raises
+    ------
+    Damaged
+        If it is another one.
+    """
+    at = end if blank is None else blank
+    content = data[begin:end]
+    if blank is not None:
+        content = data[begin:blank] + bytes(_SUM) + data[blank + _SUM : end]
+    written = int.from_bytes(data[at : at + _SUM], "little")
+    if len(data) < at + _SUM or jenkins_lookup3(content) != written:
+        raise Damaged("what it says of itself does not match its checksum")
 
 
 class Blocks:
