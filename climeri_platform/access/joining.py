@@ -16,6 +16,7 @@ import xarray as xr
 
 from climeri_platform.access.axis import Axis, read_axis, time_dimension, time_variables
 from climeri_platform.access.decoding import PACKING, decoding_of, fitted
+from climeri_platform.access.digits import form_of
 from climeri_platform.access.joined import Joined, JoinedVariable, Note, Piece
 from climeri_platform.access.periods import (
     check_files,
@@ -243,6 +244,8 @@ class _Work:
         said = {**({} if like is None else like.attrs), **first.attrs}
         encoding = {word: said[word] for word in _DATES if word in said}
         encoding["dtype"] = first.array.dtype
+        if form_of(said):  # which xarray does not write
+            encoding = {word: each for word, each in encoding.items() if word == "calendar"}
         taken = () if values.dtype.kind in "iuf" else ("units", "calendar", *PACKING)
         attrs = {name: value for name, value in first.attrs.items() if name not in taken}
         dates = None if self.axis is None else self.axis.counted.get(name)
