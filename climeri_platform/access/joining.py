@@ -117,6 +117,8 @@ def join(
         notes = [Note(each) for each in said]
     if axis is not None and not (undated and len(files) == 1):
         notes += [*tell_holes(axis, [each.span for each in files]), *short]
+    if time and not undated:
+        notes += _without_dates(headers[0], time, axis)
     work = _Work(files, time, axis, coordinates, parts)
     variables = work.variables()
     used = {dim for each in variables.values() for dim in each.dims}
@@ -135,6 +137,17 @@ def join(
         notes=tuple(notes),
         repaired=tuple(Note(each) for each in (axis.repaired if axis is not None else ())),
     )
+
+
+def _without_dates(header: Header, time: str, axis: Axis | None) -> list[Note]:
+    """Tell that holes, overlaps and periods cannot be seen."""
+    if axis is None:
+        return [Note(f"{time} has no values: it is not known when its steps are")]
+    if axis.values.dtype.kind in "MO":
+        return []
+    units = header.variables[axis.variable].attrs.get("units")
+    said = "says no units" if units is None else f"has units {units!r}"
+    return [Note(f"{axis.variable} {said} and names no date: holes and periods are not known")]
 
 
 def _shared_attributes(headers: Sequence[Header]) -> dict[str, Any]:
