@@ -42,7 +42,6 @@ _OF_NUMPY = {
 }
 _RECORD = re.compile(r"[0-9a-f]{40}|\.new-\w+", re.ASCII)
 _CFTIME = {"datetime", "_create_datetime"}
-_FINDERS = {"find_places", "ask_places", "no_places"}  # what asks for the places of chunks
 _OURS = "climeri_platform.access."
 # a file that changed this short a time ago may change again within one tick of its clock
 _RECENT = 2_000_000_000
@@ -195,15 +194,14 @@ class _Reader(pickle.Unpickler):
             ours
             or (module in _OF_NUMPY and name in _NUMPY)
             or (module == "cftime._cftime" and (name in _CFTIME or name.startswith("Datetime")))
-            or (module, name) in {("functools", "partial"), ("builtins", "frozenset")}
+            or (module, name) == ("builtins", "frozenset")
         )
         found = super().find_class(module, name) if known and "." not in name else None
-        # not what one of our modules imports, and of its functions those that find chunks
+        # not what one of our modules imports
         if found is None or (ours and not _is_part(found, module)):
             raise pickle.UnpicklingError(f"{module}.{name} has no place in a record")
         return found
 
 
 def _is_part(found: Any, module: str) -> bool:
-    own = getattr(found, "__module__", None) == module
-    return own and (isinstance(found, type) or found.__name__ in _FINDERS)
+    return isinstance(found, type) and found.__module__ == module

@@ -21,7 +21,7 @@ import numpy as np
 from climeri_platform.core.errors import FileUnreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from climeri_platform.access.engines.header import Key
@@ -31,10 +31,11 @@ __all__ = [
     "SHUFFLE",
     "ChunkedArray",
     "FileStamp",
+    "Finder",
     "FlatArray",
+    "NoPlaces",
     "Places",
     "Source",
-    "no_places",
     "read_part",
     "unshuffled",
 ]
@@ -177,9 +178,21 @@ class Places:
         return cls(np.full(count, -1), np.zeros(count, np.int64), np.zeros(count, np.uint32))
 
 
-def no_places(count: int) -> Places:
-    """Return the places of chunks that were never written: what may be kept in a record."""
-    return Places.none(count)
+class Finder(Protocol):
+    """What looks for the chunks of an array in its file: data, which go to other processes."""
+
+    def __call__(self, stamp: Source, shape: tuple[int, ...], chunks: tuple[int, ...], /) -> Places:
+        """Return the places of the chunks of an array, of which the file and both shapes are given."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoPlaces:
+    """Knows that nothing of an array was ever written."""
+
+    def __call__(self, _: Source, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Places:
+        """Return places that are none."""
+        grid = (-(-size // chunk) for size, chunk in zip(shape, chunks, strict=True))
+        return Places.none(prod(grid))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +210,7 @@ class ChunkedArray:
     filters
         `SHUFFLE` and `DEFLATE`, in the order in which they were applied.
     find
-        Returns the places of its chunks; asked when it is read, for there may be millions.
+        Looks for the places of its chunks when it is read, for there may be millions.
     fill
         The value of what was never written.
     extent
@@ -209,7 +222,7 @@ class ChunkedArray:
     stored: np.dtype[Any]
     chunks: tuple[int, ...]
     filters: tuple[str, ...]
-    find: Callable[[], Places]
+    find: Finder
     fill: Any
     extent: tuple[int, ...]
 
@@ -218,13 +231,17 @@ class ChunkedArray:
         """The type of its numbers in memory."""
         return self.stored.newbyteorder("=")
 
+    def places(self) -> Places:
+        """Return where its chunks are."""
+        return self.find(self.stamp, self.shape, self.chunks)
+
     def read(self, key: Key) -> np.ndarray[Any, Any]:
         """Return part of it."""
         return read_part(self, key)
 
     def fill_in(self, ranges: list[range], found: np.ndarray[Any, Any]) -> None:
         """Put the numbers at some places of each dimension into an array."""
-        places = self.find()
+        places = self.places()
         with self.stamp.opened() as handle:
             wanted = list(self._parts(ranges))
             at = [number for number, _, _ in wanted if places.offsets[number] >= 0]
