@@ -32,6 +32,7 @@ __all__ = [
     "unfolded",
 ]
 
+_LISTS = frozenset({list})
 _ALL = "all"  # what a column says once if it is the same in all rows
 
 
@@ -134,9 +135,10 @@ class Rows:
     def unpack(self, data: Any, count: int, _: Content) -> Sequence[Any]:
         """Return them."""
         found, times = unfolded(data, count)
-        _check(found, frozenset({list}))
-        _check(list(chain.from_iterable(found)), frozenset({self.kind}))
-        return list(map(self.make, found)) * times
+        _check(found, _LISTS)
+        if {self.kind}.issuperset(map(type, chain.from_iterable(found))):
+            return list(map(self.make, found)) * times
+        raise NoRecord("a value of another type")
 
 
 _NUMBERS = Plain(frozenset({int}))

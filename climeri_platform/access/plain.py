@@ -250,14 +250,19 @@ def _made(said: Any, content: Content, depth: int) -> Any:
         return {name: _made(each, content, depth + 1) for name, each in said.items()}
     word, *rest = said
     if word in ("list", "tuple"):
-        found = [_made(each, content, depth + 1) for each in rest]
-        return tuple(found) if word == "tuple" else found
+        if not _AS_THEY_ARE.issuperset(map(type, rest)):
+            rest = [_made(each, content, depth + 1) for each in rest]
+        return tuple(rest) if word == "tuple" else rest
     if word == "number":
         code, digits = rest
         return _array(memoryview(bytes.fromhex(digits)), _dtype(code), [])[()]
-    (one, *more) = rest
     if word == "array":
-        return _ARRAY.unpack(one, 1, content)[0]
+        return _ARRAY.unpack(rest[0], 1, content)[0]
+    return _rest_made(word, rest, content)
+
+
+def _rest_made(word: Any, rest: list[Any], content: Content) -> Any:
+    (one, *more) = rest
     if word == "dtype":
         return _TYPE.unpack(rest, 1, content)[0]
     if word == "bytes":
