@@ -308,15 +308,25 @@ class Lists:
 
 @dataclass(frozen=True, slots=True)
 class Dicts:
-    """Values by their names: those of all rows are one column."""
+    """Values by their names: those of all rows are one column.
+
+    Attributes
+    ----------
+    form
+        Of the values.
+    kind
+        ``tuple`` for pairs of a name and a value.
+    """
 
     form: Column
+    kind: type = dict
 
     def pack(self, values: Sequence[Any], parts: list[bytes]) -> Any:
         """Return the names, and all values."""
-        _check(values, frozenset({dict}))
-        names = _DICT_NAMES.pack(list(map(tuple, values)), parts)
-        inside = list(chain.from_iterable(each.values() for each in values))
+        _check(values, frozenset({self.kind}))
+        pairs = [list(each.items() if self.kind is dict else each) for each in values]
+        names = _DICT_NAMES.pack([tuple(name for name, _ in each) for each in pairs], parts)
+        inside = [value for each in pairs for _, value in each]
         return [names, self.form.pack(inside, parts)]
 
     def unpack(self, data: Any, count: int, content: Content) -> Sequence[Any]:
@@ -325,7 +335,7 @@ class Dicts:
         names = _DICT_NAMES.unpack(said, count, content)
         total = content.total(list(map(len, names)))
         inside: Iterator[Any] = iter(self.form.unpack(packed, total, content))
-        return [dict(zip(each, inside, strict=False)) for each in names]
+        return [self.kind(zip(each, inside, strict=False)) for each in names]
 
 
 _DICT_NAMES = Rows(str)

@@ -78,7 +78,7 @@ def _array(data: memoryview, dtype: np.dtype[Any], shape: list[int]) -> np.ndarr
 
 
 def _size(dtype: np.dtype[Any], shape: list[int]) -> int:
-    if not {int}.issuperset(map(type, shape)) or min(shape, default=0) < 0 or not dtype.itemsize:
+    if not {int}.issuperset(map(type, shape)) or not dtype.itemsize:
         raise NoRecord("a shape that is none")
     return prod(shape) * dtype.itemsize
 
@@ -169,7 +169,7 @@ class Arrays:
         found = []
         for code, shape in zip(codes, shapes * times, strict=True):
             if code == _OBJECTS:
-                found.append(_of_objects(next(made), shape))
+                found.append(_of_objects(next(made, None), shape))
             else:
                 dtype = _dtype(code)
                 found.append(_array(content.take(_size(dtype, shape)), dtype, shape))
@@ -187,7 +187,15 @@ def _of_objects(items: Any, shape: list[int]) -> np.ndarray[Any, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """Values of attributes: text, numbers, arrays, types, and lists of these."""
+    """Values of attributes: text, numbers, arrays, types, and lists of these.
+
+    Attributes
+    ----------
+    only
+        The one type that they may have; by default any of these.
+    """
+
+    only: type | None = None
 
     def pack(self, values: Sequence[Any], parts: list[bytes]) -> Any:
         """Return them as JSON has them, or by the word of their kind."""
@@ -201,6 +209,8 @@ class Values:
         """Return them."""
         found, times = unfolded(data, count)
         made = [each if type(each) in _AS_THEY_ARE else _made(each, content, 0) for each in found]
+        if self.only is not None and not {self.only}.issuperset(map(type, made)):
+            raise NoRecord("a value of another type")
         return made * times
 
 

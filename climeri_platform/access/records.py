@@ -63,7 +63,7 @@ _LAYOUT = Records(
     address=Plain(frozenset({int, type(None)})),
     size=_WHOLE,
     chunks=Maybe(_NUMBERS),
-    data=_VALUES,
+    data=Values(bytes),
     in_tree=_TRUTH,
 )
 _FINDER = Either(
@@ -105,7 +105,7 @@ _ARRAY = Either(
 _PIECE = Records(
     Piece,
     array=_ARRAY,
-    decoding=Distinct(Records(Decoding, packing=_VALUES, dtype=_STORED)),
+    decoding=Distinct(Records(Decoding, packing=Dicts(_VALUES, tuple), dtype=_STORED)),
     begin=_WHOLE,
     end=_WHOLE,
 )

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hn
 
 from climeri_platform.access import records
-from climeri_platform.access.columns import Plain, Records
+from climeri_platform.access.columns import Content, Distinct, Plain, Records, Rows
 from climeri_platform.access.decoding import Decoding
 from climeri_platform.access.engines import hdf5_library
 from climeri_platform.access.engines.hdf5_chunks import Layout
@@ -33,6 +33,7 @@ from climeri_platform.access.engines.stored import ChunkedArray, FileStamp, Flat
 from climeri_platform.access.files import read_file
 from climeri_platform.access.joined import Joined, JoinedVariable, Note, Piece
 from climeri_platform.access.joining import join
+from climeri_platform.access.plain import Arrays, DTypes
 from climeri_platform.access.records import NoRecord, from_bytes, to_bytes
 from climeri_platform.access.times import Counted
 from climeri_platform.core.errors import DataError
@@ -100,11 +101,69 @@ def opened(record):
     return json.loads(record[BEGIN : BEGIN + length]), record[BEGIN + length :]
 
 
+# which types the fields have: in a list, those of what is in a tuple; where nothing is said, any
+TYPES_OF = {
+    FileStamp: (str, int, int),
+    Layout: (int, (int, None), int, (tuple, None), bytes, bool),
+    FindPlaces: (str, Layout, int),
+    AskPlaces: (str,),
+    NoPlaces: (),
+    HeldArray: (np.ndarray,),
+    ChunkedArray: (
+        *(FileStamp, [int], np.dtype, [int], [str], (FindPlaces, AskPlaces, NoPlaces), (), [int]),
+    ),
+    FlatArray: (FileStamp, [int], np.dtype, int, (int, None)),
+    LibraryArray: (FileStamp, str, [int], np.dtype, (), [int]),
+    Decoding: ([tuple], np.dtype),
+    Piece: ((HeldArray, ChunkedArray, FlatArray, LibraryArray), Decoding, int, int),
+    Counted: (np.ndarray, dict, (bool, None)),
+    JoinedVariable: (
+        *([str], dict, dict, np.dtype, (np.ndarray, None), (Counted, None), [Piece, None]),
+    ),
+    Note: (str, str, str),
+    Joined: (
+        *(dict, str, [int], dict, dict, frozenset, frozenset, str, [Note], [Note], [Note], int),
+    ),
+}
+
+
+def is_one(value, kinds):
+    return any(
+        value is None if kind is None else isinstance(value, np.dtype) or type(value) is kind
+        for kind in kinds
+    )
+
+
+def check_types(value):
+    """Compare the types of all fields with the table, and of all that is in them."""
+    for field, wanted in zip(fields(value), TYPES_OF[type(value)], strict=True):
+        its = getattr(value, field.name)
+        listed = isinstance(wanted, list)
+        assert not listed or type(its) is tuple, field
+        kinds = wanted if isinstance(wanted, list | tuple) else [wanted]
+        for each in its if listed else [its]:
+            assert not kinds or is_one(each, kinds), (field, each)
+            assert isinstance(each, np.dtype) == (kinds == [np.dtype]) or not kinds, (field, each)
+            if type(each) in TYPES_OF:
+                check_types(each)
+    if type(value) is Joined:
+        names = (*value.coordinates, *value.unlimited, *value.sizes, *value.variables)
+        assert {str}.issuperset(map(type, names))
+        assert {int}.issuperset(map(type, value.sizes.values()))
+        for each in value.variables.values():
+            check_types(each)
+    if type(value) is Layout and value.chunks is not None:
+        assert {int}.issuperset(map(type, value.chunks))
+    if type(value) is Decoding:
+        assert all(type(name) is str for name, _ in value.packing)
+
+
 def comes_back(joined, stamps=STAMPS):
     found = from_bytes(to_bytes(stamps, joined))
     assert found is not None
     assert same(found[0], stamps)
     assert same(found[1], joined)
+    check_types(found[1])
     return found[1]
 
 
@@ -594,6 +653,86 @@ def test_other_numbers_in_arrays_are_numbers(record, data, at):
     if found is not None:
         comes_back(found[1], found[0])
         found[1].variables["text"].values.tolist()
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, 1, 1.5, "1", [], ["a"], [True], {}, {"all": None}], ids=repr
+)
+def test_every_place_holds_its_type_or_nothing_is_read(record, value):
+    said, content = opened(record)
+    there = places(said)
+    read = 0
+    for where in there:
+        found = from_bytes(sealed(changed(said, where, lambda _: value), content))
+        if found is not None:
+            check_types(found[1])
+            read += 1
+    assert read < len(there) / 3  # attributes may have any value
+
+
+def test_all_bytes_are_asked_for(record):
+    assert from_bytes(sealed(*opened(record))) is not None
+    said, content = opened(record)
+    assert from_bytes(sealed(said, content + b"\0")) is None
+    assert from_bytes(sealed(said, content[:-1])) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sizes": {"time": 16, "x": 10, "n": 3}},
+        {"sizes": {"time": 15, "x": 10}},
+        {"sizes": {"time": 15, "x": 10, "n": -3}},
+        {"steps": (5, 5, 6)},
+        {"steps": (10, 10, -5)},
+        {"steps": (15, 0)},
+        {"time": "elsewhere"},
+        {"dims": ("time",)},
+        {"dims": ("time", "y")},
+        {"pieces": ()},
+        {"pieces": (None, None, None)},
+        {"values": np.zeros((15, 10))},
+    ],
+    ids=range(12),
+)
+def test_parts_that_do_not_fit_are_no_record(sound, change):
+    if change.keys() <= {"sizes", "steps", "time"}:
+        odd = replace(sound, **change)
+    else:
+        changed_one = replace(sound.variables["b"], **change)
+        odd = replace(sound, variables=sound.variables | {"b": changed_one})
+    assert from_bytes(to_bytes(STAMPS, odd)) is None
+
+
+@pytest.mark.parametrize(
+    ("column", "said", "content"),
+    [
+        (Arrays(), [["<U1"], [[1]], []], b"\xff\xff\xff\x7f"),
+        (Arrays(), [[">U1"], [[1]], []], b"\x7f\xff\xff\xff"),
+        (Arrays(), [["|b1"], [[2]], []], b"\x01\x02"),
+        (Arrays(), [["|O"], [[1]], []], bytes(8)),
+        (Arrays(), [["|V0"], [[10**6]], []], b""),
+        (Arrays(), [["<i1"], [[1]], []], b"1"),
+        (Arrays(), [["<f8"], [[-1]], []], bytes(8)),
+        (Arrays(), [["<f8"], [[-1, -1]], []], bytes(8)),
+        (Arrays(), [["<f8"], [[True]], []], bytes(8)),
+        (DTypes(), ["|O"], b""),
+        (DTypes(objects=True), [["|O", "vlen", "list"]], b""),
+        (DTypes(objects=True), [["|O", "enum", {"a": "b"}]], b""),
+        (Distinct(Plain(frozenset({int}))), [[10**7], {"all": 1}], b""),
+        (Distinct(Plain(frozenset({int}))), [[-1], [1]], b""),
+        (Rows(int), [[1, 2.5]], b""),
+    ],
+    ids=range(15),
+)
+def test_no_value_is_made_that_is_none(column, said, content):
+    tracemalloc.start()
+    try:
+        with pytest.raises((ValueError, TypeError, LookupError)):
+            column.unpack(said, 1, Content(memoryview(content), 100))
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_nothing_larger_than_the_record_is_made(record):
