@@ -24,11 +24,12 @@ from climeri_platform.access.columns import (
     Rows,
 )
 from climeri_platform.access.decoding import Decoding
+from climeri_platform.access.engines.chunked import ChunkedArray, NoPlaces
 from climeri_platform.access.engines.hdf5_chunks import Layout
 from climeri_platform.access.engines.hdf5_library import AskPlaces, LibraryArray
 from climeri_platform.access.engines.hdf5_metadata import FindPlaces
 from climeri_platform.access.engines.header import HeldArray
-from climeri_platform.access.engines.stored import ChunkedArray, FileStamp, FlatArray, NoPlaces
+from climeri_platform.access.engines.stored import FileStamp, FlatArray
 from climeri_platform.access.joined import Joined, JoinedVariable, Note, Piece
 from climeri_platform.access.plain import Arrays, DTypes, Values
 from climeri_platform.access.times import Counted

@@ -25,11 +25,12 @@ from climeri_platform.access import records
 from climeri_platform.access.columns import Content, Distinct, Plain, Records, Rows
 from climeri_platform.access.decoding import Decoding
 from climeri_platform.access.engines import hdf5_library
+from climeri_platform.access.engines.chunked import ChunkedArray, NoPlaces
 from climeri_platform.access.engines.hdf5_chunks import Layout
 from climeri_platform.access.engines.hdf5_library import AskPlaces, LibraryArray
 from climeri_platform.access.engines.hdf5_metadata import FindPlaces
 from climeri_platform.access.engines.header import HeldArray
-from climeri_platform.access.engines.stored import ChunkedArray, FileStamp, FlatArray, NoPlaces
+from climeri_platform.access.engines.stored import FileStamp, FlatArray
 from climeri_platform.access.files import read_file
 from climeri_platform.access.joined import Joined, JoinedVariable, Note, Piece
 from climeri_platform.access.joining import join

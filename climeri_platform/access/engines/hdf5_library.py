@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from climeri_platform.access.engines.chunked import ChunkedArray, NoPlaces, Places
 from climeri_platform.access.engines.conventions import (
     HIDDEN_FROM_ALL,
     KNOWN_FILTERS,
@@ -23,20 +24,15 @@ from climeri_platform.access.engines.conventions import (
 )
 from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable
 from climeri_platform.access.engines.library import ask
-from climeri_platform.access.engines.stored import (
-    ChunkedArray,
-    FlatArray,
-    NoPlaces,
-    Places,
-    read_part,
-)
+from climeri_platform.access.engines.stored import FlatArray, read_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from climeri_platform.access.engines.chunked import Finder
     from climeri_platform.access.engines.header import Key, StoredArray
     from climeri_platform.access.engines.library import Want
-    from climeri_platform.access.engines.stored import Finder, Source
+    from climeri_platform.access.engines.stored import Source
 
 __all__ = ["AskPlaces", "LibraryArray", "kept_places", "read_header"]
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from climeri_platform.access.engines.chunked import ChunkedArray, NoPlaces, Places
 from climeri_platform.access.engines.conventions import (
     KNOWN_FILTERS,
     Dataset,
@@ -43,16 +44,17 @@ from climeri_platform.access.engines.hdf5_library import AskPlaces, LibraryArray
 from climeri_platform.access.engines.hdf5_objects import SHAPE, TYPE, HDF5File
 from climeri_platform.access.engines.hdf5_types import kind_of, space_of
 from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable
-from climeri_platform.access.engines.stored import ChunkedArray, FlatArray, NoPlaces, Places
+from climeri_platform.access.engines.stored import FlatArray
 from climeri_platform.core.errors import FileUnreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from climeri_platform.access.engines.chunked import Finder
     from climeri_platform.access.engines.hdf5_objects import Object
     from climeri_platform.access.engines.hdf5_types import Kind, Space
     from climeri_platform.access.engines.header import StoredArray
-    from climeri_platform.access.engines.stored import Finder, Source
+    from climeri_platform.access.engines.stored import Source
 
 __all__ = ["FindPlaces", "read_header"]
 
