@@ -1,16 +1,14 @@
 """What was read of the files of a dataset, kept beside the catalog until one of them changes.
 
 A record holds what `joining` made of the headers, and size and times of change of each file: it is used
-only while all of them are as they were. It is a pickle of which only the classes named here are made, in
-a folder that only its owner may write to.
+only while all of them are as they were. It is data (`access.records`), in a folder that only its owner may
+write to.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import os
-import pickle
 import re
 import stat
 import tempfile
@@ -18,32 +16,25 @@ import time
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from climeri_platform import __version__
-from climeri_platform.access.joined import Joined
+from climeri_platform.access.records import LARGEST, NoRecord, from_bytes, to_bytes
 from climeri_platform.core.settings import setting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from climeri_platform.access.joined import Joined
 
 __all__ = ["HeaderCache", "header_cache"]
 
 _LIMIT = 2**29  # bytes of all records; the oldest go first
 _LOOK = 64  # records written between looks at the size of all
 _DAY = 86_400.0
-_NUMPY = {"ndarray", "dtype", "_reconstruct", "scalar", "_frombuffer"}
-# where numpy has them: to look for a name in a module imports it, and some run when they are imported
-_OF_NUMPY = {
-    "numpy",
-    *(f"numpy.{core}.{part}" for core in ("core", "_core") for part in ("multiarray", "numeric")),
-}
 _RECORD = re.compile(r"[0-9a-f]{40}|\.new-\w+", re.ASCII)
-_CFTIME = {"datetime", "_create_datetime"}
-_FINDERS = {"find_places", "ask_places", "no_places"}  # what asks for the places of chunks
-_OURS = "climeri_platform.access."
 # a file that changed this short a time ago may change again within one tick of its clock
 _RECENT = 2_000_000_000
 _Span = tuple[int, int]
@@ -72,16 +63,15 @@ class HeaderCache:
                 about = os.fstat(file.fileno())
                 if about.st_uid != os.getuid() or about.st_nlink != 1:
                     return None
-                data = file.read()
-            stamps, joined = _Reader(io.BytesIO(data)).load()
-        except Exception:  # noqa: BLE001 - a record that is cut or of another release is none
+                found = from_bytes(file.read(LARGEST)) if about.st_size <= LARGEST else None
+        except OSError:
             return None
-        if not isinstance(joined, Joined) or stamps != _stamps(paths):
+        if found is None or found[0] != _stamps(paths):
             return None
         if time.time() - about.st_mtime > _DAY:
             with suppress(OSError):
                 os.utime(record)  # the oldest go first
-        return joined
+        return found[1]
 
     def stamps(self, paths: Sequence[str]) -> list[_Stamp] | None:
         """Return size and times of change of files, before they are read."""
@@ -107,9 +97,9 @@ class HeaderCache:
         """
         if stamps is None or max(each[1] for each in stamps) > time.time_ns() - _RECENT:
             return
-        with suppress(OSError, pickle.PicklingError, TypeError, AttributeError):
+        with suppress(OSError, NoRecord):
+            data = to_bytes(stamps, joined)
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            data = pickle.dumps((stamps, joined), protocol=5)
             handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".new-")
             try:
                 with os.fdopen(handle, "wb") as file:
@@ -183,27 +173,3 @@ def _maker() -> str:
     for each in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(each.read_bytes())
     return f"{__version__} {np.__version__} {digest.hexdigest()}"
-
-
-class _Reader(pickle.Unpickler):
-    """Makes what records are made of, and nothing else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return a class or function by its name, if it is one of ours."""
-        ours = module.startswith(_OURS)
-        known = (
-            ours
-            or (module in _OF_NUMPY and name in _NUMPY)
-            or (module == "cftime._cftime" and (name in _CFTIME or name.startswith("Datetime")))
-            or (module, name) in {("functools", "partial"), ("builtins", "frozenset")}
-        )
-        found = super().find_class(module, name) if known and "." not in name else None
-        # not what one of our modules imports, and of its functions those that find chunks
-        if found is None or (ours and not _is_part(found, module)):
-            raise pickle.UnpicklingError(f"{module}.{name} has no place in a record")
-        return found
-
-
-def _is_part(found: Any, module: str) -> bool:
-    own = getattr(found, "__module__", None) == module
-    return own and (isinstance(found, type) or found.__name__ in _FINDERS)

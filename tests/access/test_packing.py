@@ -11,6 +11,7 @@ from typing import Any
 
 import netCDF4
 import numpy as np
+import pytest
 import xarray as xr
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
@@ -140,3 +141,21 @@ def test_values_are_those_that_xarray_reads_of_each_file(tmp_path_factory, files
     assert found.values.dtype == found.dtype
     times = np.concatenate([each["time"].values for each in truth])
     np.testing.assert_array_equal(joined["time"].values, times)
+
+
+@pytest.mark.parametrize("form", ["NETCDF4", "NETCDF3_CLASSIC"])
+def test_values_are_the_same_when_they_are_asked_for_again(tmp_path, form):
+    """Small variables are in memory: doubles packed as doubles could be unpacked where they are kept."""
+    path = tmp_path / "a.nc"
+    with netCDF4.Dataset(path, "w", format=form) as file:
+        file.createDimension("time", None)
+        axis = file.createVariable("time", "f8", ("time",))
+        axis.units = "days since 2000-01-01"
+        axis[:] = np.arange(4)
+        field = file.createVariable("a", "f8", ("time",))
+        field.set_auto_maskandscale(False)
+        field.setncatts({"scale_factor": 2.0, "add_offset": 1.0})
+        field[:] = np.arange(4)
+    found = open_datasets([DatasetFiles("k", (str(path),))])["k"]["a"]
+    for _ in range(3):
+        np.testing.assert_array_equal(found.compute(), [1, 3, 5, 7])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -14,12 +14,12 @@ from climeri_platform.access.engines.stored import read_part
 from climeri_platform.core.errors import FileUnreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from climeri_platform.access.engines.header import Key
     from climeri_platform.access.engines.stored import Source
 
-__all__ = ["ChunkedArray", "Places", "no_places"]
+__all__ = ["ChunkedArray", "Finder", "NoPlaces", "Places"]
 
 _TOGETHER = 2**20  # bytes of chunks whose filters are undone together
 _MANY = 2**12  # chunks of them: what lies between is read too
@@ -50,9 +50,21 @@ class Places:
         return cls(np.full(count, -1), np.zeros(count, np.int64), np.zeros(count, np.uint32))
 
 
-def no_places(count: int) -> Places:
-    """Return the places of chunks that were never written: what may be kept in a record."""
-    return Places.none(count)
+class Finder(Protocol):
+    """What looks for the chunks of an array in its file: data, which go to other processes."""
+
+    def __call__(self, stamp: Source, shape: tuple[int, ...], chunks: tuple[int, ...], /) -> Places:
+        """Return the places of the chunks of an array, of which the file and both shapes are given."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoPlaces:
+    """Knows that nothing of an array was ever written."""
+
+    def __call__(self, _: Source, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Places:
+        """Return places that are none."""
+        grid = (-(-size // chunk) for size, chunk in zip(shape, chunks, strict=True))
+        return Places.none(prod(grid))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,7 @@ class ChunkedArray:
     filters
         `SHUFFLE` and `DEFLATE`, in the order in which they were applied.
     find
-        Returns the places of its chunks; asked when it is read, for there may be millions.
+        Looks for the places of its chunks when it is read, for there may be millions.
     fill
         The value of what was never written.
     extent
@@ -82,7 +94,7 @@ class ChunkedArray:
     stored: np.dtype[Any]
     chunks: tuple[int, ...]
     filters: tuple[str, ...]
-    find: Callable[[], Places]
+    find: Finder
     fill: Any
     extent: tuple[int, ...]
 
@@ -91,13 +103,17 @@ class ChunkedArray:
         """The type of its numbers in memory."""
         return self.stored.newbyteorder("=")
 
+    def places(self) -> Places:
+        """Return where its chunks are."""
+        return self.find(self.stamp, self.shape, self.chunks)
+
     def read(self, key: Key) -> np.ndarray[Any, Any]:
         """Return part of it."""
         return read_part(self, key)
 
     def fill_in(self, ranges: list[range], found: np.ndarray[Any, Any]) -> None:
         """Put the numbers at some places of each dimension into an array."""
-        places = self.find()
+        places = self.places()
         boxes = [_Box.of(each, self, places) for each in self._boxes(ranges)]
         read = [each for box in boxes for each in box.runs]
         with self.stamp.opened() as handle:

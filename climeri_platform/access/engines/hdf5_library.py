@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from climeri_platform.access.engines.chunked import ChunkedArray, Places, no_places
+from climeri_platform.access.engines.chunked import ChunkedArray, NoPlaces, Places
 from climeri_platform.access.engines.conventions import (
     HIDDEN_FROM_ALL,
     KNOWN_FILTERS,
@@ -29,11 +29,12 @@ from climeri_platform.access.engines.stored import FlatArray, read_part
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from climeri_platform.access.engines.chunked import Finder
     from climeri_platform.access.engines.header import Key, StoredArray
     from climeri_platform.access.engines.library import Want
     from climeri_platform.access.engines.stored import Source
 
-__all__ = ["LibraryArray", "ask_places", "kept_places", "read_header"]
+__all__ = ["AskPlaces", "LibraryArray", "kept_places", "read_header"]
 
 _KNOWN = 2**20  # chunks whose places are kept in memory
 
@@ -195,10 +196,10 @@ class _Found:
             if offset is not None:
                 return FlatArray(self.stamp, shape, stored, offset)
             # nothing was ever written
-            find: Callable[[], Places] = partial(no_places, 1)
+            find: Finder = NoPlaces()
             chunks = tuple(max(1, each) for each in shape)
         else:
-            find = partial(ask_places, self.stamp, self.name, shape, chunks)
+            find = AskPlaces(self.name)
         names = tuple(KNOWN_FILTERS[code] for code, *_ in filters)
         fill = self._fill(plan, stored)
         return ChunkedArray(self.stamp, shape, stored, chunks, names, find, fill, self.shape)
@@ -271,22 +272,29 @@ def kept_places(stamp: Source, name: str, find: Callable[[], Places]) -> Places:
     return places
 
 
-def ask_places(stamp: Source, name: str, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Places:
-    """Return where the chunks of an array are, as the library says; it is asked once.
+@dataclass(frozen=True, slots=True)
+class AskPlaces:
+    """Asks the library where the chunks of an array are, once."""
 
-    Parameters
-    ----------
-    stamp, name
-        The file, and the array in it.
-    shape, chunks
-        Of the array, as long as its dimensions, and of a chunk.
+    name: str
 
-    Raises
-    ------
-    FileUnreadable
-        If the file is there no longer, or was replaced.
-    """
-    return kept_places(stamp, name, partial(_places, stamp, name, shape, chunks))
+    def __call__(self, stamp: Source, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Places:
+        """Return where they are.
+
+        Parameters
+        ----------
+        stamp
+            The file.
+        shape, chunks
+            Of the array, as long as its dimensions, and of a chunk.
+
+        Raises
+        ------
+        FileUnreadable
+            If the file is there no longer, or was replaced.
+        """
+        find = partial(_places, stamp, self.name, shape, chunks)
+        return kept_places(stamp, self.name, find)
 
 
 def _places(stamp: Source, name: str, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Places:

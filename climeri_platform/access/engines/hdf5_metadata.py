@@ -10,13 +10,14 @@ from __future__ import annotations
 import struct
 import zlib
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from climeri_platform.access.engines.chunked import ChunkedArray, Places, no_places
+from climeri_platform.access.engines.chunked import ChunkedArray, NoPlaces, Places
 from climeri_platform.access.engines.conventions import (
     KNOWN_FILTERS,
     Dataset,
@@ -32,13 +33,14 @@ from climeri_platform.access.engines.hdf5_bytes import Blocks, Damaged, Unusual
 from climeri_platform.access.engines.hdf5_chunks import (
     CHUNKED,
     COMPACT,
+    Layout,
     fill_of,
     filters_of,
     layout_of,
     places_of,
     small_values,
 )
-from climeri_platform.access.engines.hdf5_library import LibraryArray, ask_places, kept_places
+from climeri_platform.access.engines.hdf5_library import AskPlaces, LibraryArray, kept_places
 from climeri_platform.access.engines.hdf5_objects import SHAPE, TYPE, HDF5File
 from climeri_platform.access.engines.hdf5_types import kind_of, space_of
 from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable
@@ -46,15 +48,15 @@ from climeri_platform.access.engines.stored import FlatArray
 from climeri_platform.core.errors import FileUnreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from climeri_platform.access.engines.hdf5_chunks import Layout
+    from climeri_platform.access.engines.chunked import Finder
     from climeri_platform.access.engines.hdf5_objects import Object
     from climeri_platform.access.engines.hdf5_types import Kind, Space
     from climeri_platform.access.engines.header import StoredArray
     from climeri_platform.access.engines.stored import Source
 
-__all__ = ["find_places", "read_header"]
+__all__ = ["FindPlaces", "read_header"]
 
 # what a damaged file makes of code that believes it
 _NONSENSE = (
@@ -170,13 +172,11 @@ class _Part:
             return HeldArray(small_values(blocks, layout, kind, its, names, fill))
         if layout.kind == CHUNKED and layout.chunks is not None:
             chunks = layout.chunks
-            find: Callable[[], Places] = partial(
-                find_places, stamp, self.dataset.name, shape, chunks, layout, blocks.base
-            )
+            find: Finder = FindPlaces(self.dataset.name, layout, blocks.base)
         elif layout.address is not None:
             return FlatArray(stamp, shape, kind.dtype, layout.address + blocks.base)
         else:
-            find, chunks = partial(no_places, 1), tuple(max(1, each) for each in shape)
+            find, chunks = NoPlaces(), tuple(max(1, each) for each in shape)
         return ChunkedArray(stamp, shape, kind.dtype, chunks, names, find, fill, its)
 
     def _labels(
@@ -191,35 +191,42 @@ class _Part:
         return np.array(texts, np.str_).reshape(shape)
 
 
-def find_places(
-    stamp: Source,
-    name: str,
-    shape: tuple[int, ...],
-    chunks: tuple[int, ...],
-    layout: Layout,
-    base: int,
-) -> Places:
-    """Return where the chunks of an array are.
+@dataclass(frozen=True, slots=True)
+class FindPlaces:
+    """Finds the chunks of an array in the tree that knows them; where there is none, asks the library.
 
-    Parameters
+    Attributes
     ----------
-    stamp, name
-        The file, and the array in it.
-    shape, chunks
-        Of the array, as long as its dimensions, and of a chunk.
+    name
+        Of the array in the file.
     layout, base
         How it is stored, and where HDF5 begins in the file.
-
-    Raises
-    ------
-    FileUnreadable
-        If the file is there no longer, was replaced, or is damaged.
     """
-    find = partial(_places, stamp, layout, base, shape, chunks)
-    try:
-        return kept_places(stamp, name, find)
-    except Unusual:
-        return ask_places(stamp, name, shape, chunks)
+
+    name: str
+    layout: Layout
+    base: int
+
+    def __call__(self, stamp: Source, shape: tuple[int, ...], chunks: tuple[int, ...]) -> Places:
+        """Return where they are.
+
+        Parameters
+        ----------
+        stamp
+            The file.
+        shape, chunks
+            Of the array, as long as its dimensions, and of a chunk.
+
+        Raises
+        ------
+        FileUnreadable
+            If the file is there no longer, was replaced, or is damaged.
+        """
+        find = partial(_places, stamp, self.layout, self.base, shape, chunks)
+        try:
+            return kept_places(stamp, self.name, find)
+        except Unusual:
+            return AskPlaces(self.name)(stamp, shape, chunks)
 
 
 def _places(

@@ -86,5 +86,5 @@ class HeldArray:
         return dtype
 
     def read(self, key: Key) -> np.ndarray[Any, Any]:
-        """Return part of it."""
-        return np.asarray(self.values[key])
+        """Return part of it, which is the caller's own: values are unpacked in place."""
+        return np.array(self.values[key])

@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from climeri_platform.access.engines import hdf5_library, hdf5_metadata
+from climeri_platform.access.engines.chunked import Places
 from climeri_platform.access.engines.conventions import NoNetCDF
 from climeri_platform.access.engines.hdf5 import read_header
 from climeri_platform.access.engines.hdf5_bytes import Unusual
@@ -59,14 +60,14 @@ def assert_same_array(one, other, where):
         if field == "find":
             ours, theirs = (
                 [getattr(places, each) for each in ("offsets", "sizes", "skipped")]
-                for places in (found_anew(ours), found_anew(theirs))
+                for places in (places_of(one), places_of(other))
             )
         assert_same(ours, theirs, f"{where}, {field}")
 
 
-def found_anew(find):
+def places_of(array):
     hdf5_library._KEPT._places.clear()
-    return find()
+    return array.find if isinstance(array.find, Places) else array.places()
 
 
 def assert_same(one, other, where):
@@ -229,13 +230,13 @@ def test_the_places_of_many_chunks(tmp_path):
         rest[3001, 6] = 1
     array = ours_of(path).variables["x"].array
     assert_same_array(array, read_with_library(path).variables["x"].array, "x")
-    assert array.find.func is hdf5_metadata.find_places
-    assert (found_anew(array.find).offsets >= 0).sum() == 3000
+    assert isinstance(array.find, hdf5_metadata.FindPlaces)
+    assert (places_of(array).offsets >= 0).sum() == 3000
     assert array.read((slice(2997, 3000), slice(4, 7)))[0].tolist()[0] == 2997
     content = path.read_bytes()
     path.write_bytes(content + b"\0")
     with pytest.raises(FileUnreadable, match="replaced after"):
-        found_anew(array.find)
+        places_of(array)
 
 
 def odd_type(file):
@@ -353,7 +354,7 @@ def sound(tmp_path_factory):
 
 # HDF5 itself does not end on some damaged files: it is asked in a process that may be killed
 ASKED = """
-import copy, dataclasses, functools, pickle, sys
+import dataclasses, pickle, sys
 from climeri_platform.access.engines.hdf5_library import read_header
 from climeri_platform.access.engines.stored import FileStamp
 for line in sys.stdin:
@@ -361,7 +362,7 @@ for line in sys.stdin:
         found = read_header(FileStamp.of(line.rstrip()))
         for name, each in found.variables.items():
             if hasattr(each.array, "find"):
-                known = functools.partial(copy.copy, each.array.find())
+                known = each.array.places()
                 array = dataclasses.replace(each.array, find=known)
                 found.variables[name] = dataclasses.replace(each, array=array)
     except Exception:
@@ -428,7 +429,7 @@ def told_or_found(path):
         ours = ours_of(path)
         for each in ours.variables.values():
             if hasattr(each.array, "find"):
-                found_anew(each.array.find)
+                places_of(each.array)
     except (FileUnreadable, NoNetCDF, Unusual):
         return None
     return ours

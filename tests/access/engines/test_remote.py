@@ -102,7 +102,7 @@ def test_the_places_of_many_chunks_are_asked_for_together(https, monkeypatch):
 
     monkeypatch.setattr(RemoteFile, "pieces", noted)
     monkeypatch.setattr(hdf5_library, "ask", lambda *_: pytest.fail("the library was asked"))
-    there, here = array.find(), read_header(path).variables["tas"].array.find()
+    there, here = array.places(), read_header(path).variables["tas"].array.places()
     assert (there.offsets == here.offsets).all()
     assert len(there.offsets) == 300
     # the root of the tree, then all that is below it
