@@ -10,8 +10,9 @@ import numpy as np
 import xarray as xr
 
 from climeri_platform.access.clock import calendar_of, time_dimension
+from climeri_platform.access.coordinates import bounds_of, read_here
 from climeri_platform.access.overlaps import steps_between
-from climeri_platform.access.placing import place, read_here, say_names
+from climeri_platform.access.placing import place, say_names
 from climeri_platform.catalog.members import member_order
 from climeri_platform.core.errors import DatasetInconsistent
 
@@ -244,9 +245,8 @@ def _number(moment: Any) -> int:
 
 
 def _middles(dataset: xr.Dataset, time: str) -> xr.DataArray | None:
-    axis = dataset[time]
-    name = axis.attrs.get("bounds") or axis.encoding.get("bounds")
-    if name not in dataset.variables:
+    name = bounds_of(dataset, time)
+    if name is None:
         return None
     bounds = dataset[name]
     if bounds.dims[:1] != (time,) or bounds.ndim != 2 or bounds.dtype.kind not in "MO":

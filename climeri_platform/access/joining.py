@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from climeri_platform.access.axis import Axis, read_axis, time_dimension, time_variables
+from climeri_platform.access.coordinates import BOUNDS, named_by
 from climeri_platform.access.decoding import PACKING, decoding_of, fitted
 from climeri_platform.access.joined import Joined, JoinedVariable, Note, Piece
 from climeri_platform.access.periods import (
@@ -211,7 +212,9 @@ class _Work:
     ) -> None:
         self.headers = [each.header for each in files]
         self.time, self.axis, self.parts = time, axis, parts
-        self.marginal = coordinates.union(*(_bounds(each) for each in self.headers))
+        self.marginal = coordinates.union(
+            *(named_by(each.variables.values(), *BOUNDS) for each in self.headers)
+        )
 
     def variables(self) -> dict[str, JoinedVariable]:
         """Return all of them, in the order of the first file."""
@@ -326,14 +329,6 @@ class _Work:
         attrs = shared(distinct)
         plain, encoding = _unpacked(attrs if same else _without_packing(attrs), encoding)
         return JoinedVariable(first.dims, plain, encoding, dtype, pieces=tuple(pieces))
-
-
-def _bounds(header: Header) -> set[str]:
-    found: set[str] = set()
-    for each in header.variables.values():
-        for word in ("bounds", "climatology"):
-            found.update(str(each.attrs.get(word, "")).split())
-    return found
 
 
 def _alike(here: Mapping[str, Any], there: Mapping[str, Any]) -> bool:

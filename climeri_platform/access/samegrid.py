@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from climeri_platform.access.placing import marginal_names, read_here
+from climeri_platform.access.coordinates import marginal_names, read_here
 from climeri_platform.core.errors import GridMismatch
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ import numpy as np
 import xarray as xr
 
 from climeri_platform.access.clock import calendar_of, time_dimension
-from climeri_platform.access.harmonise.fields import is_bounds
+from climeri_platform.access.coordinates import is_bounds
 from climeri_platform.access.steps import Step, remember
 from climeri_platform.core.errors import DatasetInconsistent, UnknownValue, UsageError, nearest
 

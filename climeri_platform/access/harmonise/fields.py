@@ -1,4 +1,4 @@
-"""What the variables of a dataset are: fields, bounds, latitudes; and their values, piece by piece."""
+"""What the variables of a dataset are: fields, latitudes; and their values, piece by piece."""
 
 from __future__ import annotations
 
@@ -7,64 +7,17 @@ from typing import TYPE_CHECKING, Any
 import dask
 import numpy as np
 import xarray as xr
-from dask.base import is_dask_collection
 
-from climeri_platform.access.steps import NATIVE_NAME
+from climeri_platform.access.coordinates import is_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
-__all__ = [
-    "bounds_of",
-    "direction",
-    "elementwise",
-    "fields",
-    "is_bounds",
-    "model",
-    "read",
-    "read_together",
-    "words",
-]
+__all__ = ["direction", "elementwise", "fields", "model", "read_together"]
 
-_USUAL = ("{}_bnds", "{}_bounds", "bounds_{}", "{}_vertices", "vertices_{}", "{}_bound")
 _LAT = {"lat", "latitude", "nav_lat", "tlat"}
 _LON = {"lon", "longitude", "nav_lon", "tlon", "tlong"}
 _NORTH, _EAST = {"north", "n"}, {"east", "e"}
-_MARGINAL = ("bounds", "climatology")
-
-
-def words(variable: xr.DataArray | xr.Variable, attribute: str) -> list[str]:
-    """Return the words of an attribute, which decoding may have moved into the encoding."""
-    text = variable.attrs.get(attribute) or variable.encoding.get(attribute) or ""
-    return str(text).split()
-
-
-def bounds_of(dataset: xr.Dataset, name: Hashable) -> str | None:
-    """Return the name of the bounds of a coordinate, declared or by a usual name."""
-    axis = dataset[name]
-    declared = words(axis, "bounds")
-    names = [name, *([axis.attrs[NATIVE_NAME]] if NATIVE_NAME in axis.attrs else [])]
-    usual = [each.format(whose) for whose in names for each in _USUAL]
-    for each in [*declared, *usual]:
-        if each in dataset.variables and each != name:
-            extra = [dim for dim in dataset[each].dims if dim not in axis.dims]
-            if len(extra) == 1 and {*axis.dims} <= {*dataset[each].dims}:
-                return each
-    return None
-
-
-def is_bounds(dataset: xr.Dataset, name: Hashable) -> bool:
-    """Whether a variable holds the bounds of another."""
-    text = str(name)
-    if text.endswith(("_bnds", "_bounds", "_vertices", "_bound")) or text.startswith(
-        ("bounds_", "vertices_")
-    ):
-        return True
-    return any(
-        text in words(each, attribute)
-        for each in dataset.variables.values()
-        for attribute in _MARGINAL
-    )
 
 
 def direction(name: Hashable, attributes: Mapping[Any, Any]) -> str | None:
@@ -117,12 +70,6 @@ def model(about: Mapping[str, str], dataset: xr.Dataset) -> str:
             if held.get(name):
                 return str(held[name])
     return ""
-
-
-def read(data: xr.DataArray | xr.Variable) -> np.ndarray:
-    """Return the values of some cells of a coordinate, read in this thread: no cluster is asked."""
-    held = data.data
-    return np.asarray(held.compute(scheduler="synchronous") if is_dask_collection(held) else held)
 
 
 def read_together(parts: Sequence[xr.Variable]) -> list[np.ndarray]:

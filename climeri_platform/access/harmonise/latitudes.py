@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from climeri_platform.access.harmonise.fields import bounds_of, elementwise
+from climeri_platform.access.coordinates import bounds_of
+from climeri_platform.access.harmonise.fields import elementwise
 from climeri_platform.access.steps import Step
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from climeri_platform.access.coordinates import bounds_of
 from climeri_platform.access.decoding import encoding_of_changed
-from climeri_platform.access.harmonise.fields import bounds_of, elementwise
+from climeri_platform.access.harmonise.fields import elementwise
 from climeri_platform.access.steps import STEPS, Step
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from climeri_platform.access.harmonise.fields import direction, fields, is_bounds
+from climeri_platform.access.coordinates import is_bounds
+from climeri_platform.access.harmonise.fields import direction, fields
 from climeri_platform.access.harmonise.naming import renamed
 from climeri_platform.access.steps import Step
 
