@@ -123,11 +123,8 @@ def align_labels(
     return aligned, [f"{len(common)} of {len(every)} {dim}s are common to all; {done}"]
 
 
-def _one_name(times: Mapping[str, str | None], datasets: Datasets) -> str:
-    without = [label for label, name in times.items() if name is None]
-    without += [
-        label for label, name in times.items() if name and name not in datasets[label].indexes
-    ]
+def _one_name(times: Mapping[str, str], datasets: Datasets) -> str:
+    without = [label for label, name in times.items() if name not in datasets[label].indexes]
     if without:
         raise DatasetInconsistent(
             f"{say_names(without)} has no time axis, and others have",

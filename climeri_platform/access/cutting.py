@@ -100,7 +100,7 @@ def cut_period(dataset: xr.Dataset, period: str | AskedPeriod) -> tuple[xr.Datas
     """
     asked = as_asked(period)
     time = time_dimension(dataset)
-    if asked.which == "full" or time is None or time not in dataset.coords:
+    if asked.which == "full" or time not in dataset.coords:
         return dataset, []
     if "climatology" in dataset[time].attrs:
         return dataset, [f"it is a climatology: period={asked.text} does not cut it"]

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from climeri_platform.access.axis import Axis, read_axis, time_dimension, time_variables
+from climeri_platform.access.axis import Axis, read_axis, time_variables
+from climeri_platform.access.clock import time_dimension
 from climeri_platform.access.coordinates import BOUNDS, named_by
 from climeri_platform.access.decoding import PACKING, decoding_of, fitted
 from climeri_platform.access.joined import Joined, JoinedVariable, Note, Piece
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
 
     from climeri_platform.access.engines.header import Header, StoredVariable
 
-__all__ = ["FileHeader", "join"]
+__all__ = ["NOT_DECODED", "FileHeader", "join"]
 
-_NOT_DECODED = "Its header or its time axis does not follow the CF conventions: see ncdump -h."
+NOT_DECODED = "Its header or its time axis does not follow the CF conventions: see ncdump -h."
 _DATES = ("units", "calendar", "dtype")  # of the encoding of a joined time axis
 
 
@@ -163,7 +164,7 @@ def _without_bad(
     files: Sequence[FileHeader], axis: Axis, use_cftime: bool | None, *, undated: bool
 ) -> Joined:
     skipped = tuple(
-        Note(_said(problem), files[number].path, _NOT_DECODED)
+        Note(_said(problem), files[number].path, NOT_DECODED)
         for number, problem in sorted(axis.bad.items())
     )
     left = [each for number, each in enumerate(files) if number not in axis.bad]

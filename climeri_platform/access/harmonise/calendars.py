@@ -129,7 +129,7 @@ def convert_calendar(
         if word not in words:
             raise UsageError(f"{name}={word!r}: it is {words[0]!r} or {words[1]!r}")
     time = time_dimension(dataset)
-    if time is None or time not in dataset.coords or not dataset.sizes[time]:
+    if time not in dataset.coords or not dataset.sizes[time]:
         return dataset, []
     own = calendar_of(dataset, time)
     old = _moments(dataset[time])

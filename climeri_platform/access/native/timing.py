@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from climeri_platform.access.clock import TIME_BESIDE
 from climeri_platform.access.coordinates import bounds_of, read_here
 from climeri_platform.access.steps import Step
 
@@ -19,7 +20,6 @@ __all__ = ["name_time"]
 
 _FIX = "native time"
 _AXIS = re.compile(r"time_counter|t_(?:ave|inst)_\w+")
-_BESIDE = ("time_centered", "time_instant")
 
 
 def name_time(dataset: xr.Dataset, *, undated: bool = False) -> tuple[xr.Dataset, list[Step]]:
@@ -47,7 +47,7 @@ def name_time(dataset: xr.Dataset, *, undated: bool = False) -> tuple[xr.Dataset
     of_time = [
         str(name)
         for name, each in dataset.variables.items()
-        if each.dims == (native,) and (_AXIS.fullmatch(str(name)) or name in _BESIDE)
+        if each.dims == (native,) and (_AXIS.fullmatch(str(name)) or name in TIME_BESIDE)
     ]
     good = [name for name in of_time if dataset[name].dtype.kind in "MO"]
     if undated and not good:
