@@ -53,11 +53,6 @@ class Step:
     units: str = ""
 
     @property
-    def changes_numbers(self) -> bool:
-        """Whether values are other than in the file, by a factor or an offset."""
-        return self.factor not in (None, 1.0) or self.offset not in (None, 0.0)
-
-    @property
     def changes_anything(self) -> bool:
         """Whether something is other than in the file; else it was seen, and left."""
         return self.kind != "noted"

@@ -92,7 +92,7 @@ def test_one_variable(native, about, native_name, attrs, expected):
     ]
     if variable is None:
         assert "is not taken for" in said[0].said
-        assert not said[0].changes_numbers
+        assert said[0].kind == "noted"
         return
     row = field.attrs
     assert (
@@ -104,7 +104,7 @@ def test_one_variable(native, about, native_name, attrs, expected):
     )
     if (row["native_factor"], row["native_offset"]) != (1.0, 0.0):
         assert (said[0].factor, said[0].offset) == (row["native_factor"], row["native_offset"])
-        assert said[0].changes_numbers
+        assert said[0].kind == "numbers"
 
 
 @pytest.mark.parametrize("table", native_tables())
@@ -128,7 +128,10 @@ def test_each_row_of_each_table_does_what_it_says(table):
             assert found.dtype == "float32"
             assert found.attrs["units"] == row.cmip.units
             assert found.attrs.get("positive") == row.cmip.positive
-            assert [each.native_name for each in steps if each.changes_numbers] == (
+            scaled = [
+                each for each in steps if (each.fix, each.kind) == ("native names", "numbers")
+            ]
+            assert [each.native_name for each in scaled] == (
                 [name] if (row.factor, row.offset) != (1.0, 0.0) else []
             )
 
@@ -405,7 +408,10 @@ def test_real_files_open_with_true_notes(real_data, folder):
             if each.native_name and each.native_name != each.variable:
                 assert each.native_name in dataset.variables
                 assert each.native_name not in made.variables, (path, each)
-            assert not each.changes_numbers  # all of them are in CMIP's units
+            assert (each.fix, each.kind) != (
+                "native names",
+                "numbers",
+            )  # all of them are in CMIP's units
         kept = {*map(str, dataset.variables)} & {*map(str, made.variables)}
         for name in kept:
             assert made[name].dtype == dataset[name].dtype
