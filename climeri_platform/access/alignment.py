@@ -12,7 +12,7 @@ import xarray as xr
 from climeri_platform.access.clock import calendar_of, time_dimension
 from climeri_platform.access.coordinates import bounds_of, read_here
 from climeri_platform.access.overlaps import steps_between
-from climeri_platform.access.placing import place, say_names
+from climeri_platform.access.reindexing import reindexed, say_names
 from climeri_platform.catalog.members import member_order
 from climeri_platform.core.errors import DatasetInconsistent
 
@@ -115,7 +115,7 @@ def align_labels(
         wanted = np.array(every if pad else common)
     aligned = dict(datasets)
     for label, each in having.items():
-        aligned[label] = place(each, dim, _positions(ids[label], wanted), None)
+        aligned[label] = reindexed(each, dim, _positions(ids[label], wanted), None)
         aligned[label] = aligned[label].assign_coords({dim: (dim, wanted, each[dim].attrs)})
     if len(common) == len(every):
         return aligned, []
@@ -369,7 +369,7 @@ def _onto(
                     return datasets[other].variables[name].isel({time: its[start:stop]})
             return None
 
-        placed = place(each, time, at, lend)
+        placed = reindexed(each, time, at, lend)
         aligned[label] = placed.assign_coords({time: axis})
         lost, filled = each.sizes[time] - int((at >= 0).sum()), int((at < 0).sum())
         span = f"{_day(each[time].values[0])} to {_day(each[time].values[-1])}"

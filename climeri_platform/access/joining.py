@@ -18,6 +18,7 @@ from climeri_platform.access.axis import Axis, read_axis, time_variables
 from climeri_platform.access.clock import time_dimension
 from climeri_platform.access.coordinates import BOUNDS, named_by
 from climeri_platform.access.decoding import PACKING, decoding_of, fitted
+from climeri_platform.access.file_grids import IN_ALL, check_coordinates, check_sizes, values_of
 from climeri_platform.access.joined import Joined, JoinedVariable, Note, Piece
 from climeri_platform.access.periods import (
     check_files,
@@ -25,7 +26,6 @@ from climeri_platform.access.periods import (
     tell_holes,
     tell_short_files,
 )
-from climeri_platform.access.places import IN_ALL, check_places, check_sizes, values_of
 from climeri_platform.access.sameness import check_variables, equal, shared
 from climeri_platform.core.errors import DatasetInconsistent, FileUnreadable
 
@@ -114,7 +114,10 @@ def join(
         pairs = [(each.path, each.header) for each in files]
         coordinates = _coordinates(headers[0])
         check_sizes(pairs, time)
-        said += [*check_variables(pairs, time), *check_places(pairs, time, sorted(coordinates))]
+        said += [
+            *check_variables(pairs, time),
+            *check_coordinates(pairs, time, sorted(coordinates)),
+        ]
         notes = [Note(each) for each in said]
     if axis is not None and not (undated and len(files) == 1):
         notes += [*tell_holes(axis, [each.span for each in files]), *short]

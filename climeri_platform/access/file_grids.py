@@ -1,4 +1,4 @@
-"""Whether the files of a dataset are on one grid."""
+"""Whether the files of a dataset are on one grid: sizes, and coordinates but time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from climeri_platform.access.engines.header import Header, StoredVariable
 
-__all__ = ["IN_ALL", "check_places", "check_sizes", "values_of"]
+__all__ = ["IN_ALL", "check_coordinates", "check_sizes", "values_of"]
 
 # a coordinate with more values than this is read from the first and the last file only, because
 # reading it from all would take longer than opening them; with more than that, from none
@@ -50,7 +50,7 @@ def check_sizes(files: Sequence[_File], time: str) -> None:
                 )
 
 
-def check_places(files: Sequence[_File], time: str, coordinates: Iterable[str]) -> list[str]:
+def check_coordinates(files: Sequence[_File], time: str, coordinates: Iterable[str]) -> list[str]:
     """Compare the coordinates but time: files written years apart may round them otherwise.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Steps of a Dataset put at other places, with missing values where it has none."""
+"""Datasets reindexed along a dimension, lazily, with missing values for the steps that they lack."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from climeri_platform.access.coordinates import marginal_names
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["place", "say_names"]
+__all__ = ["reindexed", "say_names"]
 
 _TOLD = 5
 
@@ -26,7 +26,7 @@ def say_names(names: Sequence[str], most: int = _TOLD) -> str:
     return ", ".join(names[:most]) + more
 
 
-def place(
+def reindexed(
     dataset: xr.Dataset,
     dim: str,
     positions: np.ndarray,
