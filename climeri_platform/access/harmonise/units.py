@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from climeri_platform.access.conversion import is_unit, linear, table, to_canonical
 from climeri_platform.access.coordinates import bounds_of
 from climeri_platform.access.decoding import encoding_of_changed
-from climeri_platform.access.harmonise.conversion import is_unit, linear, table, to_canonical
 from climeri_platform.access.harmonise.fields import elementwise
 from climeri_platform.access.steps import Step, remember
 from climeri_platform.core.errors import UnitMismatch, UnknownValue, UsageError, nearest

@@ -2,7 +2,8 @@
 
 What units mean is asked of UDUNITS-2 (through cf-units), the library that CF Conventions 1.11,
 chapter 3.1, refer to. It is asked for two numbers; the data go through NumPy, block by block. The
-table of canonical units is ``catalogs/units.yaml``.
+table of canonical units, and of what models write that UDUNITS-2 lacks or takes for something else,
+is ``catalogs/units.yaml``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ __all__ = ["Table", "is_unit", "linear", "table", "to_canonical"]
 
 _WATER = 1000.0  # kg m-3: a millimetre on a square metre is a kilogram
 _MONTH = re.compile(r"(?<![A-Za-z])months?(?![A-Za-z])", re.IGNORECASE)
-_ONE_AT_A_TIME = Lock()  # the C library's parser keeps state
+_WORD = re.compile(r"[A-Za-z]+")
+_ONE_AT_A_TIME = Lock()  # the C library's parser keeps state; it would print what it does not read
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Table:
         Variable to units.
     water
         Variables that are water, of which 1 mm is 1 kg m-2.
+    words
+        What models write, whatever the quantity, to units.
     spelling
         Sense (temperature, pressure) to spelling to units.
     senses
@@ -43,6 +47,7 @@ class Table:
 
     canonical: dict[str, str]
     water: frozenset[str]
+    words: dict[str, str]
     spelling: dict[str, dict[str, str]]
     senses: dict[str, str]
 
@@ -54,6 +59,7 @@ def table() -> Table:
     return Table(
         canonical={name: units for units, names in held["units"].items() for name in names},
         water=frozenset(held["water"]),
+        words=held["words"],
         spelling=held["spelling"],
         senses=held["senses"],
     )
@@ -66,7 +72,7 @@ def linear(native: str, wanted: str, *, water: bool = False) -> tuple[float, flo
     Parameters
     ----------
     native, wanted
-        As UDUNITS-2 spells them.
+        As UDUNITS-2 spells them, or models.
     water
         Whether a mass of water per area may be a height.
 
@@ -89,6 +95,8 @@ def linear(native: str, wanted: str, *, water: bool = False) -> tuple[float, flo
     (86400.0, 0.0)
     >>> linear("kg m-2 s-1", "mm/day") is None
     True
+    >>> linear("gC/(m2 d)", "kg m-2 d-1"), linear("psu", "0.001")
+    ((0.001, 0.0), (1.0, 0.0))
     """
     if native == wanted:
         return 1.0, 0.0
@@ -96,7 +104,7 @@ def linear(native: str, wanted: str, *, water: bool = False) -> tuple[float, flo
         return None
     with needs("access", "converting units"):
         import cf_units
-    with _ONE_AT_A_TIME:
+    with _ONE_AT_A_TIME, cf_units.suppress_errors():
         one, other = _unit(cf_units, native), _unit(cf_units, wanted)
         if one is None or other is None or _is_angle(one) != _is_angle(other):
             return None
@@ -121,17 +129,23 @@ def is_unit(text: str) -> bool:
     """
     with needs("access", "converting units"):
         import cf_units
-    with _ONE_AT_A_TIME:
+    with _ONE_AT_A_TIME, cf_units.suppress_errors():
         return _unit(cf_units, text) is not None
 
 
 def _unit(cf_units: Any, text: str) -> Any:
+    # what it does not read to its end: to UDUNITS "kg)" is a mass
+    if "\0" in text or text.count("(") != text.count(")"):
+        return None
+    words = table().words
+    text = words.get(text.strip()) or _WORD.sub(lambda each: words.get(each[0], each[0]), text)
     try:
         unit = cf_units.Unit(text)
     except ValueError:
         return None
     unusable = unit.is_unknown() or unit.is_no_unit() or unit.is_time_reference()
-    return None if unusable else unit
+    # decibels are no multiples of anything
+    return None if unusable or "(re" in str(unit.definition) else unit
 
 
 def _by_month(text: str) -> bool:
