@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["NATIVE_NAME", "NATIVE_UNITS", "STEPS", "Kind", "Step", "remember"]
+__all__ = ["NATIVE_NAME", "NATIVE_UNITS", "STEPS", "Kind", "Step", "remember", "was_done"]
 
 Kind = Literal["numbers", "order", "names", "noted"]
 
@@ -86,3 +86,8 @@ def remember(dataset: xr.Dataset, steps: Iterable[Step]) -> xr.Dataset:
             before = attributes.get(STEPS)
             attributes[STEPS] = f"{before}; {step.said}" if before else step.said
     return told
+
+
+def was_done(variable: xr.Variable | xr.DataArray, said: str) -> bool:
+    """Whether the steps of a variable, as `remember` wrote them, say something already."""
+    return said in str(variable.attrs.get(STEPS, ""))

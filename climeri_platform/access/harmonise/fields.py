@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from climeri_platform.access.coordinates import is_bounds
+from climeri_platform.access.decoding import encoding_of_changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -79,7 +80,11 @@ def read_together(parts: Sequence[xr.Variable]) -> list[np.ndarray]:
 
 
 def elementwise(
-    variable: xr.Variable, function: Callable[[np.ndarray], np.ndarray], dtype: Any = None
+    variable: xr.Variable,
+    function: Callable[[np.ndarray], np.ndarray],
+    dtype: Any = None,
+    *,
+    moved: bool = True,
 ) -> xr.Variable:
     """Return a variable of which each block goes through a function when it is read.
 
@@ -91,6 +96,8 @@ def elementwise(
         From array to array of the same shape.
     dtype
         Of the result; the variable's own by default.
+    moved
+        False if values only change places, or become missing: then the file's packing fits them.
     """
     kind = np.dtype(dtype or variable.dtype)
     if isinstance(variable, xr.IndexVariable):
@@ -101,5 +108,6 @@ def elementwise(
             variable.dims,
             lazy.data.map_blocks(function, dtype=kind, meta=np.empty((0,) * lazy.ndim, kind)),
         )
-    new.attrs, new.encoding = dict(variable.attrs), dict(variable.encoding)
+    new.attrs = dict(variable.attrs)
+    new.encoding = encoding_of_changed(variable.encoding, moved=moved)
     return new

@@ -53,7 +53,9 @@ def increasing_latitudes(
         dataset = dataset.isel({name: slice(None, None, -1)})
         bounds = bounds_of(dataset, name)
         if bounds is not None and dataset[bounds].ndim == 2:
-            dataset = dataset.assign({bounds: elementwise(_edge_last(dataset, bounds), _rising)})
+            dataset = dataset.assign(
+                {bounds: elementwise(_edge_last(dataset, bounds), _rising, moved=False)}
+            )
         said = f"{name} decreased in the file; rows are turned, values stay at their places"
         steps.append(Step(_FIX, name, said, "order"))
     return dataset, steps

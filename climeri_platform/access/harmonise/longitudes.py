@@ -16,7 +16,7 @@ import xarray as xr
 from climeri_platform.access.coordinates import bounds_of
 from climeri_platform.access.decoding import encoding_of_changed
 from climeri_platform.access.harmonise.fields import elementwise
-from climeri_platform.access.steps import STEPS, Step
+from climeri_platform.access.steps import Step, was_done
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,10 +121,9 @@ def _shifted(bounds: xr.Variable, moved: xr.Variable) -> xr.Variable:
 
 def _map(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
     lon = dataset.variables["lon"]
-    if _SAID_2D in str(lon.attrs.get(STEPS, "")):
+    if was_done(lon, _SAID_2D):
         return dataset, []
     new = elementwise(lon, _in_one_turn)
-    new.encoding = encoding_of_changed(lon.encoding)
     bounds = bounds_of(dataset, "lon")
     if bounds is not None:
         whole = lon if lon.chunks is not None else lon.chunk()

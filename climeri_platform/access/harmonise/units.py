@@ -14,7 +14,6 @@ import numpy as np
 
 from climeri_platform.access.conversion import is_unit, linear, table, to_canonical
 from climeri_platform.access.coordinates import bounds_of
-from climeri_platform.access.decoding import encoding_of_changed
 from climeri_platform.access.harmonise.fields import elementwise
 from climeri_platform.access.steps import Step, remember
 from climeri_platform.core.errors import UnitMismatch, UnknownValue, UsageError, nearest
@@ -181,7 +180,6 @@ def scaled(
     if moved:
         kind = old.dtype if old.dtype.kind == "f" else np.dtype("f8")
         new = elementwise(old, _Line(kind.type(factor), kind.type(offset)), kind)
-        new.encoding = encoding_of_changed(old.encoding)
         for word in _OF_OLD_UNITS:
             new.attrs.pop(word, None)
     new.attrs["units"] = units

@@ -12,7 +12,7 @@ import numpy as np
 
 from climeri_platform.access.coordinates import bounds_of
 from climeri_platform.access.harmonise.fields import elementwise
-from climeri_platform.access.steps import STEPS, Step
+from climeri_platform.access.steps import Step, was_done
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,9 +46,10 @@ def filled_coordinates(
             if each is None or dataset[each].dtype.kind != "f":
                 continue
             declared = {"_FillValue", "missing_value"} & dataset[each].encoding.keys()
-            if declared or _FIX in str(dataset[each].attrs.get(STEPS, "")):
+            if declared or was_done(dataset[each], _FIX):
                 continue
-            dataset = dataset.assign({each: elementwise(dataset.variables[each], _no_angle)})
+            held = dataset.variables[each]
+            dataset = dataset.assign({each: elementwise(held, _no_angle, moved=False)})
             if each == name:
                 dataset = dataset.set_coords(name)
             said = f"{_FIX}: values that are no angles, if there are any, are missing"
