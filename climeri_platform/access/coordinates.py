@@ -33,12 +33,15 @@ __all__ = [
     "marginal_names",
     "named_by",
     "read_here",
+    "rounding",
     "words",
 ]
 
 BOUNDS = ("bounds", "climatology")
 """The attributes that name them."""
 _USUAL = ("{}_bnds", "{}_bounds", "bounds_{}", "{}_vertices", "vertices_{}", "{}_bound")
+# of the smallest step of an axis, or of a degree: less than this is rounding, more is another grid
+_ROUNDING = 1e-3
 _NO_ANGLE = 1e4  # fill values that a file does not declare are far beyond
 _NAMES = {
     "lat": ("lat", "latitude", "nav_lat", "TLAT", "geolat", "XLAT", "clat"),
@@ -58,6 +61,34 @@ def read_here(held: xr.Variable | xr.DataArray) -> np.ndarray[Any, Any]:
     """
     data = held.data
     return np.asarray(data.compute(scheduler="synchronous") if is_dask_collection(data) else data)
+
+
+def rounding(
+    here: np.ndarray[Any, Any], there: np.ndarray[Any, Any], *, axis: bool
+) -> float | None:
+    """Return by how much the values of two coordinates differ, None if that is more than rounding.
+
+    Parameters
+    ----------
+    here, there
+        Numbers of any kind, or text; what is missing in both is the same.
+    axis
+        Whether it is that of a dimension: then its smallest step says what rounding is. Cells of a
+        mesh, and points of a curvilinear grid, may be as near as they like.
+    """
+    if here.shape != there.shape:
+        return None
+    if here.dtype.kind not in "fiu" or there.dtype.kind not in "fiu":
+        return 0.0 if np.array_equal(here, there) else None
+    here, there = here.astype("f8"), there.astype("f8")
+    known = np.isfinite(here)
+    if not np.array_equal(here[~known], there[~known], equal_nan=True):
+        return None
+    here, there = here[known], there[known]
+    gaps = np.abs(there - here)
+    steps = np.abs(np.diff(here)) if axis else here[:0]
+    within = _ROUNDING * steps.min() if steps.size else _ROUNDING + 1e-6 * np.abs(here)
+    return float(gaps.max(initial=0.0)) if (gaps <= within).all() else None
 
 
 def words(held: _Described, attribute: str) -> list[str]:

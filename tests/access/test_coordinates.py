@@ -16,11 +16,14 @@ from climeri_platform.access.coordinates import (
     marginal_names,
     named_by,
     read_here,
+    rounding,
     words,
 )
 from climeri_platform.access.cutting import cut_period
 from climeri_platform.access.engines.header import HeldArray, StoredVariable
 from climeri_platform.access.harmonise.bounds import name_bounds
+from climeri_platform.access.samegrid import on_one_grid
+from climeri_platform.core.errors import GridMismatch
 
 USUAL = ["lat_bnds", "lat_bounds", "bounds_lat", "lat_vertices", "vertices_lat", "lat_bound"]
 PAIRS = np.array([[-90.0, 0], [0, 90]])
@@ -122,3 +125,49 @@ def test_no_cluster_is_asked_for_a_coordinate():
     with dask.config.set(scheduler=never):
         for held in (lazy, lazy.variable, lazy.copy(data=np.arange(5))):
             assert read_here(held).tolist() == [*range(5)]
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "on_axis", "off_axis"),
+    [
+        ([0.0, 1, 2], [0.0, 1, 2], True, True),
+        ([0, 1, 2], [0.0, 1, 2], True, True),  # whole numbers in one file, others in another
+        ([0.0, 1, 2], [0.0, 1.0009, 2], True, True),
+        ([0.0, 1, 2], [0.0, 1.002, 2], False, False),
+        ([0.0, 1e-3, 2e-3], [0.0, 1e-3, 2.1e-3], False, True),
+        ([1e5, 9e4], [1e5, 9e4 + 5], True, False),
+        ([5.0, 5, 7], [5.0, 5 + 1e-6, 7], False, True),  # two cells of a mesh at one latitude
+        ([np.nan, 1, 2], [np.nan, 1, 2], True, True),
+        ([np.nan, 1, 2], [0.0, 1, 2], False, False),
+        ([np.nan, 1], [np.nan, 5], False, False),
+        ([1e20, 1, 2], [1e20, 5, 9], False, False),  # a fill value hides nothing
+        ([np.inf, 1, 2], [np.inf, 5, 9], False, False),
+        ([0.0, 1], [0.0, 1, 2], False, False),
+        (["a", "b"], ["a", "b"], True, True),
+        (["a", "b"], ["a", "c"], False, False),
+        ([], [], True, True),
+    ],
+)
+def test_what_is_rounding(here, there, on_axis, off_axis):
+    here, there = np.array(here), np.array(there)
+    assert (rounding(here, there, axis=True) is not None) == on_axis
+    assert (rounding(here, there, axis=False) is not None) == off_axis
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=9), st.booleans())
+def test_a_coordinate_is_itself_whatever_way_it_is_written(values, axis):
+    whole = np.array(values)
+    assert rounding(whole, whole.copy(), axis=axis) == 0
+    assert rounding(whole, whole + 1e7, axis=axis) is None
+
+
+def test_cells_of_a_mesh_at_one_latitude_are_on_one_grid():
+    def mesh(shift):
+        lat = np.array([10.0, 10, 20]) + shift
+        return xr.Dataset({"tas": ("cell", np.zeros(3))}, {"lat": ("cell", lat)})
+
+    made, notes = on_one_grid({"a": mesh(0), "b": mesh(1e-6)})
+    np.testing.assert_array_equal(made["b"]["lat"], made["a"]["lat"])
+    assert notes == ["lat differs by up to 1.0e-06, which is rounding; that of a is kept"]
+    with pytest.raises(GridMismatch, match="lat differs by up to 1"):
+        on_one_grid({"a": mesh(0), "b": mesh(1.0)})
