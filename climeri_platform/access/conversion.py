@@ -8,6 +8,7 @@ is ``catalogs/units.yaml``.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -108,15 +109,13 @@ def linear(native: str, wanted: str, *, water: bool = False) -> tuple[float, flo
         one, other = _unit(cf_units, native), _unit(cf_units, wanted)
         if one is None or other is None or _is_angle(one) != _is_angle(other):
             return None
-        if one.is_convertible(other):
-            return _between(one, other)
-        if water:
+        found = _between(one, other)
+        if found is None and water:
             density = cf_units.Unit("kg m-3")
             for factor, through in ((1 / _WATER, one / density), (_WATER, one * density)):
-                if through.is_convertible(other):
-                    scale, offset = _between(through, other)
-                    return _tidy(factor * scale), offset
-    return None
+                if by_water := _between(through, other):
+                    return _tidy(factor * by_water[0]), by_water[1]
+    return found
 
 
 def is_unit(text: str) -> bool:
@@ -144,8 +143,7 @@ def _unit(cf_units: Any, text: str) -> Any:
     except ValueError:
         return None
     unusable = unit.is_unknown() or unit.is_no_unit() or unit.is_time_reference()
-    # decibels are no multiples of anything
-    return None if unusable or "(re" in str(unit.definition) else unit
+    return None if unusable else unit
 
 
 def _by_month(text: str) -> bool:
@@ -158,11 +156,16 @@ def _is_angle(unit: Any) -> bool:
     return "rad" in str(unit.definition)
 
 
-def _between(one: Any, other: Any) -> tuple[float, float]:
+def _between(one: Any, other: Any) -> tuple[float, float] | None:
+    if not one.is_convertible(other):
+        return None
     offset = one.convert(0.0, other)
     # far from zero, so that the offset does not cost the factor its digits
-    factor = (one.convert(1e6, other) - offset) / 1e6
-    return _tidy(factor), _tidy(offset)
+    factor, twice = (one.convert(at, other) - offset for at in (1e6, 2e6))
+    # to UDUNITS s-1 is one over s, and decibels are powers: neither is a factor
+    if not math.isfinite(offset + twice) or not math.isclose(2 * factor, twice, rel_tol=1e-9):
+        return None
+    return _tidy(factor / 1e6), _tidy(offset)
 
 
 def _tidy(number: float) -> float:
