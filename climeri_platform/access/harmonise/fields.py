@@ -103,7 +103,7 @@ def elementwise(
     if isinstance(variable, xr.IndexVariable):
         new = xr.Variable(variable.dims, function(np.asarray(variable.values)).astype(kind))
     else:
-        lazy = variable if variable.chunks is not None else variable.chunk()
+        lazy = variable.chunk()  # as it is, if it is lazy
         new = xr.Variable(
             variable.dims,
             lazy.data.map_blocks(function, dtype=kind, meta=np.empty((0,) * lazy.ndim, kind)),

@@ -104,9 +104,8 @@ def mask_halos(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Datase
         area = name in _AREA or each.attrs.get("standard_name") == "cell_area"
         if (name in dataset.coords and not area) or each.dtype.kind != "f":
             continue
-        lazy = each if each.chunks is not None else each.chunk()
         filled = np.zeros((), each.dtype)[()] if area else np.nan
-        kept = lazy.where(~flag, filled)  # type: ignore[no-untyped-call]
+        kept = each.chunk().where(~flag, filled)  # type: ignore[no-untyped-call]
         kept = kept.transpose(*each.dims).astype(each.dtype)
         kept.attrs = dict(each.attrs)
         kept.encoding = encoding_of_changed(each.encoding, moved=False)

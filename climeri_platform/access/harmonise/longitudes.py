@@ -113,8 +113,7 @@ def _roll(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
 
 def _shifted(bounds: xr.Variable, moved: xr.Variable) -> xr.Variable:
     """Move bounds with their centres, so that a cell across Greenwich stays whole."""
-    lazy = bounds if bounds.chunks is not None else bounds.chunk()
-    new = (lazy + moved).transpose(*bounds.dims).astype(bounds.dtype)
+    new = (bounds.chunk() + moved).transpose(*bounds.dims).astype(bounds.dtype)
     new.attrs, new.encoding = dict(bounds.attrs), encoding_of_changed(bounds.encoding)
     return new
 
@@ -126,9 +125,7 @@ def _map(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
     new = elementwise(lon, _in_one_turn)
     bounds = bounds_of(dataset, "lon")
     if bounds is not None:
-        whole = lon if lon.chunks is not None else lon.chunk()
-        turned = new.data - whole.data
-        moved = xr.Variable(lon.dims, turned)
+        moved = xr.Variable(lon.dims, new.data - lon.chunk().data)
         dataset = dataset.assign({bounds: _shifted(dataset.variables[bounds], moved)})
     dataset = dataset.assign_coords(lon=new)
     return dataset, [Step(_FIX, "lon", f"{_SAID_2D}; nothing moves", "order")]

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from climeri_platform.access.conversion import is_unit, linear
+from climeri_platform.access.decoding import OF_VALUES, encoding_of_changed
 from climeri_platform.access.steps import Step
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ __all__ = ["Change", "change_of", "changed", "step_of"]
 
 _IDENTITY = (1.0, 0.0)
 _NOTHING = {"", "-", "--", "none", "unknown", "undefined", "n/a", "na", "no unit", "no units"}
-# what XIOS and NCO say of the values themselves, and is no longer true of other values
-_OF_VALUES = ("valid_min", "valid_max", "valid_range", "actual_range")
-_PACKING = ("dtype", "scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +133,11 @@ def changed(variable: xr.DataArray, row: NativeVariable, change: Change) -> xr.V
         Of the table, and what is to be done.
     """
     made = variable.variable.copy(deep=False)
-    attrs, dropped = dict(variable.attrs), {"coordinates"}
+    attrs, encoding = dict(variable.attrs), variable.encoding
     if (change.factor, change.offset) != _IDENTITY:
         made = xr.Variable(made.dims, _scaled(made.data, change.factor, change.offset))
-        attrs = {name: value for name, value in attrs.items() if name not in _OF_VALUES}
-        dropped |= {*_PACKING}
+        attrs = {name: value for name, value in attrs.items() if name not in OF_VALUES}
+        encoding = encoding_of_changed(encoding)
     made.attrs = attrs | {
         "units": row.cmip.units,
         **({"standard_name": row.cmip.standard_name} if row.cmip.standard_name else {}),
@@ -149,9 +147,7 @@ def changed(variable: xr.DataArray, row: NativeVariable, change: Change) -> xr.V
         "native_factor": change.factor,
         "native_offset": change.offset,
     }
-    made.encoding = {
-        name: value for name, value in variable.encoding.items() if name not in dropped
-    }
+    made.encoding = {name: value for name, value in encoding.items() if name != "coordinates"}
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
@@ -164,7 +165,7 @@ def test_any_units_and_any_type_give_the_same_temperature(units, kind, value):
     np.testing.assert_allclose(made["tas"], value * units[1] + units[2], rtol=1e-6)
 
 
-def test_missing_values_stay_missing_and_limits_of_values_go(native):
+def test_missing_values_stay_missing_and_limits_of_values_go(native, tmp_path):
     limits = {"valid_min": np.float32(0.0), "valid_max": np.float32(1.0)}
 
     def miss(file):
@@ -175,10 +176,11 @@ def test_missing_values_stay_missing_and_limits_of_values_go(native):
     made, _ = to_cmip(native({}, more=miss), ATM)
     assert made["clt"].isnull().sum() == 3
     assert float(made["clt"].max()) == 50.0
-    assert not {"valid_min", "valid_max", "_FillValue"} & {
-        *made["clt"].attrs,
-        *made["clt"].encoding,
-    }
+    assert not {*limits} & {*made["clt"].attrs, *made["clt"].encoding}
+    made.to_netcdf(tmp_path / "again.nc")
+    with netCDF4.Dataset(tmp_path / "again.nc") as file:  # no value in % is that large
+        assert file["clt"].getncattr("_FillValue") == np.float32(1e20)
+        assert file["clt"][:].mask.sum() == 3
 
 
 def test_packed_values_are_unpacked_once(native, tmp_path):
