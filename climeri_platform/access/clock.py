@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from climeri_platform.access.times import is_since
+from climeri_platform.access.engines.header import StoredVariable
+from climeri_platform.access.times import is_dated
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,10 +37,14 @@ def time_dimension(held: Header | xr.Dataset) -> str:
         if each.attrs.get("standard_name") == "time":
             return name
     for name, each in alone.items():
-        # decoding moves units into the encoding
-        if each.attrs.get("axis") == "T" or is_since(each.attrs) or is_since(each.encoding):
+        if each.attrs.get("axis") == "T" or is_dated(each.attrs) or _holds_dates(each):
             return name
     return ""
+
+
+def _holds_dates(axis: StoredVariable | xr.Variable) -> bool:
+    # decoding takes the units away
+    return not isinstance(axis, StoredVariable) and calendar_of_times(axis.values) != "not known"
 
 
 def calendar_of(dataset: xr.Dataset, time: str) -> str:

@@ -69,3 +69,11 @@ def test_a_dimension_without_values_is_known_by_its_name(tmp_path):
 )
 def test_calendars(times, calendar):
     assert calendar_of_times(times) == calendar
+
+
+def test_dates_as_digits_are_time_in_the_file_and_opened(tmp_path):
+    days = ("t", [20000115.0, 20000214.0], {"units": "day as %Y%m%d.%f"})
+    xr.Dataset({"tas": ("t", [1.0, 2.0])}, {"t": days}).to_netcdf(tmp_path / "file.nc")
+    opened = open_file(tmp_path / "file.nc")
+    assert time_dimension(read_file(tmp_path / "file.nc").header) == time_dimension(opened) == "t"
+    assert cut_period(opened, "2000-02")[0].sizes["t"] == 1

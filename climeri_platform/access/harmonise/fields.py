@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from threading import Lock
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import dask
 import numpy as np
@@ -14,11 +17,22 @@ from climeri_platform.access.decoding import encoding_of_changed
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
-__all__ = ["direction", "elementwise", "fields", "model", "read_together"]
+__all__ = [
+    "direction",
+    "elementwise",
+    "fields",
+    "in_memory",
+    "model",
+    "places_in_memory",
+    "read_together",
+]
 
 _LAT = {"lat", "latitude", "nav_lat", "tlat"}
 _LON = {"lon", "longitude", "nav_lon", "tlon", "tlong"}
 _NORTH, _EAST = {"north", "n"}, {"east", "e"}
+_FEW = 2**18  # cells of a grid that is held: one degree, and not a quarter of it
+_HELD: WeakValueDictionary[tuple[Any, ...], np.ndarray] = WeakValueDictionary()
+_LOCK = Lock()
 
 
 def direction(name: Hashable, attributes: Mapping[Any, Any]) -> str | None:
@@ -79,6 +93,44 @@ def read_together(parts: Sequence[xr.Variable]) -> list[np.ndarray]:
     return [np.asarray(each) for each in held]
 
 
+def places_in_memory(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a dataset whose latitudes and longitudes in two dimensions are read, if they are few.
+
+    What is compared and repaired asks for them again and again, and what is known needs no repair
+    "if there is any". Grids that are the same are held once.
+    """
+    names = [
+        name
+        for name in ("lat", "lon")
+        if name in dataset.coords
+        and dataset[name].ndim == 2
+        and dataset[name].chunks is not None
+        and dataset[name].size <= _FEW
+    ]
+    held = read_together([dataset.variables[name] for name in names])
+    read = {}
+    for name, values in zip(names, held, strict=True):
+        old = dataset.variables[name]
+        read[name] = xr.Variable(old.dims, _once(values), old.attrs, old.encoding)
+    return dataset.assign_coords(read) if read else dataset
+
+
+def in_memory(variable: xr.Variable) -> np.ndarray | None:
+    """Return the values of a coordinate, if nothing large must be read for them."""
+    if variable.chunks is not None or variable.size > _FEW:
+        return None
+    return np.asarray(variable.values)
+
+
+def _once(values: np.ndarray) -> np.ndarray:
+    """Return equal values that are held already, or these."""
+    key = (values.shape, values.dtype.str, hashlib.sha256(values.tobytes()).digest())
+    with _LOCK:
+        kept = _HELD.setdefault(key, values)
+    kept.flags.writeable = False
+    return kept
+
+
 def elementwise(
     variable: xr.Variable,
     function: Callable[[np.ndarray], np.ndarray],
@@ -91,7 +143,7 @@ def elementwise(
     Parameters
     ----------
     variable
-        Any; an index is in memory and changed at once.
+        Any; an index, and a small coordinate that is in memory, are changed at once.
     function
         From array to array of the same shape.
     dtype
@@ -100,7 +152,8 @@ def elementwise(
         False if values only change places, or become missing: then the file's packing fits them.
     """
     kind = np.dtype(dtype or variable.dtype)
-    if isinstance(variable, xr.IndexVariable):
+    values = in_memory(variable)
+    if isinstance(variable, xr.IndexVariable) or values is not None:
         new = xr.Variable(variable.dims, function(np.asarray(variable.values)).astype(kind))
     else:
         lazy = variable.chunk()  # as it is, if it is lazy

@@ -15,7 +15,7 @@ import xarray as xr
 
 from climeri_platform.access.coordinates import bounds_of
 from climeri_platform.access.decoding import encoding_of_changed
-from climeri_platform.access.harmonise.fields import elementwise
+from climeri_platform.access.harmonise.fields import elementwise, in_memory
 from climeri_platform.access.steps import Step, was_done
 
 if TYPE_CHECKING:
@@ -113,19 +113,24 @@ def _roll(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
 
 def _shifted(bounds: xr.Variable, moved: xr.Variable) -> xr.Variable:
     """Move bounds with their centres, so that a cell across Greenwich stays whole."""
-    new = (bounds.chunk() + moved).transpose(*bounds.dims).astype(bounds.dtype)
+    held = bounds if in_memory(bounds) is not None else bounds.chunk()
+    new = (held + moved).transpose(*bounds.dims).astype(bounds.dtype)
     new.attrs, new.encoding = dict(bounds.attrs), encoding_of_changed(bounds.encoding)
     return new
 
 
 def _map(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
     lon = dataset.variables["lon"]
-    if was_done(lon, _SAID_2D):
+    held = in_memory(lon)
+    if held is None and was_done(lon, _SAID_2D):
+        return dataset, []
+    if held is not None and not ((held < 0) | (held >= _TURN)).any():
         return dataset, []
     new = elementwise(lon, _in_one_turn)
     bounds = bounds_of(dataset, "lon")
     if bounds is not None:
-        moved = xr.Variable(lon.dims, new.data - lon.chunk().data)
+        whole = lon if held is not None else lon.chunk()
+        moved = xr.Variable(lon.dims, new.data - whole.data)
         dataset = dataset.assign({bounds: _shifted(dataset.variables[bounds], moved)})
     dataset = dataset.assign_coords(lon=new)
     return dataset, [Step(_FIX, "lon", f"{_SAID_2D}; nothing moves", "order")]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from climeri_platform.access.coordinates import bounds_of
-from climeri_platform.access.harmonise.fields import elementwise
+from climeri_platform.access.harmonise.fields import elementwise, in_memory
 from climeri_platform.access.steps import Step, was_done
 
 if TYPE_CHECKING:
@@ -48,11 +48,16 @@ def filled_coordinates(
             declared = {"_FillValue", "missing_value"} & dataset[each].encoding.keys()
             if declared or was_done(dataset[each], _FIX):
                 continue
-            held = dataset.variables[each]
-            dataset = dataset.assign({each: elementwise(held, _no_angle, moved=False)})
+            held = in_memory(dataset.variables[each])
+            count = None if held is None else int((np.abs(held) >= _BEYOND).sum())
+            if count == 0:
+                continue
+            new = elementwise(dataset.variables[each], _no_angle, moved=False)
+            dataset = dataset.assign({each: new})
             if each == name:
                 dataset = dataset.set_coords(name)
-            said = f"{_FIX}: values that are no angles, if there are any, are missing"
+            known = ", if there is any" if held is None else f": {count} of {held.size} values"
+            said = f"{_FIX}: what is no angle is missing{known}"
             steps.append(Step(_FIX, each, said, "numbers"))
     return dataset, steps
 
