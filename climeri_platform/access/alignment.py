@@ -10,8 +10,9 @@ import numpy as np
 import xarray as xr
 
 from climeri_platform.access.clock import calendar_of, time_dimension
+from climeri_platform.access.coordinates import bounds_of, read_here
 from climeri_platform.access.overlaps import steps_between
-from climeri_platform.access.placing import place, read_here, say_names
+from climeri_platform.access.reindexing import reindexed, say_names
 from climeri_platform.catalog.members import member_order
 from climeri_platform.core.errors import DatasetInconsistent
 
@@ -114,7 +115,7 @@ def align_labels(
         wanted = np.array(every if pad else common)
     aligned = dict(datasets)
     for label, each in having.items():
-        aligned[label] = place(each, dim, _positions(ids[label], wanted), None)
+        aligned[label] = reindexed(each, dim, _positions(ids[label], wanted), None)
         aligned[label] = aligned[label].assign_coords({dim: (dim, wanted, each[dim].attrs)})
     if len(common) == len(every):
         return aligned, []
@@ -122,11 +123,8 @@ def align_labels(
     return aligned, [f"{len(common)} of {len(every)} {dim}s are common to all; {done}"]
 
 
-def _one_name(times: Mapping[str, str | None], datasets: Datasets) -> str:
-    without = [label for label, name in times.items() if name is None]
-    without += [
-        label for label, name in times.items() if name and name not in datasets[label].indexes
-    ]
+def _one_name(times: Mapping[str, str], datasets: Datasets) -> str:
+    without = [label for label, name in times.items() if name not in datasets[label].indexes]
     if without:
         raise DatasetInconsistent(
             f"{say_names(without)} has no time axis, and others have",
@@ -244,9 +242,8 @@ def _number(moment: Any) -> int:
 
 
 def _middles(dataset: xr.Dataset, time: str) -> xr.DataArray | None:
-    axis = dataset[time]
-    name = axis.attrs.get("bounds") or axis.encoding.get("bounds")
-    if name not in dataset.variables:
+    name = bounds_of(dataset, time)
+    if name is None:
         return None
     bounds = dataset[name]
     if bounds.dims[:1] != (time,) or bounds.ndim != 2 or bounds.dtype.kind not in "MO":
@@ -372,7 +369,7 @@ def _onto(
                     return datasets[other].variables[name].isel({time: its[start:stop]})
             return None
 
-        placed = place(each, time, at, lend)
+        placed = reindexed(each, time, at, lend)
         aligned[label] = placed.assign_coords({time: axis})
         lost, filled = each.sizes[time] - int((at >= 0).sum()), int((at < 0).sum())
         span = f"{_day(each[time].values[0])} to {_day(each[time].values[-1])}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cftime
 import numpy as np
 
+from climeri_platform.access.clock import TIME_BESIDE, calendar_of_times
 from climeri_platform.access.digits import form_of
 from climeri_platform.access.times import Counted, decode_times, is_dated
 
@@ -17,10 +18,8 @@ if TYPE_CHECKING:
     from climeri_platform.access.engines.header import Header, StoredVariable
     from climeri_platform.access.overlaps import Kept
 
-__all__ = ["TIME_NAMES", "Axis", "read_axis", "time_dimension", "time_variables"]
+__all__ = ["Axis", "read_axis", "time_variables"]
 
-_BESIDE = ("time_centered", "time_instant")  # of XIOS
-TIME_NAMES = ("time", "time_counter")  # of the dimension, where a file does not say it otherwise
 _COUNTING = ("units", "calendar", "_FillValue", "missing_value", "scale_factor", "add_offset")
 _MANY = 4_000_000  # numbers of a variable that is read because it counts time
 _Values = np.ndarray[Any, Any]
@@ -102,29 +101,13 @@ class Axis:
         return slice(begin, begin + self.steps[number])
 
 
-def time_dimension(header: Header) -> str:
-    """Return the name of the time dimension, or "" for fixed fields."""
-    used = {dim for each in header.variables.values() for dim in each.dims}
-    for known in TIME_NAMES:
-        if known in used:
-            return known
-    alone = {n: each for n, each in header.variables.items() if each.dims == (n,)}
-    for name, each in alone.items():
-        if each.attrs.get("standard_name") == "time":
-            return name
-    for name, each in alone.items():
-        if each.attrs.get("axis") == "T" or is_dated(each.attrs):
-            return name
-    return ""
-
-
 def time_variables(header: Header, dim: str) -> list[str]:
     """Return the variables that may be the time axis, its own name first.
 
     XIOS writes the same moments up to three times, and old NEMO names its axis after the operation.
     """
     alone = [name for name, each in header.variables.items() if each.dims == (dim,)]
-    found = [name for name in (dim, *_BESIDE) if name in alone]
+    found = [name for name in (dim, *TIME_BESIDE) if name in alone]
     return found + [
         name for name in alone if name not in found and is_dated(header.variables[name].attrs)
     ]
@@ -211,7 +194,7 @@ def _together(
     values = np.concatenate(parts)
     if len(groups) > 1 or values.dtype.kind == "M":
         axis.counted.clear()
-    axis.calendars = tuple(map(_calendar, parts))
+    axis.calendars = tuple(map(calendar_of_times, parts))
     if len({*axis.calendars}) > 1:  # which is refused
         return values, np.arange(float(len(values))), use_cftime
     if len(groups) == 1 and not form_of(attrs[0]):
@@ -256,12 +239,6 @@ def _find_bad(
             axis.bad[number] = its
     if not axis.bad:  # each alone makes sense, together they do not
         axis.bad = dict.fromkeys(members, problem)
-
-
-def _calendar(values: _Values) -> str:
-    if values.dtype.kind == "M":  # xarray would call it standard or proleptic by the year
-        return "gregorian"
-    return str(getattr(values.ravel()[0], "calendar", "not known")) if values.size else "not known"
 
 
 def _as_numbers(raw: _Values, attrs: Mapping[str, Any]) -> _Values:

@@ -14,7 +14,7 @@ import numpy as np
 
 from climeri_platform.access.asked import AskedPeriod, as_asked, files_of_period, nothing_of
 from climeri_platform.access.clock import time_dimension
-from climeri_platform.access.coordinates import bounds_of, values_of
+from climeri_platform.access.coordinates import bounds_of, read_here
 from climeri_platform.access.periods import HOLE
 from climeri_platform.access.region import cut_region
 from climeri_platform.core.errors import DatasetInconsistent
@@ -100,7 +100,7 @@ def cut_period(dataset: xr.Dataset, period: str | AskedPeriod) -> tuple[xr.Datas
     """
     asked = as_asked(period)
     time = time_dimension(dataset)
-    if asked.which == "full" or time is None or time not in dataset.coords:
+    if asked.which == "full" or time not in dataset.coords:
         return dataset, []
     if "climatology" in dataset[time].attrs:
         return dataset, [f"it is a climatology: period={asked.text} does not cut it"]
@@ -204,7 +204,7 @@ class _Steps:
         if self._bounds is None or not where.size:
             return None
         try:
-            cells = values_of(self._bounds.isel({self._time: where}))
+            cells = read_here(self._bounds.isel({self._time: where}))
         except Exception:  # noqa: BLE001 - what cannot be read of bounds is told when they are
             return None
         if cells.ndim != 2 or cells.shape[1] != 2 or cells.dtype.kind != self.stamps.dtype.kind:

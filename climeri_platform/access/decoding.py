@@ -23,6 +23,8 @@ __all__ = ["PACKING", "Decoding", "decoding_of", "encoding_of_changed", "fitted"
 _MISSING = ("_FillValue", "missing_value")
 PACKING = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
 """The attributes that say how numbers are packed (CF conventions, sections 2.5.1 and 8.1)."""
+OF_VALUES = ("valid_min", "valid_max", "valid_range", "actual_range")
+"""The attributes that are true of a file's own values, and of no others."""
 # fill values that large are no value of any field, in whatever units
 _NO_VALUE = 1e10
 # netcdf.h: NC_FILL_FLOAT, NC_FILL_DOUBLE, NC_FILL_SHORT, NC_FILL_INT; bytes have none by convention

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from climeri_platform.access.axis import time_dimension
+from climeri_platform.access.clock import time_dimension
 from climeri_platform.access.engines.recognising import Place, read_header
-from climeri_platform.access.joining import FileHeader, join
+from climeri_platform.access.joining import NOT_DECODED, FileHeader, join
 from climeri_platform.access.lazy import as_dataset
 from climeri_platform.core.errors import DatasetInconsistent, FileUnreadable
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["open_file", "read_file"]
-
-_NOT_DECODED = "Its header or its time axis does not follow the CF conventions: see ncdump -h."
 
 
 def read_file(place: str | os.PathLike[str], span: tuple[int, int] | None = None) -> FileHeader:
@@ -43,12 +41,12 @@ def read_file(place: str | os.PathLike[str], span: tuple[int, int] | None = None
     if not header.variables:
         raise FileUnreadable(
             f"{there.name}: there is no variable at its top level; groups are not read",
-            hint=_NOT_DECODED,
+            hint=NOT_DECODED,
         )
     time = time_dimension(header)
     if time and not header.sizes[time]:
         raise FileUnreadable(
-            f"{there.name}: it holds no time step: {time} has length 0", hint=_NOT_DECODED
+            f"{there.name}: it holds no time step: {time} has length 0", hint=NOT_DECODED
         )
     alone = not _refers(there)
     return FileHeader(there.name, header, _mark(there, alone=alone), span, alone)

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from climeri_platform.access.axis import Axis, read_axis, time_dimension, time_variables
+from climeri_platform.access.axis import Axis, read_axis, time_variables
+from climeri_platform.access.clock import time_dimension
+from climeri_platform.access.coordinates import BOUNDS, named_by
 from climeri_platform.access.decoding import PACKING, decoding_of, fitted
 from climeri_platform.access.digits import form_of
+from climeri_platform.access.file_grids import IN_ALL, check_coordinates, check_sizes, values_of
 from climeri_platform.access.joined import Joined, JoinedVariable, Note, Piece
 from climeri_platform.access.periods import (
     check_files,
@@ -24,7 +27,6 @@ from climeri_platform.access.periods import (
     tell_holes,
     tell_short_files,
 )
-from climeri_platform.access.places import IN_ALL, check_places, check_sizes, values_of
 from climeri_platform.access.sameness import check_variables, equal, shared
 from climeri_platform.core.errors import DatasetInconsistent, FileUnreadable
 
@@ -33,9 +35,9 @@ if TYPE_CHECKING:
 
     from climeri_platform.access.engines.header import Header, StoredVariable
 
-__all__ = ["FileHeader", "join"]
+__all__ = ["NOT_DECODED", "FileHeader", "join"]
 
-_NOT_DECODED = "Its header or its time axis does not follow the CF conventions: see ncdump -h."
+NOT_DECODED = "Its header or its time axis does not follow the CF conventions: see ncdump -h."
 _DATES = ("units", "calendar", "dtype")  # of the encoding of a joined time axis
 
 
@@ -113,7 +115,10 @@ def join(
         pairs = [(each.path, each.header) for each in files]
         coordinates = _coordinates(headers[0])
         check_sizes(pairs, time)
-        said += [*check_variables(pairs, time), *check_places(pairs, time, sorted(coordinates))]
+        said += [
+            *check_variables(pairs, time),
+            *check_coordinates(pairs, time, sorted(coordinates)),
+        ]
         notes = [Note(each) for each in said]
     if axis is not None and not (undated and len(files) == 1):
         notes += [*tell_holes(axis, [each.span for each in files]), *short]
@@ -176,7 +181,7 @@ def _without_bad(
     files: Sequence[FileHeader], axis: Axis, use_cftime: bool | None, *, undated: bool
 ) -> Joined:
     skipped = tuple(
-        Note(_said(problem), files[number].path, _NOT_DECODED)
+        Note(_said(problem), files[number].path, NOT_DECODED)
         for number, problem in sorted(axis.bad.items())
     )
     left = [each for number, each in enumerate(files) if number not in axis.bad]
@@ -225,7 +230,9 @@ class _Work:
     ) -> None:
         self.headers = [each.header for each in files]
         self.time, self.axis, self.parts = time, axis, parts
-        self.marginal = coordinates.union(*(_bounds(each) for each in self.headers))
+        self.marginal = coordinates.union(
+            *(named_by(each.variables.values(), *BOUNDS) for each in self.headers)
+        )
 
     def variables(self) -> dict[str, JoinedVariable]:
         """Return all of them, in the order of the first file."""
@@ -342,14 +349,6 @@ class _Work:
         attrs = shared(distinct)
         plain, encoding = _unpacked(attrs if same else _without_packing(attrs), encoding)
         return JoinedVariable(first.dims, plain, encoding, dtype, pieces=tuple(pieces))
-
-
-def _bounds(header: Header) -> set[str]:
-    found: set[str] = set()
-    for each in header.variables.values():
-        for word in ("bounds", "climatology"):
-            found.update(str(each.attrs.get(word, "")).split())
-    return found
 
 
 def _alike(here: Mapping[str, Any], there: Mapping[str, Any]) -> bool:

@@ -9,8 +9,8 @@ import numpy as np
 
 from climeri_platform.access.alignment import align_in_time, align_labels
 from climeri_platform.access.clock import time_dimension
+from climeri_platform.access.coordinates import marginal_names, read_here
 from climeri_platform.access.members import MEMBER, Stacked, common_facets, key_of_all
-from climeri_platform.access.placing import marginal_names, read_here
 from climeri_platform.access.samegrid import on_one_grid
 from climeri_platform.core.errors import DatasetInconsistent, GridMismatch
 

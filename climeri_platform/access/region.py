@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from climeri_platform.access.asked import TOLERANCE, Region
-from climeri_platform.access.coordinates import Grid, bounds_of, degrees_of, grids_of, values_of
+from climeri_platform.access.coordinates import Grid, bounds_of, degrees_of, grids_of, read_here
 from climeri_platform.access.decoding import encoding_of_changed
 from climeri_platform.core.errors import DataError
 
@@ -144,7 +144,7 @@ def _turned(cut: xr.Dataset, lon: str, dimension: str, turns: NDArray[np.float64
 
     old = cut[lon]
     circle = 2 * np.pi if str(old.attrs.get("units", "")).lower().startswith("rad") else 360
-    moved = (values_of(old) + circle * turns).astype(old.dtype)
+    moved = (read_here(old) + circle * turns).astype(old.dtype)
     edges = bounds_of(cut, lon)
     new = xr.Variable(old.dims, moved, old.attrs, encoding_of_changed(old.encoding))
     cut = cut.assign_coords({lon: new})
@@ -188,7 +188,7 @@ def _cut_plane(dataset: xr.Dataset, grid: Grid, asked: Region) -> tuple[xr.Datas
     if inside.all():
         return cut, 0
     mask = xr.DataArray(inside, dims=dims)
-    edges = {bounds_of(cut, str(name)) for name in cut.variables}
+    edges = {bounds_of(cut, name) for name in cut.variables}
     masked = {
         name: (each & mask) if each.dtype.kind == "b" else each.where(mask)
         for name, each in cut.data_vars.items()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from climeri_platform.core.errors import UsageError
 from climeri_platform.core.sizes import size_text
+from climeri_platform.core.writing import write_named
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
+    from pathlib import Path
 
     import polars as pl
 
@@ -169,20 +168,8 @@ class OpenReport:
         """
         from climeri_platform.access.report_page import page
 
-        there = Path(path)
-        beside = there.with_name(f".{there.name}.{os.getpid()}")
-        try:
-            # a name of a file need not be text
-            beside.write_text(page(self), encoding="utf-8", errors="backslashreplace")
-            beside.replace(there)
-        except OSError as problem:
-            with suppress(OSError):
-                beside.unlink(missing_ok=True)
-            raise UsageError(
-                f"the report cannot be written to {there}: {problem.strerror}",
-                hint="Name a file in a folder that exists and is yours.",
-            ) from problem
-        return there
+        # a name of a file need not be text
+        return write_named(path, page(self).encode(errors="backslashreplace"))
 
     def _repr_html_(self) -> str:
         from climeri_platform.access.report_page import view

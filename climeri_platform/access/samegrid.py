@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from climeri_platform.access.placing import marginal_names, read_here
+from climeri_platform.access.coordinates import marginal_names, read_here, rounding
 from climeri_platform.core.errors import GridMismatch
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["on_one_grid"]
 
-# of the smallest step of an axis: less than this is rounding
-_ROUNDING = 1e-3
 # a coordinate of more values than this is not compared, because reading it would take too long
 _READ = 4_000_000
 
@@ -116,7 +114,7 @@ class _Grid:
             if name not in other.coords or other[name].variable is place.variable:
                 continue
             there = read_here(other[name])
-            how, distance = _difference(name, self._value(name), there)
+            how, distance = _difference(name, self._value(name), there, axis=place.dims == (name,))
             if how:
                 return how, {}, {}
             if distance:
@@ -162,24 +160,18 @@ def _places(dataset: xr.Dataset, apart: Collection[str]) -> dict[str, xr.DataArr
     }
 
 
-def _difference(name: str, here: np.ndarray, there: np.ndarray) -> tuple[str, float]:
+def _difference(name: str, here: np.ndarray, there: np.ndarray, *, axis: bool) -> tuple[str, float]:
     """Return how a coordinate differs, "" where it does not, and the distance that is rounding."""
     if here.shape != there.shape:
         return f"{name} has the shape {there.shape} against {here.shape}", 0.0
-    if here.dtype.kind not in "fiu" or there.dtype.kind not in "fiu":
-        return ("" if np.array_equal(here, there) else f"other values of {name}"), 0.0
-    distance = float(np.nanmax(np.abs(here.astype("f8") - there), initial=0.0))
-    if np.array_equal(np.isnan(here), np.isnan(there)) and distance <= _tolerance(here):
+    distance = rounding(here, there, axis=axis)
+    if distance is not None:
         return "", distance
+    if here.dtype.kind not in "fiu" or there.dtype.kind not in "fiu":
+        return f"other values of {name}", 0.0
     if here.ndim == 1 and here.size > 1 and np.allclose(here, there[::-1]):
         return f"{name} runs the other way", 0.0
-    return f"{name} differs by up to {distance:.3g}", 0.0
-
-
-def _tolerance(here: np.ndarray) -> float:
-    values = here.astype("f8")
-    if here.ndim == 1 and here.size > 1:
-        return _ROUNDING * float(np.nanmin(np.abs(np.diff(values))))
-    return max(
-        _ROUNDING if here.ndim > 1 else 0.0, 1e-6 * float(np.nanmax(np.abs(values), initial=0.0))
+    return (
+        f"{name} differs by up to {np.nanmax(np.abs(here.astype('f8') - there), initial=0.0):.3g}",
+        0.0,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from climeri_platform.access.coordinates import BOUNDS, named_by
 from climeri_platform.access.times import is_dated
 from climeri_platform.core.errors import DatasetInconsistent
 
@@ -63,7 +64,12 @@ def check_variables(files: Sequence[tuple[str, Header]], time: str) -> list[str]
         If no variable is in all files, or one has other units or another sign.
     """
     first_path, first = files[0]
-    marginal = set(chain(first.sizes, *(_named(each) for _, each in files)))
+    marginal = set(
+        chain(
+            first.sizes,
+            *(named_by(each.variables.values(), "coordinates", *BOUNDS) for _, each in files),
+        )
+    )
     along = [
         {n for n, v in each.variables.items() if time in v.dims and n not in marginal}
         for _, each in files
@@ -88,15 +94,6 @@ def check_variables(files: Sequence[tuple[str, Header]], time: str) -> list[str]
     for path, header in files:
         notes += _meanings(said, (path, header), along[0])
     return notes
-
-
-def _named(header: Header) -> set[str]:
-    """Return the coordinates and bounds of a file."""
-    found: set[str] = set()
-    for each in header.variables.values():
-        for word in ("coordinates", "bounds", "climatology"):
-            found.update(str(each.attrs.get(word, "")).split())
-    return found
 
 
 def _meanings(said: _Said, file: tuple[str, Header], along: set[str]) -> list[str]:

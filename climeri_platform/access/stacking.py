@@ -12,7 +12,8 @@ import xarray as xr
 
 from climeri_platform.access.alignment import align_in_time, align_labels
 from climeri_platform.access.clock import time_dimension
-from climeri_platform.access.placing import marginal_names, read_here, say_names
+from climeri_platform.access.coordinates import marginal_names, read_here
+from climeri_platform.access.reindexing import say_names
 from climeri_platform.access.samegrid import on_one_grid
 from climeri_platform.core.errors import DatasetInconsistent
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["NATIVE_NAME", "NATIVE_UNITS", "STEPS", "Kind", "Step", "remember"]
+__all__ = ["NATIVE_NAME", "NATIVE_UNITS", "STEPS", "Kind", "Step", "remember", "was_done"]
 
 Kind = Literal["numbers", "order", "names", "noted"]
 
@@ -53,11 +53,6 @@ class Step:
     units: str = ""
 
     @property
-    def changes_numbers(self) -> bool:
-        """Whether values are other than in the file, by a factor or an offset."""
-        return self.factor not in (None, 1.0) or self.offset not in (None, 0.0)
-
-    @property
     def changes_anything(self) -> bool:
         """Whether something is other than in the file; else it was seen, and left."""
         return self.kind != "noted"
@@ -91,3 +86,8 @@ def remember(dataset: xr.Dataset, steps: Iterable[Step]) -> xr.Dataset:
             before = attributes.get(STEPS)
             attributes[STEPS] = f"{before}; {step.said}" if before else step.said
     return told
+
+
+def was_done(variable: xr.Variable | xr.DataArray, said: str) -> bool:
+    """Whether the steps of a variable, as `remember` wrote them, say something already."""
+    return said in str(variable.attrs.get(STEPS, ""))

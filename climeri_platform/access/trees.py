@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from climeri_platform.access.members import MEMBER, common_facets
 from climeri_platform.access.merging import merge_datasets
-from climeri_platform.access.placing import say_names
+from climeri_platform.access.reindexing import say_names
 from climeri_platform.access.stacking import stack
 from climeri_platform.catalog.members import member_order
 from climeri_platform.catalog.vocabulary import in_order

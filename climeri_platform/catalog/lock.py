@@ -21,6 +21,7 @@ from climeri_platform.catalog.claims import (
 )
 from climeri_platform.catalog.owner import Owner
 from climeri_platform.core.errors import StoreBusy, StoreError
+from climeri_platform.core.writing import sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,7 +178,7 @@ def _take(held: Held, stale_after: float) -> None:
     private = lock.with_name(f"{lock.name}.by-{owner.token}")
     try:
         private.write_text(owner.model_dump_json(indent=2), encoding="utf-8")
-        _sync(private)  # a lock that lost its content to a power cut would be nobody's
+        sync(private)  # a lock that lost its content to a power cut would be nobody's
         for _ in range(_TRIES):
             last = last_claim(lock)
             place, reason = lock, None
@@ -292,11 +293,3 @@ def _let_go(held: Held) -> None:
             mine.unlink(missing_ok=True)
     except OSError as problem:
         _LOG.warning("the lock %s could not be removed: %s", lock, problem)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
 
 from climeri_platform.catalog.cards import CARD_FILE, os_text
 from climeri_platform.catalog.igcm import RunFacts, read_run
 from climeri_platform.core.errors import UsageError
+from climeri_platform.core.writing import write_whole
 
 __all__ = ["card_text", "new_card"]
 
@@ -121,15 +121,8 @@ def new_card(folder: str | os.PathLike[str], to: str | os.PathLike[str] | None =
         )
     path = Path(to).expanduser() if to is not None else place / CARD_FILE
     text = card_text(place)
-    beside = ""
     try:
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(beside, 0o666 & ~_umask())  # noqa: PTH101 - mkstemp makes it private
-        os.link(beside, path)
+        write_whole(path, text, new=True)
     except FileExistsError as problem:
         raise UsageError(
             f"there is a card already: {os_text(path)}",
@@ -140,13 +133,4 @@ def new_card(folder: str | os.PathLike[str], to: str | os.PathLike[str] | None =
             f"the card {os_text(path)} cannot be written: {problem.strerror or problem}",
             hint="Write it elsewhere with --to FILE; a build takes it with --cards FOLDER.",
         ) from problem
-    finally:
-        if beside:
-            Path(beside).unlink(missing_ok=True)
     return path
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

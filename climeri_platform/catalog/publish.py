@@ -6,11 +6,11 @@ Whatever happens on the way, a reader finds the old catalog or the new one, whol
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -38,6 +38,7 @@ from climeri_platform.catalog.pieces import whole_datasets, write_pieces
 from climeri_platform.catalog.replicas import mounts_for
 from climeri_platform.catalog.tables import datasets_of, files_schema
 from climeri_platform.core.errors import StoreBusy, StoreError
+from climeri_platform.core.writing import sync, write_whole
 from climeri_platform.sites import load_site
 
 if TYPE_CHECKING:
@@ -52,32 +53,6 @@ __all__ = ["KEPT_SNAPSHOTS", "prepare_store", "publish", "roll_back", "writing",
 
 _WAIT = 600.0  # seconds for another writer, which publishes in less
 KEPT_SNAPSHOTS = 7  # a week of nights
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _replace(path: Path, text: str, *, locked: Path | None = None) -> None:
-    """Write a small file so that it is there whole, or not at all.
-
-    With ``locked``, a store, only as long as the locks that were taken on it are held.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        _sync(beside)
-        if locked is not None:
-            still_held(locked)  # as late as can be
-        beside.replace(path)
-    except (OSError, StoreError):
-        beside.unlink(missing_ok=True)
-        raise
-    _sync(path.parent)
 
 
 def prepare_store(store: Path) -> None:
@@ -112,9 +87,9 @@ def prepare_store(store: Path) -> None:
         format=FORMAT, min_reader=FORMAT, written_by=f"climeri-platform {__version__}"
     )
     try:
-        _replace(store / "store.json", card.model_dump_json(indent=2))
+        write_whole(store / "store.json", card.model_dump_json(indent=2))
         with suppress(PermissionError):  # a folder may be passed through and not be read
-            _sync(store.parent)
+            sync(store.parent)
     except OSError as problem:
         raise StoreError(
             f"the store {store} cannot be written: {problem.strerror}",
@@ -225,17 +200,17 @@ def publish(
         share_folders(building, card.roots, previous, folders or {})
         (building / "snapshot.json").write_text(card.model_dump_json(indent=2), encoding="utf-8")
         for path in [*building.rglob("*"), building]:
-            _sync(path)
+            sync(path)
         building.replace(finished)
-        _sync(finished.parent)
-        _sync(store)  # CURRENT must not outlive a power cut that the folder of snapshots did not
+        sync(finished.parent)
+        sync(store)  # CURRENT must not outlive a power cut that the folder of snapshots did not
     except BaseException as problem:  # also a damaged table, and somebody who ends it
         _discard(building, finished)
         if isinstance(problem, OSError | pl.exceptions.PolarsError):
             raise _refused(store, name, problem) from problem
         raise
     try:
-        _replace(store / "CURRENT", name + "\n", locked=store)
+        write_whole(store / "CURRENT", name + "\n", until=partial(still_held, store))
     except (OSError, StoreError) as problem:
         # only the last step, the sync of the folder, can fail after CURRENT names the snapshot
         if not _is_current(store, name):
@@ -287,7 +262,7 @@ def roll_back(store: Path, name: str) -> Snapshot:
             for table in ("files", "datasets", "rejected"):
                 snapshot.scan(family, table)
         try:
-            _replace(store / "CURRENT", name + "\n", locked=store)
+            write_whole(store / "CURRENT", name + "\n", until=partial(still_held, store))
             _describe(snapshot)
         except OSError as problem:
             raise StoreError(
@@ -404,11 +379,11 @@ def _describe(snapshot: Snapshot) -> None:
         listed = []
         for table in sorted(tables.glob("*.parquet")):
             for name, content in export_description(snapshot, table.stem, folder.name).items():
-                _replace(folder / name, json.dumps(content, indent=2))
+                write_whole(folder / name, json.dumps(content, indent=2))
                 described.add(folder / name)
                 listed.append(content)
         # last: what it lists is there
-        _replace(folder / MASTER, export_master(listed, snapshot, folder.name))
+        write_whole(folder / MASTER, export_master(listed, snapshot, folder.name))
         described.add(folder / MASTER)
     for old in [
         *(snapshot.store / "export").glob("*/*.json"),

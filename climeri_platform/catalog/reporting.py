@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import time
 from datetime import UTC, datetime
@@ -30,8 +29,10 @@ from climeri_platform.core.errors import (
     UnknownValue,
     nearest,
 )
+from climeri_platform.core.writing import write_whole
 
 if TYPE_CHECKING:
+    import os
     from pathlib import Path
 
 __all__ = ["KEPT_REPORTS", "failed_night", "last_published", "read_report", "write_report"]
@@ -65,8 +66,8 @@ def write_report(report: dict[str, Any], store: Path) -> None:
         folder.mkdir(exist_ok=True)
         _sweep(folder)
         text = json.dumps(report, indent=1)
-        _put(folder / f"{name}.json", text)
-        _put(folder / "latest.json", text)
+        write_whole(folder / f"{name}.json", text)
+        write_whole(folder / "latest.json", text)
         try:
             page = night_page(report)
         except MissingExtra as problem:
@@ -74,8 +75,8 @@ def write_report(report: dict[str, Any], store: Path) -> None:
             (folder / "latest.html").unlink(missing_ok=True)
             _LOGGER.warning("%s; the report is JSON only. %s", problem.message, problem.hint)
         else:
-            _put(folder / f"{name}.html", page)
-            _put(folder / "latest.html", page)
+            write_whole(folder / f"{name}.html", page)
+            write_whole(folder / "latest.html", page)
         _prune(folder)
     except OSError as problem:
         done = f"the snapshot {report['snapshot']} is published" if report["snapshot"] else ""
@@ -212,20 +213,6 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(report, dict):
         raise StoreDamaged(f"{path} holds no report")
     return report
-
-
-def _put(path: Path, text: str) -> None:
-    """Write a file so that it is there whole, or as it was."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def _sweep(folder: Path) -> None:

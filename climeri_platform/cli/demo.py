@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from climeri_platform.cli.hub import make_settings, show, tell, waiting_bar, warn_root
+from climeri_platform.cli.hub import FOLDER, make_settings, show, tell, waiting_bar, warn_root
 from climeri_platform.cli.progress import counting
 from climeri_platform.core.errors import HubFailed
 from climeri_platform.core.settings import setting
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from climeri_platform.hub import Rehearsal, RunningHub
     from climeri_platform.testing import ArchiveSummary
 
@@ -107,7 +108,7 @@ def _show_rehearsal(hub: RunningHub, done: Rehearsal, seconds: float) -> None:
 @click.option(
     "--dir",
     "folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Where everything goes. Default: ~/.local/share/climeri/demo.",
 )
 @click.option(
@@ -119,7 +120,7 @@ def _show_rehearsal(hub: RunningHub, done: Rehearsal, seconds: float) -> None:
 )
 @click.option(
     "--archive-only",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     metavar="DIR",
     help="Write the archive there, and stop.",
 )

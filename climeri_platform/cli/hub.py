@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
     from climeri_platform.hub import HubSettings, RunningHub
 
-__all__ = ["command", "make_settings", "show", "tell", "waiting_bar", "warn_root"]
+__all__ = ["FOLDER", "command", "make_settings", "show", "tell", "waiting_bar", "warn_root"]
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 def tell(line: str) -> None:
@@ -45,10 +47,7 @@ def command() -> None:
 
 
 @command.command("install-proxy")
-@click.option(
-    "--proxy", type=click.Path(path_type=Path, file_okay=False),
-    help="Where to; by default into the Python environment.",
-)  # fmt: skip
+@click.option("--proxy", type=FOLDER, help="Where to; by default into the Python environment.")
 def install(proxy: Path | None) -> None:
     """Install the proxy of the hub from the lock file of this version."""
     from climeri_platform.hub import install_proxy
@@ -70,30 +69,22 @@ def install(proxy: Path | None) -> None:
 )
 @click.option(
     "--state",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Folder of the hub: users, database, logs. Default: ~/.local/share/climeri/hub.",
 )
 @click.option(
     "--notebooks",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Curated notebooks, shown read-only. Default: those of this version.",
 )
-@click.option(
-    "--store",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the catalogs. Default: the setting `store`.",
-)
+@click.option("--store", type=FOLDER, help="Folder of the catalogs. Default: the setting `store`.")
 @click.option("--site", help="Site profile of the notebooks. Default: the setting `site`.")
 @click.option(
     "--archive",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Demonstration archive. Default: the setting `demo_archive`.",
 )
-@click.option(
-    "--proxy",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where `climeri hub install-proxy` put the proxy.",
-)
+@click.option("--proxy", type=FOLDER, help="Where `climeri hub install-proxy` put the proxy.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one line of JSON, without the password."
 )

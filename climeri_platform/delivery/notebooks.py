@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from climeri_platform.core.errors import ClimeriError, UsageError
 from climeri_platform.core.resources import data_path
+from climeri_platform.core.writing import write_whole
 from climeri_platform.delivery.cells import LANGUAGES, for_reader
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def deliver_notebooks(
         delivered = _deliver(folder, wanted, before)
         for name in sorted(before.keys() - wanted.keys()):
             _withdraw(folder, name, before[name])
-        _write(folder / MANIFEST, _manifest(wanted, delivered))
+        write_whole(folder / MANIFEST, _manifest(wanted, delivered), mode=0o644)
     except OSError as problem:
         raise ClimeriError(
             f"the curated notebooks cannot be delivered to {folder}: {problem}",
@@ -134,7 +134,7 @@ def _deliver(folder: Path, wanted: dict[str, bytes], before: dict[str, str]) -> 
                 _move_aside(path)
         if there != _digest(content):
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path, content)
+            write_whole(path, content, mode=READ_ONLY)
         if path.stat().st_mode & 0o777 != READ_ONLY:
             path.chmod(READ_ONLY)
         delivered.append(name)
@@ -161,15 +161,3 @@ def _move_aside(path: Path) -> None:
 def _manifest(wanted: dict[str, bytes], delivered: list[str]) -> bytes:
     digests = {name: _digest(wanted[name]) for name in delivered}
     return (json.dumps(digests, indent=1) + "\n").encode()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old one or the new one."""
-    with NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as partial:
-        partial.write(content)
-    try:
-        Path(partial.name).chmod(READ_ONLY if path.name != MANIFEST else 0o644)
-        Path(partial.name).replace(path)
-    except OSError:
-        Path(partial.name).unlink()
-        raise

@@ -6,12 +6,12 @@ import contextlib
 import fcntl
 import os
 import secrets
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from climeri_platform.core.errors import HubFailed
+from climeri_platform.core.writing import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from climeri_platform.hub.settings import HubRun
 
 __all__ = ["StateFolder", "default_state"]
+
+_PRIVATE = 0o600  # only its owner reads it
 
 # without 0/o and 1/l/i, which people confuse on paper and on a screen at the back of a room
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -34,14 +36,6 @@ def default_state() -> Path:
     """
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(data) / "climeri" / "hub"
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner reads; a reader sees the old text or the new one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 600
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(name).replace(path)
 
 
 def _password() -> str:
@@ -150,11 +144,11 @@ class StateFolder:
         """
         with self._writing():
             if not self.password_file.exists():  # a restart locks nobody out
-                write_private(self.password_file, _password() + "\n")
+                write_whole(self.password_file, _password() + "\n", mode=_PRIVATE)
             self.password_file.chmod(0o600)
             # New at each start: cookies of the last run, and of who left the list, end with it.
             for file in (self.cookie_file, self.token_file):
-                write_private(file, secrets.token_hex(32) + "\n")
+                write_whole(file, secrets.token_hex(32) + "\n", mode=_PRIVATE)
 
     def lock(self) -> int:
         """Take the folder for this process.
@@ -190,4 +184,4 @@ class StateFolder:
 
     def write_run(self, run: HubRun) -> None:
         """Keep the settings of a run, for JupyterHub's configuration and for the next start."""
-        write_private(self.run_file, run.model_dump_json(indent=1) + "\n")
+        write_whole(self.run_file, run.model_dump_json(indent=1) + "\n", mode=_PRIVATE)

@@ -1,17 +1,21 @@
-"""What the catalog knows of each dataset, for those who harmonise what was opened."""
+"""What the catalog knows of each dataset, for those who open it and harmonise what was opened."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from climeri_platform.catalog.vocabulary import shared_names
+
 if TYPE_CHECKING:
-    from climeri_platform.catalog import CatalogView
+    from collections.abc import Mapping
 
-__all__ = ["facets_of"]
+    from climeri_platform.catalog import CatalogView, Family
+
+__all__ = ["facets_of", "in_common_words"]
 
 
-def facets_of(view: CatalogView) -> dict[str, dict[str, str]]:
-    """Return the facets of each dataset as text, common and own, with the ``family``.
+def facets_of(view: CatalogView) -> dict[tuple[str, str | None], dict[str, str]]:
+    """Return the facets of each version of each dataset as text, with the ``family``.
 
     Parameters
     ----------
@@ -21,13 +25,38 @@ def facets_of(view: CatalogView) -> dict[str, dict[str, str]]:
     Returns
     -------
     dict
-        Key of the dataset to facets; those that a dataset has not are not in it. ``start`` and
-        ``end`` are those of its files' names, YYYYMMDDhhmm.
+        Key of the dataset and version to facets, under the names that all families share and under
+        their own; those that a dataset has not are not in it. ``start`` and ``end`` are those of
+        its files' names, YYYYMMDDhhmm.
     """
     family = view.family
-    found: dict[str, dict[str, str]] = {}
+    common = _common(family)
+    found: dict[tuple[str, str | None], dict[str, str]] = {}
     for row in view.datasets.iter_rows(named=True):
         its = {name: str(value) for name, value in row.items() if value is not None}
-        shared = {name: its[own] for name, own in family.shared.items() if own and own in its}
-        found[row["dataset"]] = {**shared, **its, "family": family.family}
+        shared = {word: its[own] for word, own in common.items() if own in its}
+        found[row["dataset"], row["version"]] = {**shared, **its, "family": family.family}
     return found
+
+
+def in_common_words(its: Mapping[str, str], family: Family) -> dict[str, str]:
+    """Return facets once each: by the common name where there is one, else by the family's own.
+
+    Parameters
+    ----------
+    its
+        Of one dataset, as `facets_of` has them; what is no facet is left out.
+    family
+        Whose they are.
+    """
+    words = _common(family)
+    words |= {each: each for each in family.facets if each not in words.values()}
+    said = {word: its[own] for word, own in words.items() if its.get(own)}
+    return {"family": family.family, **said}
+
+
+def _common(family: Family) -> dict[str, str]:
+    """Return the words that all families share, to this family's own."""
+    # where cards say the members, the word for a simulation is none of a member
+    words = [*shared_names(), *(["simulation"] if family.cards else [])]
+    return {word: family.names[word] for word in words if word in family.names}

@@ -7,7 +7,6 @@ by root and path, or by dataset, version and name at another centre's root.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,15 +17,18 @@ from climeri_platform.catalog.narrowing import ROW, Narrowing
 from climeri_platform.catalog.replicas import replicas_here
 from climeri_platform.catalog.tables import version_number
 from climeri_platform.core.errors import SelectionChanged, UsageError
+from climeri_platform.core.writing import write_named
 from climeri_platform.selection.changes import Changes
 from climeri_platform.selection.origin import frozen_from, label_of, views_of
 
 if TYPE_CHECKING:
+    import os
+
     import polars as pl
 
     from climeri_platform.catalog import CatalogView
 
-__all__ = ["compare", "freeze", "read_frozen", "write_whole"]
+__all__ = ["compare", "freeze", "read_frozen"]
 
 FORMAT = 1
 _FILE = ("path", "size", "mtime", "tracking_id", "retracted")
@@ -74,43 +76,11 @@ def freeze(view: CatalogView, path: str | os.PathLike[str]) -> Path:
             for (dataset, version, root), files in datasets.items()
         ],
     }
-    return write_whole(Path(path), json.dumps(content, indent=1) + "\n")
+    return write_named(path, json.dumps(content, indent=1) + "\n")
 
 
 def _says(value: object) -> bool:
     return value is not None and value is not False  # 0 bytes say something
-
-
-def write_whole(path: Path, text: str, *, mode: int | None = None) -> Path:
-    """Write a file so that it is there whole, or as it was.
-
-    Parameters
-    ----------
-    path
-        Where.
-    text
-        All of it.
-    mode
-        Its permissions, by default those of a new file.
-
-    Raises
-    ------
-    UsageError
-        If it cannot be written there.
-    """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            if mode is not None:
-                os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as problem:
-        beside.unlink(missing_ok=True)
-        raise UsageError(f"{path} cannot be written: {problem.strerror or problem}") from problem
-    return path
 
 
 def read_frozen(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -100,11 +100,11 @@ def _said(its: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
 
 
 def _by_name(
-    facets: Mapping[str, Mapping[str, str]], names: Mapping[str, str]
+    facets: Mapping[tuple[str, str | None], Mapping[str, str]], names: Mapping[str, str]
 ) -> dict[str, list[tuple[str, dict[str, str]]]]:
     """Return keys and facets of the datasets that may be a measure, by its name."""
     offered: dict[str, list[tuple[str, dict[str, str]]]] = {}
-    for key, its in facets.items():
+    for (key, _), its in facets.items():
         variable = its.get(names["variable"])
         for name in [variable] if variable else AREAS:
             offered.setdefault(name, []).append((key, _said(its, names)))

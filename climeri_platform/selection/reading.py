@@ -10,9 +10,8 @@ from climeri_platform.access.opening import STAGE_THEM
 from climeri_platform.access.periods import HOLE, RETRACTED, not_covered
 from climeri_platform.catalog.embargo import embargoes
 from climeri_platform.catalog.replicas import choose, not_here, replicas_here
-from climeri_platform.catalog.vocabulary import shared_names
 from climeri_platform.core.errors import DataError, OnTape
-from climeri_platform.selection.about import facets_of
+from climeri_platform.selection.about import facets_of, in_common_words
 from climeri_platform.selection.offline import bytes_offline
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def files_to_open(
         )
     groups = _grouped(files)
     chosen = choose(files, replicas)
-    facets, about = _facets(view), facets_of(view)
+    facets = facets_of(view)
     longer = {} if "version" in view.asked else _of_older_versions(view)
     versions: dict[str, int] = {}
     for dataset, _ in groups:
@@ -72,6 +71,7 @@ def files_to_open(
     for dataset, version, root in chosen.iter_rows():
         roots = groups[dataset, version]
         key = dataset if versions[dataset] == 1 else f"{dataset}.{version}"
+        its = facets.get((dataset, version), {})
         attributes = {"dataset": dataset, "snapshot": view.snapshot.name, "root": root}
         if version is not None:
             attributes["version"] = version
@@ -92,35 +92,13 @@ def files_to_open(
                 attributes,
                 () if refusal else (*notes, *marks.get((dataset, version, root), ())),
                 refusal,
-                facets.get((dataset, version), {}),
-                about.get(dataset, {}),
+                in_common_words(its, view.family),
+                its,
                 tuple(offline),
                 its_period,
             )
         )
     return wanted
-
-
-def _facets(view: CatalogView) -> dict[tuple[str, str | None], dict[str, str]]:
-    """Return the facets of each version of each dataset, by the common names where there are any."""
-    family = view.family
-    # where cards say the members, the word for a simulation is none of a member
-    words = [*shared_names(), *(["simulation"] if family.cards else [])]
-    columns = {word: family.names[word] for word in words if word in family.names}
-    columns |= {each: each for each in family.facets if each not in columns.values()}
-    there = view.rows.collect_schema()  # stores of older releases have fewer
-    columns = {word: column for word, column in columns.items() if column in there}
-    named = dict.fromkeys(["dataset", "version", *columns.values()])
-    rows = view.select(*named)
-    at = {name: number for number, name in enumerate(rows.columns)}
-    places = [(word, at[column]) for word, column in columns.items()]
-    return {
-        (row[0], row[1]): {
-            "family": family.family,
-            **{word: row[place] for word, place in places if row[place]},
-        }
-        for row in rows.iter_rows()
-    }
 
 
 def _of_older_versions(view: CatalogView) -> dict[str, list[tuple[str, int, int]]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from climeri_platform.catalog.replicas import choose, replicas_here
 from climeri_platform.core.errors import UsageError
 from climeri_platform.core.sizes import size_text
-from climeri_platform.selection.frozen import write_whole
+from climeri_platform.core.writing import write_named
 from climeri_platform.selection.offline import bytes_offline
 from climeri_platform.sites import OnTapeFile, Recall, Site, load_site, read_sites, shell_text
 
@@ -104,7 +104,7 @@ class Staging:
         except OSError as problem:
             raise UsageError(f"{place} cannot be made: {problem.strerror or problem}") from problem
         return [
-            write_whole(place / f"recall-{each.site}.sh", each.text, mode=_EXECUTABLE)
+            write_named(place / f"recall-{each.site}.sh", each.text, mode=_EXECUTABLE)
             for each in self.scripts
         ]
 

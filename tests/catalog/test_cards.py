@@ -236,7 +236,7 @@ def test_a_card_is_never_written_over(tmp_path):
     assert read_card(new_card(tmp_path, tmp_path / "other.yaml")).title == tmp_path.name
 
 
-@pytest.mark.parametrize("call", ["fsync", "link", "chmod"])
+@pytest.mark.parametrize("call", ["open", "fsync", "link"])
 def test_a_disk_that_refuses_leaves_nothing(tmp_path, monkeypatch, call):
     def refuse(*_args, **_kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")

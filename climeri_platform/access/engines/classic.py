@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable, is_small
+from climeri_platform.access.engines.header import (
+    TRUNCATED,
+    Header,
+    HeldArray,
+    StoredVariable,
+    is_small,
+)
 from climeri_platform.access.engines.stored import FileStamp, FlatArray, Source
 from climeri_platform.core.errors import FileUnreadable
 
@@ -37,7 +43,6 @@ _STREAMING = {1: 2**32 - 1, 2: 2**32 - 1, 5: 2**64 - 1}
 _TAG = struct.Struct(">I")
 _AT_FIRST, _LARGEST = 2**15, 2**26  # bytes of a header
 _DEEPEST = 64  # dimensions that numpy knows
-_TRUNCATED = "Truncated files end like this: compare its size and checksum with its origin."
 _DAMAGED = "Its header is damaged: compare its checksum with its origin, and fetch it again."
 
 
@@ -98,7 +103,7 @@ class _Page:
     def ended(self, what: str) -> NoReturn:
         """Say that the file ends before what its header says."""
         raise FileUnreadable(
-            f"{self.source.path}: it ends at byte {self.source.size}, {what}", hint=_TRUNCATED
+            f"{self.source.path}: it ends at byte {self.source.size}, {what}", hint=TRUNCATED
         )
 
     def need(self, count: int) -> int:

@@ -43,7 +43,7 @@ from climeri_platform.access.engines.hdf5_chunks import (
 from climeri_platform.access.engines.hdf5_library import AskPlaces, LibraryArray, kept_places
 from climeri_platform.access.engines.hdf5_objects import SHAPE, TYPE, HDF5File
 from climeri_platform.access.engines.hdf5_types import kind_of, space_of
-from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable
+from climeri_platform.access.engines.header import TRUNCATED, Header, HeldArray, StoredVariable
 from climeri_platform.access.engines.stored import FlatArray
 from climeri_platform.core.errors import FileUnreadable
 
@@ -63,7 +63,6 @@ _NONSENSE = (
     *(struct.error, zlib.error),
     *(ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError),
 )
-_TRUNCATED = "Truncated files end like this: compare its size and checksum with its origin."
 _MOST_LABELS = 2**16  # texts of any length that are read with the header
 _MOST_OF_A_TREE = 2**31  # bytes that are read to find the chunks of one array
 
@@ -103,7 +102,7 @@ def _damage_told(source: Source) -> Iterator[None]:
         raise
     except (Damaged, *_NONSENSE) as problem:
         what = str(problem) if isinstance(problem, Damaged) else "what it says makes no sense"
-        raise FileUnreadable(f"{source.path}: damaged: {what}", hint=_TRUNCATED) from problem
+        raise FileUnreadable(f"{source.path}: damaged: {what}", hint=TRUNCATED) from problem
 
 
 def _header(file: HDF5File, stamp: Source) -> Header:

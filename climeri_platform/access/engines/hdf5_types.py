@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from struct import Struct
 from typing import Any, NamedTuple
@@ -99,22 +100,9 @@ class _Form:
     one_number: bool
 
 
-_FORMS: dict[tuple[int, bytes], _Form] = {}
-_KINDS: dict[bytes, Kind] = {}
-_SPACES: dict[bytes, Space] = {}
-
-
+@lru_cache(maxsize=_KNOWN)
 def kind_of(message: bytes) -> Kind:
     """Return the type that a message names."""
-    found = _KINDS.get(message)
-    if found is None:
-        if len(_KINDS) >= _KNOWN:
-            _KINDS.clear()
-        found = _KINDS[message] = _kind(message)
-    return found
-
-
-def _kind(message: bytes) -> Kind:
     version, group = divmod(message[0], 16)
     if version not in (1, 2, 3, 4, 5):  # which differ in what is refused below
         raise Unusual("a type of another version")
@@ -152,17 +140,9 @@ def _number(code: str, padding: int) -> Kind:
     return Kind(dtype.itemsize, dtype, dtype.newbyteorder("="))
 
 
+@lru_cache(maxsize=_KNOWN)
 def space_of(message: bytes) -> Space:
     """Return the shape that a message names."""
-    found = _SPACES.get(message)
-    if found is None:
-        if len(_SPACES) >= _KNOWN:
-            _SPACES.clear()
-        found = _SPACES[message] = _space(message)
-    return found
-
-
-def _space(message: bytes) -> Space:
     version, rank, flags = message[0], message[1], message[2]
     if version not in (1, 2) or rank > _MOST_DIMENSIONS or flags & ~1:
         raise Unusual("a shape of another version")
@@ -221,7 +201,7 @@ def attribute_at(data: bytes, at: int, end: int) -> tuple[bytes, Any]:
 
 
 def _value_at(data: bytes, at: int, end: int, typed: int, written: bytes) -> Any:
-    form = _FORMS.get((typed, written)) or _form(typed, written)
+    form = _form(typed, written)
     stop = at + form.size
     if stop > end:
         raise Damaged("an attribute beyond its message")
@@ -234,19 +214,17 @@ def _value_at(data: bytes, at: int, end: int, typed: int, written: bytes) -> Any
     return _several(form, data, at)
 
 
+@lru_cache(maxsize=_KNOWN)
 def _form(typed: int, written: bytes) -> _Form:
-    if len(_FORMS) >= _KNOWN:
-        _FORMS.clear()
     kind, space = kind_of(written[:typed]), space_of(written[typed:])
     one = space.count == 1
-    form = _FORMS[typed, written] = _Form(
+    return _Form(
         kind,
         space,
         space.count * kind.size,
         one and kind.text and not kind.any_length,
         one and not kind.text,
     )
-    return form
 
 
 def _several(form: _Form, data: bytes, at: int) -> Any:

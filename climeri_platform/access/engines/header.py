@@ -8,7 +8,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["Header", "HeldArray", "Key", "StoredArray", "StoredVariable", "is_small"]
+__all__ = [
+    "TRUNCATED",
+    "Header",
+    "HeldArray",
+    "Key",
+    "StoredArray",
+    "StoredVariable",
+    "is_small",
+]
+
+TRUNCATED = "Truncated files end like this: compare its size and checksum with its origin."
 
 Key = tuple["int | slice", ...]
 # bytes of an axis, and of other arrays, that are read with the header: nobody opens the file again

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from climeri_platform.access.engines import classic, hdf5, opendap, references, zarr
+from climeri_platform.access.engines.header import TRUNCATED
 from climeri_platform.access.engines.remote import RemoteFile, is_address, shown, unreadable
 from climeri_platform.access.engines.stored import FileStamp
 from climeri_platform.core.errors import FileUnreadable
@@ -36,7 +37,6 @@ __all__ = [
     "read_header",
 ]
 
-_TRUNCATED = "Truncated files end like this: compare its size and checksum with its origin."
 _NO_NETCDF = "What is in it does not follow the conventions of its format: ask its author."
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
@@ -301,7 +301,7 @@ def _damaged(place: Place, problem: Exception) -> FileUnreadable:
         if place.is_address
         else " ".join(str(problem).split())
     )
-    hint = _NO_NETCDF if isinstance(problem, ValueError) else _TRUNCATED
+    hint = _NO_NETCDF if isinstance(problem, ValueError) else TRUNCATED
     return FileUnreadable(f"{place.name}: {type(problem).__name__}: {text[:300]}", hint=hint)
 
 

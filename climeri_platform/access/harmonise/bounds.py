@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from climeri_platform.access.harmonise.fields import bounds_of
+from climeri_platform.access.coordinates import bounds_of
 from climeri_platform.access.steps import Step
 
 if TYPE_CHECKING:

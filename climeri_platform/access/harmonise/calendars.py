@@ -20,7 +20,7 @@ import numpy as np
 import xarray as xr
 
 from climeri_platform.access.clock import calendar_of, time_dimension
-from climeri_platform.access.harmonise.fields import is_bounds
+from climeri_platform.access.coordinates import is_bounds
 from climeri_platform.access.steps import Step, remember
 from climeri_platform.core.errors import DatasetInconsistent, UnknownValue, UsageError, nearest
 
@@ -129,7 +129,7 @@ def convert_calendar(
         if word not in words:
             raise UsageError(f"{name}={word!r}: it is {words[0]!r} or {words[1]!r}")
     time = time_dimension(dataset)
-    if time is None or time not in dataset.coords or not dataset.sizes[time]:
+    if time not in dataset.coords or not dataset.sizes[time]:
         return dataset, []
     own = calendar_of(dataset, time)
     old = _moments(dataset[time])

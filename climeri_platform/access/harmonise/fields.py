@@ -1,4 +1,4 @@
-"""What the variables of a dataset are: fields, bounds, latitudes; and their values, piece by piece."""
+"""What the variables of a dataset are: fields, latitudes; and their values, piece by piece."""
 
 from __future__ import annotations
 
@@ -10,69 +10,29 @@ from weakref import WeakValueDictionary
 import dask
 import numpy as np
 import xarray as xr
-from dask.base import is_dask_collection
 
-from climeri_platform.access.steps import NATIVE_NAME
+from climeri_platform.access.coordinates import is_bounds
+from climeri_platform.access.decoding import encoding_of_changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
 __all__ = [
-    "bounds_of",
     "direction",
     "elementwise",
     "fields",
     "in_memory",
-    "is_bounds",
     "model",
     "places_in_memory",
-    "read",
     "read_together",
-    "words",
 ]
 
-_USUAL = ("{}_bnds", "{}_bounds", "bounds_{}", "{}_vertices", "vertices_{}", "{}_bound")
 _LAT = {"lat", "latitude", "nav_lat", "tlat"}
 _LON = {"lon", "longitude", "nav_lon", "tlon", "tlong"}
 _NORTH, _EAST = {"north", "n"}, {"east", "e"}
-_MARGINAL = ("bounds", "climatology")
 _FEW = 2**18  # cells of a grid that is held: one degree, and not a quarter of it
 _HELD: WeakValueDictionary[tuple[Any, ...], np.ndarray] = WeakValueDictionary()
 _LOCK = Lock()
-
-
-def words(variable: xr.DataArray | xr.Variable, attribute: str) -> list[str]:
-    """Return the words of an attribute, which decoding may have moved into the encoding."""
-    text = variable.attrs.get(attribute) or variable.encoding.get(attribute) or ""
-    return str(text).split()
-
-
-def bounds_of(dataset: xr.Dataset, name: Hashable) -> str | None:
-    """Return the name of the bounds of a coordinate, declared or by a usual name."""
-    axis = dataset[name]
-    declared = words(axis, "bounds")
-    names = [name, *([axis.attrs[NATIVE_NAME]] if NATIVE_NAME in axis.attrs else [])]
-    usual = [each.format(whose) for whose in names for each in _USUAL]
-    for each in [*declared, *usual]:
-        if each in dataset.variables and each != name:
-            extra = [dim for dim in dataset[each].dims if dim not in axis.dims]
-            if len(extra) == 1 and {*axis.dims} <= {*dataset[each].dims}:
-                return each
-    return None
-
-
-def is_bounds(dataset: xr.Dataset, name: Hashable) -> bool:
-    """Whether a variable holds the bounds of another."""
-    text = str(name)
-    if text.endswith(("_bnds", "_bounds", "_vertices", "_bound")) or text.startswith(
-        ("bounds_", "vertices_")
-    ):
-        return True
-    return any(
-        text in words(each, attribute)
-        for each in dataset.variables.values()
-        for attribute in _MARGINAL
-    )
 
 
 def direction(name: Hashable, attributes: Mapping[Any, Any]) -> str | None:
@@ -127,12 +87,6 @@ def model(about: Mapping[str, str], dataset: xr.Dataset) -> str:
     return ""
 
 
-def read(data: xr.DataArray | xr.Variable) -> np.ndarray:
-    """Return the values of some cells of a coordinate, read in this thread: no cluster is asked."""
-    held = data.data
-    return np.asarray(held.compute(scheduler="synchronous") if is_dask_collection(held) else held)
-
-
 def read_together(parts: Sequence[xr.Variable]) -> list[np.ndarray]:
     """Return the values of several pieces of coordinates, each of their blocks read once."""
     held = dask.compute(*(each.data for each in parts), scheduler="synchronous")
@@ -178,7 +132,11 @@ def _once(values: np.ndarray) -> np.ndarray:
 
 
 def elementwise(
-    variable: xr.Variable, function: Callable[[np.ndarray], np.ndarray], dtype: Any = None
+    variable: xr.Variable,
+    function: Callable[[np.ndarray], np.ndarray],
+    dtype: Any = None,
+    *,
+    moved: bool = True,
 ) -> xr.Variable:
     """Return a variable of which each block goes through a function when it is read.
 
@@ -190,16 +148,19 @@ def elementwise(
         From array to array of the same shape.
     dtype
         Of the result; the variable's own by default.
+    moved
+        False if values only change places, or become missing: then the file's packing fits them.
     """
     kind = np.dtype(dtype or variable.dtype)
     values = in_memory(variable)
     if isinstance(variable, xr.IndexVariable) or values is not None:
         new = xr.Variable(variable.dims, function(np.asarray(variable.values)).astype(kind))
     else:
-        lazy = variable if variable.chunks is not None else variable.chunk()
+        lazy = variable.chunk()  # as it is, if it is lazy
         new = xr.Variable(
             variable.dims,
             lazy.data.map_blocks(function, dtype=kind, meta=np.empty((0,) * lazy.ndim, kind)),
         )
-    new.attrs, new.encoding = dict(variable.attrs), dict(variable.encoding)
+    new.attrs = dict(variable.attrs)
+    new.encoding = encoding_of_changed(variable.encoding, moved=moved)
     return new

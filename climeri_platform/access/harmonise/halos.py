@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from climeri_platform.access.coordinates import bounds_of, is_bounds, read_here
 from climeri_platform.access.decoding import encoding_of_changed
-from climeri_platform.access.harmonise.fields import bounds_of, is_bounds, read, read_together
+from climeri_platform.access.harmonise.fields import read_together
 from climeri_platform.access.harmonise.longitudes import is_global
 from climeri_platform.access.steps import STEPS, Step
 
@@ -64,7 +65,9 @@ def one_turn(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Dataset,
         return dataset, []
     bounds = bounds_of(dataset, "lon")
     if bounds is not None and dataset[bounds].ndim == 2:
-        width = float(np.abs(np.diff(read(dataset[bounds].transpose("lon", ...)), axis=1)).sum())
+        width = float(
+            np.abs(np.diff(read_here(dataset[bounds].transpose("lon", ...)), axis=1)).sum()
+        )
         if width < 360 + step / 2:  # two half cells, which are two places
             return dataset, []
     said = f"the column at {lon[-1]:g} repeats the one at {lon[0]:g}; it is left out"
@@ -101,9 +104,8 @@ def mask_halos(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Datase
         area = name in _AREA or each.attrs.get("standard_name") == "cell_area"
         if (name in dataset.coords and not area) or each.dtype.kind != "f":
             continue
-        lazy = each if each.chunks is not None else each.chunk()
         filled = np.zeros((), each.dtype)[()] if area else np.nan
-        kept = lazy.where(~flag, filled)  # type: ignore[no-untyped-call]
+        kept = each.chunk().where(~flag, filled)  # type: ignore[no-untyped-call]
         kept = kept.transpose(*each.dims).astype(each.dtype)
         kept.attrs = dict(each.attrs)
         kept.encoding = encoding_of_changed(each.encoding, moved=False)
@@ -127,7 +129,7 @@ def _repeated(lat: xr.Variable, lon: xr.Variable) -> tuple[NDArray[np.bool_], st
     pieces += [(end, slice(None)) for end in ends]
     parts = [each[piece] for piece in pieces for each in (lat, lon)]
     # together each block is read once, but whole; one by one, only what is asked for
-    values = read_together(parts) if lat.size < _WHOLE else [read(part) for part in parts]
+    values = read_together(parts) if lat.size < _WHOLE else [read_here(part) for part in parts]
     left, right = _columns(values[0], values[1], values[2], values[3])
     mask[:, :left] = True
     mask[:, columns - right :] = True

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from climeri_platform.access.harmonise.fields import bounds_of, elementwise
+from climeri_platform.access.coordinates import bounds_of
+from climeri_platform.access.harmonise.fields import elementwise
 from climeri_platform.access.steps import Step
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ def increasing_latitudes(
         dataset = dataset.isel({name: slice(None, None, -1)})
         bounds = bounds_of(dataset, name)
         if bounds is not None and dataset[bounds].ndim == 2:
-            dataset = dataset.assign({bounds: elementwise(_edge_last(dataset, bounds), _rising)})
+            dataset = dataset.assign(
+                {bounds: elementwise(_edge_last(dataset, bounds), _rising, moved=False)}
+            )
         said = f"{name} decreased in the file; rows are turned, values stay at their places"
         steps.append(Step(_FIX, name, said, "order"))
     return dataset, steps

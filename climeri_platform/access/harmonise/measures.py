@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from climeri_platform.access.harmonise.fields import fields, read
+from climeri_platform.access.coordinates import read_here
+from climeri_platform.access.harmonise.fields import fields
 from climeri_platform.access.harmonise.sequence import harmonise
 from climeri_platform.access.steps import STEPS, Step
 from climeri_platform.core.errors import DatasetInconsistent
@@ -212,7 +213,7 @@ def _alike(one: xr.Variable, other: xr.Variable, *, turn: bool) -> bool:
     elif one.ndim > 2:
         return False
     for part in parts:
-        here, there = read(one[part]).astype(float), read(other[part]).astype(float)
+        here, there = read_here(one[part]).astype(float), read_here(other[part]).astype(float)
         gap = there - here
         if turn:
             gap = (gap + 180) % 360 - 180

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from climeri_platform.access.harmonise.conversion import linear, table
-from climeri_platform.access.harmonise.fields import direction, fields, is_bounds, words
+from climeri_platform.access.conversion import linear, table
+from climeri_platform.access.coordinates import is_bounds, words
+from climeri_platform.access.harmonise.fields import direction, fields
 from climeri_platform.access.steps import Step
 
 if TYPE_CHECKING:

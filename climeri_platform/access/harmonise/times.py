@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from climeri_platform.access.harmonise.fields import direction, fields, is_bounds
+from climeri_platform.access.clock import TIME_BESIDE, TIME_NAMES
+from climeri_platform.access.coordinates import is_bounds
+from climeri_platform.access.harmonise.fields import direction, fields
 from climeri_platform.access.harmonise.naming import renamed
 from climeri_platform.access.steps import Step
 
@@ -23,9 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["one_time_axis"]
 
 _FIX = "times"
-_KNOWN = ("time", "time_counter")
 _NO_TIMES = ("lat", "lon", "rlat", "rlon", "lev", "plev", "member")
-_BESIDE = ("time_centered", "time_instant")
 _WAS = "climeri_native_standard_name"
 
 
@@ -76,7 +76,7 @@ def _is_time(each: xr.DataArray) -> bool:
 def _axis(dataset: xr.Dataset, about: Mapping[str, str]) -> str | None:
     dims = {str(dim) for name in fields(dataset, about) for dim in dataset[name].dims}
     dims = dims or {str(dim) for dim in dataset.dims}
-    for known in _KNOWN:
+    for known in TIME_NAMES:
         if known in dims:
             return known
     found = [
@@ -96,7 +96,7 @@ def _from_beside(dataset: xr.Dataset, axis: str) -> tuple[xr.Dataset, list[Step]
     along = [
         str(n) for n, each in dataset.coords.items() if each.dims == (axis,) and _is_time(each)
     ]
-    along = [n for n in along if n in _BESIDE] or along
+    along = [n for n in along if n in TIME_BESIDE] or along
     taken = axis != "time" and "time" in dataset.dims
     if len(along) != 1 or taken or ("time" in dataset.variables and along[0] != "time"):
         if not along:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from climeri_platform.access.decoding import encoding_of_changed
-from climeri_platform.access.harmonise.conversion import is_unit, linear, table, to_canonical
-from climeri_platform.access.harmonise.fields import bounds_of, elementwise
+from climeri_platform.access.conversion import is_unit, linear, table, to_canonical
+from climeri_platform.access.coordinates import bounds_of
+from climeri_platform.access.decoding import OF_VALUES
+from climeri_platform.access.harmonise.fields import elementwise
 from climeri_platform.access.steps import Step, remember
 from climeri_platform.core.errors import UnitMismatch, UnknownValue, UsageError, nearest
 
@@ -27,7 +28,6 @@ __all__ = ["canonical_units", "check_units", "convert", "scaled"]
 
 _FIX = "units"
 _SAY = "Say them as UDUNITS spells them: mm/day, degC, hPa, W m-2."
-_OF_OLD_UNITS = ("valid_min", "valid_max", "valid_range", "actual_range")
 _OF_COORDINATES = {"plev": "Pa", "lev": "m", "lat": "degrees_north", "lon": "degrees_east"}
 _RADIANS = {"radian", "radians", "rad"}
 _WAS_HEIGHT = {
@@ -180,8 +180,7 @@ def scaled(
     if moved:
         kind = old.dtype if old.dtype.kind == "f" else np.dtype("f8")
         new = elementwise(old, _Line(kind.type(factor), kind.type(offset)), kind)
-        new.encoding = encoding_of_changed(old.encoding)
-        for word in _OF_OLD_UNITS:
+        for word in OF_VALUES:
             new.attrs.pop(word, None)
     new.attrs["units"] = units
     if units.startswith("kg"):

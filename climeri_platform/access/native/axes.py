@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from climeri_platform.access.coordinates import bounds_of
 from climeri_platform.access.steps import Step
 
 if TYPE_CHECKING:
@@ -89,9 +90,9 @@ def _described(coordinate: xr.DataArray, native: str) -> dict[str, Any]:
 
 def _with_bounds(dataset: xr.Dataset, name: str) -> tuple[xr.Dataset, str]:
     """Name the bounds of a coordinate after it; also return their name in the file."""
-    there, wanted = dataset[name].attrs.get("bounds"), f"{name}_bnds"
-    if there not in dataset.variables or wanted in dataset.variables:
+    there, wanted = bounds_of(dataset, name), f"{name}_bnds"
+    if there is None or wanted in dataset.variables:
         return dataset, ""
     made = dataset.rename({there: wanted})
     made[name].attrs = {**made[name].attrs, "bounds": wanted}
-    return made, str(there)
+    return made, there

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from climeri_platform.access.native.units import conversion, parse, stated
+from climeri_platform.access.conversion import is_unit, linear
+from climeri_platform.access.decoding import OF_VALUES, encoding_of_changed
 from climeri_platform.access.steps import Step
 
 if TYPE_CHECKING:
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Change", "change_of", "changed", "step_of"]
 
 _IDENTITY = (1.0, 0.0)
-# what XIOS and NCO say of the values themselves, and is no longer true of other values
-_OF_VALUES = ("valid_min", "valid_max", "valid_range", "actual_range")
-_PACKING = ("dtype", "scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
+_NOTHING = {"", "-", "--", "none", "unknown", "undefined", "n/a", "na", "no unit", "no units"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def change_of(row: NativeVariable, variable: xr.DataArray, frequency: str = "") 
         return Change(refusal=f"its standard name is {attrs['standard_name']}")
     if "veget" in variable.dims:
         return Change(refusal="it is given for each type of vegetation, not for the cell")
-    text = str(attrs["units"]).strip() if stated(attrs.get("units")) else ""
+    text = str(attrs["units"]).strip() if _stated(attrs.get("units")) else ""
     base, said = _by_units(row, text)
     if base is None:
         return Change(units=text, refusal=said)
@@ -83,6 +82,10 @@ def change_of(row: NativeVariable, variable: xr.DataArray, frequency: str = "") 
     return Change(factor, offset, text or str(row.units), "; ".join(notes))
 
 
+def _stated(text: object) -> bool:
+    return text is not None and str(text).strip().lower() not in _NOTHING
+
+
 def _by_units(row: NativeVariable, text: str) -> tuple[tuple[float, float] | None, str]:
     assumed = (row.factor * row.sign, row.offset * row.sign)
     if not text:
@@ -90,13 +93,13 @@ def _by_units(row: NativeVariable, text: str) -> tuple[tuple[float, float] | Non
             return None, "the file states no units, and models differ in them"
         said = f"the file states no units, {row.units} is assumed"
         return assumed, f"{said}; {row.note}" if row.note else said
-    if parse(text) is None:
+    if not is_unit(text):
         return None, f"its units {text!r} are not understood"
-    to_native = conversion(text, row.units) if row.units is not None else None
+    to_native = linear(text, row.units) if row.units is not None else None
     if to_native == _IDENTITY:
         return assumed, row.note
     known = f", where the table has {row.units}" if row.units is not None else ""
-    if (to_cmip := conversion(text, row.cmip.units)) is not None:
+    if (to_cmip := linear(text, row.cmip.units)) is not None:
         return to_cmip, f"the file states {text}{known}" if known else row.note
     if to_native is not None:
         factor, offset = to_native
@@ -130,11 +133,11 @@ def changed(variable: xr.DataArray, row: NativeVariable, change: Change) -> xr.V
         Of the table, and what is to be done.
     """
     made = variable.variable.copy(deep=False)
-    attrs, dropped = dict(variable.attrs), {"coordinates"}
+    attrs, encoding = dict(variable.attrs), variable.encoding
     if (change.factor, change.offset) != _IDENTITY:
         made = xr.Variable(made.dims, _scaled(made.data, change.factor, change.offset))
-        attrs = {name: value for name, value in attrs.items() if name not in _OF_VALUES}
-        dropped |= {*_PACKING}
+        attrs = {name: value for name, value in attrs.items() if name not in OF_VALUES}
+        encoding = encoding_of_changed(encoding)
     made.attrs = attrs | {
         "units": row.cmip.units,
         **({"standard_name": row.cmip.standard_name} if row.cmip.standard_name else {}),
@@ -144,9 +147,7 @@ def changed(variable: xr.DataArray, row: NativeVariable, change: Change) -> xr.V
         "native_factor": change.factor,
         "native_offset": change.offset,
     }
-    made.encoding = {
-        name: value for name, value in variable.encoding.items() if name not in dropped
-    }
+    made.encoding = {name: value for name, value in encoding.items() if name != "coordinates"}
     return made
 
 

@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
-from dask.base import is_dask_collection
 
+from climeri_platform.access.clock import TIME_BESIDE
+from climeri_platform.access.coordinates import bounds_of, read_here
 from climeri_platform.access.steps import Step
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ __all__ = ["name_time"]
 
 _FIX = "native time"
 _AXIS = re.compile(r"time_counter|t_(?:ave|inst)_\w+")
-_BESIDE = ("time_centered", "time_instant")
 
 
 def name_time(dataset: xr.Dataset, *, undated: bool = False) -> tuple[xr.Dataset, list[Step]]:
@@ -47,7 +47,7 @@ def name_time(dataset: xr.Dataset, *, undated: bool = False) -> tuple[xr.Dataset
     of_time = [
         str(name)
         for name, each in dataset.variables.items()
-        if each.dims == (native,) and (_AXIS.fullmatch(str(name)) or name in _BESIDE)
+        if each.dims == (native,) and (_AXIS.fullmatch(str(name)) or name in TIME_BESIDE)
     ]
     good = [name for name in of_time if dataset[name].dtype.kind in "MO"]
     if undated and not good:
@@ -61,12 +61,14 @@ def name_time(dataset: xr.Dataset, *, undated: bool = False) -> tuple[xr.Dataset
     others = [name for name in of_time if name not in (chosen, native)]
     repeated = [name for name in others if name in ends and _same(ends[name], ends[chosen])]
     # of one axis under two names either may have the bounds
-    bounds = next(filter(None, (_bounds_of(dataset, name) for name in (chosen, *repeated))), "")
-    of_others = {_bounds_of(dataset, name) for name in (*others, native)} - {"", bounds}
+    bounds = next(filter(None, (bounds_of(dataset, name) for name in (chosen, *repeated))), None)
+    of_others = {n for name in (*others, native) if (n := bounds_of(dataset, name)) and n != bounds}
     if chosen != native:
         axis = dataset[chosen].variable.copy(deep=False)
         dataset = dataset.drop_vars([chosen, native], errors="ignore")
-        dataset = dataset.assign_coords({native: (native, _read(axis), axis.attrs, axis.encoding)})
+        dataset = dataset.assign_coords(
+            {native: (native, read_here(axis), axis.attrs, axis.encoding)}
+        )
     left = [*repeated, *sorted(of_others)]
     said += f", its bounds {bounds} are time_bnds" if bounds else ""
     said += f"; {', '.join(left)} left out" if left else ""
@@ -103,7 +105,7 @@ def _instants(dataset: xr.Dataset) -> bool:
 
 
 def _broken(axis: xr.DataArray) -> bool:
-    values = _read(axis.variable)
+    values = read_here(axis.variable)
     try:  # what is missing is neither after another nor itself
         return not ((values[1:] > values[:-1]).all() and (values[:1] == values[:1]).all())
     except TypeError:  # a date beside what is none
@@ -111,21 +113,8 @@ def _broken(axis: xr.DataArray) -> bool:
 
 
 def _ends(axis: xr.Variable) -> np.ndarray:
-    return _read(axis[[0, -1]] if axis.size else axis)
+    return read_here(axis[[0, -1]] if axis.size else axis)
 
 
 def _same(here: np.ndarray, there: np.ndarray) -> bool:
     return here.dtype.kind == there.dtype.kind and bool(np.array_equal(here, there))
-
-
-def _bounds_of(dataset: xr.Dataset, name: str) -> str:
-    if name not in dataset.variables:
-        return ""
-    there = dataset[name].attrs.get("bounds") or f"{name}_bounds"
-    return there if there in dataset.variables else ""
-
-
-def _read(axis: xr.Variable) -> np.ndarray:
-    # in this thread: no cluster is asked while files are opened
-    data = axis.data
-    return np.asarray(data.compute(scheduler="synchronous") if is_dask_collection(data) else data)

@@ -8,6 +8,7 @@ import dask.array
 import numpy as np
 import xarray as xr
 
+from climeri_platform.access.coordinates import BOUNDS, named_by
 from climeri_platform.access.decoding import encoding_of_changed
 from climeri_platform.access.native.axes import place
 from climeri_platform.access.native.numbers import change_of, changed, step_of
@@ -220,8 +221,7 @@ def only(dataset: xr.Dataset, variables: Collection[str]) -> xr.Dataset:
         Empty of data if it holds none of them.
     """
     chosen = dataset[[each for each in variables if each in dataset.data_vars]]
-    words = ("bounds", "climatology")
-    bounds = [each.attrs.get(word) for each in chosen.coords.values() for word in words]
+    bounds = sorted(named_by(chosen.coords.values(), *BOUNDS))
     beside = [
         name
         for name in dict.fromkeys([*bounds, *_AREAS])

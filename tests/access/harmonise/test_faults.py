@@ -385,3 +385,19 @@ def test_no_field_is_read(unread, model):
     out, steps = harmonise(held, {"model": model})
     assert [step for step in steps if "left as it is:" in step.said] == []
     assert all(out[name].chunks is not None for name in names)
+
+
+def test_missing_places_are_missing_when_they_are_written_again(tmp_path):
+    places = np.array([[10.0, 20], [30, 9.9e5]])  # the last is none, and the file does not say so
+    held = xr.Dataset(
+        {"tos": (("y", "x"), np.zeros((2, 2)), {"units": "degC"})},
+        {"lat": (("y", "x"), places), "lon": (("y", "x"), places)},
+    )
+    for name in ("lat", "lon"):
+        held[name].encoding = {"dtype": np.dtype("i4"), "scale_factor": 0.1}
+    out, steps = harmonise(held, {})
+    assert len(done(steps, "filled-coordinates")) == 2
+    out.to_netcdf(tmp_path / "again.nc")
+    with xr.open_dataset(tmp_path / "again.nc") as again:
+        for name in ("lat", "lon"):
+            np.testing.assert_array_equal(again[name], [[10, 20], [30, np.nan]])

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from climeri_platform.access import open_file
+from climeri_platform.access.conversion import table
 from climeri_platform.access.harmonise import harmonise
-from climeri_platform.access.harmonise.conversion import table
 from climeri_platform.core.errors import FileUnreadable
 
 pytestmark = pytest.mark.real_data

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from climeri_platform.access.conversion import linear, table, to_canonical
 from climeri_platform.access.harmonise import convert, harmonise
-from climeri_platform.access.harmonise.conversion import linear, table, to_canonical
 from climeri_platform.core.errors import UnitMismatch, UnknownValue
 
 

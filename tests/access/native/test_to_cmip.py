@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
@@ -92,7 +93,7 @@ def test_one_variable(native, about, native_name, attrs, expected):
     ]
     if variable is None:
         assert "is not taken for" in said[0].said
-        assert not said[0].changes_numbers
+        assert said[0].kind == "noted"
         return
     row = field.attrs
     assert (
@@ -104,7 +105,7 @@ def test_one_variable(native, about, native_name, attrs, expected):
     )
     if (row["native_factor"], row["native_offset"]) != (1.0, 0.0):
         assert (said[0].factor, said[0].offset) == (row["native_factor"], row["native_offset"])
-        assert said[0].changes_numbers
+        assert said[0].kind == "numbers"
 
 
 @pytest.mark.parametrize("table", native_tables())
@@ -128,7 +129,10 @@ def test_each_row_of_each_table_does_what_it_says(table):
             assert found.dtype == "float32"
             assert found.attrs["units"] == row.cmip.units
             assert found.attrs.get("positive") == row.cmip.positive
-            assert [each.native_name for each in steps if each.changes_numbers] == (
+            scaled = [
+                each for each in steps if (each.fix, each.kind) == ("native names", "numbers")
+            ]
+            assert [each.native_name for each in scaled] == (
                 [name] if (row.factor, row.offset) != (1.0, 0.0) else []
             )
 
@@ -161,7 +165,7 @@ def test_any_units_and_any_type_give_the_same_temperature(units, kind, value):
     np.testing.assert_allclose(made["tas"], value * units[1] + units[2], rtol=1e-6)
 
 
-def test_missing_values_stay_missing_and_limits_of_values_go(native):
+def test_missing_values_stay_missing_and_limits_of_values_go(native, tmp_path):
     limits = {"valid_min": np.float32(0.0), "valid_max": np.float32(1.0)}
 
     def miss(file):
@@ -172,10 +176,11 @@ def test_missing_values_stay_missing_and_limits_of_values_go(native):
     made, _ = to_cmip(native({}, more=miss), ATM)
     assert made["clt"].isnull().sum() == 3
     assert float(made["clt"].max()) == 50.0
-    assert not {"valid_min", "valid_max", "_FillValue"} & {
-        *made["clt"].attrs,
-        *made["clt"].encoding,
-    }
+    assert not {*limits} & {*made["clt"].attrs, *made["clt"].encoding}
+    made.to_netcdf(tmp_path / "again.nc")
+    with netCDF4.Dataset(tmp_path / "again.nc") as file:  # no value in % is that large
+        assert file["clt"].getncattr("_FillValue") == np.float32(1e20)
+        assert file["clt"][:].mask.sum() == 3
 
 
 def test_packed_values_are_unpacked_once(native, tmp_path):
@@ -405,7 +410,10 @@ def test_real_files_open_with_true_notes(real_data, folder):
             if each.native_name and each.native_name != each.variable:
                 assert each.native_name in dataset.variables
                 assert each.native_name not in made.variables, (path, each)
-            assert not each.changes_numbers  # all of them are in CMIP's units
+            assert (each.fix, each.kind) != (
+                "native names",
+                "numbers",
+            )  # all of them are in CMIP's units
         kept = {*map(str, dataset.variables)} & {*map(str, made.variables)}
         for name in kept:
             assert made[name].dtype == dataset[name].dtype

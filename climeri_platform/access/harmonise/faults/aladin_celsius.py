@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from climeri_platform.access.decoding import encoding_of_changed
 from climeri_platform.access.harmonise.fields import elementwise, model
-from climeri_platform.access.steps import STEPS, Step
+from climeri_platform.access.steps import Step, was_done
 from climeri_platform.core.errors import DatasetInconsistent
 
 if TYPE_CHECKING:
@@ -46,11 +45,9 @@ def aladin_celsius(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Da
         held = dataset.variables[name]
         if held.attrs.get("units") != "K" or held.dtype.kind != "f":
             continue
-        if _FIX in str(held.attrs.get(STEPS, "")):
+        if was_done(held, _FIX):
             continue
-        new = elementwise(held, _in_kelvin)
-        new.encoding = encoding_of_changed(held.encoding)
-        dataset = dataset.assign({name: new})
+        dataset = dataset.assign({name: elementwise(held, _in_kelvin)})
         said = f"{_FIX}: values below {_BETWEEN:g} are in degC though labelled K, they get {_ZERO}"
         steps.append(Step(_FIX, name, said, "numbers", 1.0, _ZERO, native_units="degC", units="K"))
     return dataset, steps

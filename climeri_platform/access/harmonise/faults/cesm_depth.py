@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from climeri_platform.access.harmonise.fields import bounds_of, model, read
+from climeri_platform.access.coordinates import bounds_of, read_here
+from climeri_platform.access.harmonise.fields import model
 from climeri_platform.access.harmonise.units import scaled
 from climeri_platform.access.steps import Step
 
@@ -63,7 +64,7 @@ def _factor(levels: np.ndarray) -> float | None:
 
 
 def _bounds(dataset: xr.Dataset, bounds: str, metres: np.ndarray) -> tuple[xr.Dataset, list[Step]]:
-    edges = read(dataset[bounds].transpose("lev", ...)).astype(float)
+    edges = read_here(dataset[bounds].transpose("lev", ...)).astype(float)
     for factor in (1.0, 0.01):
         low, high = edges.min(axis=1) * factor, edges.max(axis=1) * factor
         if ((low <= metres + 0.01) & (metres <= high + 0.01)).all():

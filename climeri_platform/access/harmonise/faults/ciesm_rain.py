@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from climeri_platform.access.harmonise.faults.first_step import reaches, scaled_if_small
 from climeri_platform.access.harmonise.fields import model
-from climeri_platform.access.steps import STEPS, Step
+from climeri_platform.access.steps import Step, was_done
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ def ciesm_rain(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Datase
     if model(about, dataset) != "CIESM" or "pr" not in dataset.data_vars:
         return dataset, []
     rain = dataset.variables["pr"]
-    if rain.attrs.get("units") != "kg m-2 s-1" or _FIX in str(rain.attrs.get(STEPS, "")):
+    if rain.attrs.get("units") != "kg m-2 s-1" or was_done(rain, _FIX):
         return dataset, []
     if not reaches(dataset, 60.0) or dataset.sizes.get("lon", 0) < 32:
         said = f"{_FIX}: CIESM may write a thousandth of its rain; the grid is too small to tell"

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from climeri_platform.access.harmonise.fields import bounds_of, elementwise, in_memory
-from climeri_platform.access.steps import STEPS, Step
+from climeri_platform.access.coordinates import bounds_of
+from climeri_platform.access.harmonise.fields import elementwise, in_memory
+from climeri_platform.access.steps import Step, was_done
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,13 +46,14 @@ def filled_coordinates(
             if each is None or dataset[each].dtype.kind != "f":
                 continue
             declared = {"_FillValue", "missing_value"} & dataset[each].encoding.keys()
-            if declared or _FIX in str(dataset[each].attrs.get(STEPS, "")):
+            if declared or was_done(dataset[each], _FIX):
                 continue
             held = in_memory(dataset.variables[each])
             count = None if held is None else int((np.abs(held) >= _BEYOND).sum())
             if count == 0:
                 continue
-            dataset = dataset.assign({each: elementwise(dataset.variables[each], _no_angle)})
+            new = elementwise(dataset.variables[each], _no_angle, moved=False)
+            dataset = dataset.assign({each: new})
             if each == name:
                 dataset = dataset.set_coords(name)
             known = ", if there is any" if held is None else f": {count} of {held.size} values"

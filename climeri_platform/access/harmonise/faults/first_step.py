@@ -42,7 +42,7 @@ def scaled_if_small(variable: xr.Variable, limit: float, factor: float, what: st
     what
         How the error calls it.
     """
-    lazy = variable if variable.chunks is not None else variable.chunk()
+    lazy = variable.chunk()
     first = lazy.isel(time=0) if "time" in lazy.dims else lazy
     peak = da.nanmax(da.where(da.isnan(first.data), -np.inf, first.data))
     data = da.map_blocks(

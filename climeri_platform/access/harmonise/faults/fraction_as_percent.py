@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from climeri_platform.access.harmonise.faults.first_step import reaches, scaled_if_small
 from climeri_platform.access.harmonise.fields import model
-from climeri_platform.access.steps import STEPS, Step
+from climeri_platform.access.steps import Step, was_done
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,7 @@ def fraction_as_percent(
             continue
         if variable.attrs.get("units") != "%" or variable.dtype.kind != "f":
             continue
-        if _FIX in str(variable.attrs.get(STEPS, "")):
+        if was_done(variable, _FIX):
             continue
         whole = dataset["lat"].size > 1000 if "lat" in dataset.coords and regional else False
         if not (whole or reaches(dataset, _ICY)):

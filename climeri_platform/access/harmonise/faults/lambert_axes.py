@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from climeri_platform.access.harmonise.fields import model, read, words
+from climeri_platform.access.coordinates import read_here, words
+from climeri_platform.access.harmonise.fields import model
 from climeri_platform.access.steps import Step
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _axes(
 
 
 def _values(some: xr.DataArray) -> NDArray[np.float64]:
-    return np.asarray(read(some), dtype=np.float64)
+    return np.asarray(read_here(some), dtype=np.float64)
 
 
 def _line(points: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from climeri_platform.access.harmonise.fields import model
 from climeri_platform.access.harmonise.units import scaled
-from climeri_platform.access.steps import STEPS, Step
+from climeri_platform.access.steps import Step, was_done
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ def turned_sign(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Datas
     version = str(about.get("version") or "").removeprefix("v")
     for each in [str(held) for held in dataset.data_vars]:
         known = _FAULTY.get((name, each))
-        if known is None or _FIX in str(dataset[each].attrs.get(STEPS, "")):
+        if known is None or was_done(dataset[each], _FIX):
             continue
         if version not in known:
             said = (

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from climeri_platform.access.decoding import encoding_of_changed
 from climeri_platform.access.harmonise.fields import elementwise, model
-from climeri_platform.access.steps import STEPS, Step
+from climeri_platform.access.steps import Step, was_done
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,11 +45,9 @@ def undeclared_fill(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.D
         variable = dataset.variables[each]
         if function is None or variable.dtype.kind != "f":
             continue
-        if _FIX in str(variable.attrs.get(STEPS, "")):
+        if was_done(variable, _FIX):
             continue
-        new = elementwise(variable, function)
-        new.encoding = encoding_of_changed(variable.encoding, moved=False)
-        dataset = dataset.assign({each: new})
+        dataset = dataset.assign({each: elementwise(variable, function, moved=False)})
         said = f"{_FIX}: {function} {'is' if function.exactly else 'are'} missing"
         steps.append(Step(_FIX, each, said, "numbers"))
     return dataset, steps

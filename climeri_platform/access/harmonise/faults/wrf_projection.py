@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from climeri_platform.access.coordinates import read_here
 from climeri_platform.access.harmonise.faults.cordex_domains import Domain, true_places
 from climeri_platform.access.harmonise.faults.cordex_grid import domain_of
-from climeri_platform.access.harmonise.fields import model, read
+from climeri_platform.access.harmonise.fields import model
 from climeri_platform.access.steps import Step
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def wrf_projection(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Da
         for name, each in dataset.variables.items()
         if each.ndim == 1
         and str(each.attrs.get("standard_name", "")).startswith("projection_")
-        and not np.any(read(each))
+        and not np.any(read_here(each))
     ]
     if not axes:
         return dataset, []
@@ -94,7 +95,7 @@ def _on_grid(dataset: xr.Dataset, domain: Domain) -> bool:
             there = true_places(
                 domain.rlat[[row]], domain.rlon[[column]], domain.pole_lat, domain.pole_lon
             )
-            here = float(read(lat[row, column])), float(read(lon[row, column]))
+            here = float(read_here(lat[row, column])), float(read_here(lon[row, column]))
             apart = abs((here[1] - float(there[1][0]) + 180) % 360 - 180)
             if abs(here[0] - float(there[0][0])) > domain.spacing / 4:
                 return False

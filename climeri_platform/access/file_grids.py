@@ -1,4 +1,4 @@
-"""Whether the files of a dataset are on one grid."""
+"""Whether the files of a dataset are on one grid: sizes, and coordinates but time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from climeri_platform.access.coordinates import rounding
 from climeri_platform.access.decoding import decoding_of, fitted
 from climeri_platform.core.errors import DatasetInconsistent
 
@@ -14,13 +15,11 @@ if TYPE_CHECKING:
 
     from climeri_platform.access.engines.header import Header, StoredVariable
 
-__all__ = ["IN_ALL", "check_places", "check_sizes", "values_of"]
+__all__ = ["IN_ALL", "check_coordinates", "check_sizes", "values_of"]
 
 # a coordinate with more values than this is read from the first and the last file only, because
 # reading it from all would take longer than opening them; with more than that, from none
 IN_ALL, _IN_TWO = 250_000, 4_000_000
-# of the smallest step of a coordinate: less than this is rounding, more is another grid
-_ROUNDING = 1e-3
 _File = tuple[str, "Header"]
 
 
@@ -50,7 +49,7 @@ def check_sizes(files: Sequence[_File], time: str) -> None:
                 )
 
 
-def check_places(files: Sequence[_File], time: str, coordinates: Iterable[str]) -> list[str]:
+def check_coordinates(files: Sequence[_File], time: str, coordinates: Iterable[str]) -> list[str]:
     """Compare the coordinates but time: files written years apart may round them otherwise.
 
     Parameters
@@ -87,7 +86,7 @@ def check_places(files: Sequence[_File], time: str, coordinates: Iterable[str]) 
             there = values_of(theirs)
             if here.dtype == there.dtype and here.tobytes() == there.tobytes():
                 continue
-            distance = _distance(here, there, one=variable.dims == (name,))
+            distance = rounding(here, there, axis=variable.dims == (name,))
             if distance is None and here.ndim == 0 == there.ndim:
                 notes.append(f"{name} is {here} in {first_path}, {there} in {path}")
             elif distance is None:
@@ -102,20 +101,3 @@ def check_places(files: Sequence[_File], time: str, coordinates: Iterable[str]) 
                 f"{name} differs by up to {worst:.1e} between files; the first file's is kept"
             )
     return notes
-
-
-def _distance(
-    here: np.ndarray[Any, Any], there: np.ndarray[Any, Any], *, one: bool
-) -> float | None:
-    """Return by how much two coordinates differ, None if that is more than rounding."""
-    if here.shape != there.shape or here.dtype.kind != there.dtype.kind:
-        return None
-    if here.dtype.kind != "f":
-        return 0.0 if np.array_equal(here, there) else None
-    if one and here.size > 1:
-        distance = float(np.abs(there - here).max())
-        within = distance <= _ROUNDING * float(np.abs(np.diff(here)).min())
-    else:
-        within = bool(np.allclose(here, there, rtol=1e-6, atol=_ROUNDING, equal_nan=True))
-        distance = 0.0
-    return distance if within else None

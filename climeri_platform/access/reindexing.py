@@ -1,4 +1,4 @@
-"""Steps of a Dataset put at other places, with missing values where it has none."""
+"""Datasets reindexed along a dimension, lazily, with missing values for the steps that they lack."""
 
 from __future__ import annotations
 
@@ -10,31 +10,14 @@ import numpy as np
 import xarray as xr
 from dask.base import is_dask_collection
 
+from climeri_platform.access.coordinates import marginal_names
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["marginal_names", "place", "read_here", "say_names"]
+__all__ = ["reindexed", "say_names"]
 
 _TOLD = 5
-
-
-def marginal_names(dataset: xr.Dataset) -> set[str]:
-    """Return the variables that only explain coordinates: bounds, and mappings of grids."""
-    words = ("bounds", "climatology", "grid_mapping")
-    named = {
-        str(held[word])
-        for each in dataset.variables.values()
-        for held in (each.attrs, each.encoding)
-        for word in words
-        if word in held
-    }
-    return {name for name in named if name in dataset.variables}
-
-
-def read_here(variable: xr.Variable | xr.DataArray) -> np.ndarray:
-    """Return the values of a small coordinate, read in this thread: no cluster is asked."""
-    data = variable.data
-    return np.asarray(data.compute(scheduler="synchronous") if is_dask_collection(data) else data)
 
 
 def say_names(names: Sequence[str], most: int = _TOLD) -> str:
@@ -43,7 +26,7 @@ def say_names(names: Sequence[str], most: int = _TOLD) -> str:
     return ", ".join(names[:most]) + more
 
 
-def place(
+def reindexed(
     dataset: xr.Dataset,
     dim: str,
     positions: np.ndarray,

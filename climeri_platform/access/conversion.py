@@ -2,11 +2,13 @@
 
 What units mean is asked of UDUNITS-2 (through cf-units), the library that CF Conventions 1.11,
 chapter 3.1, refer to. It is asked for two numbers; the data go through NumPy, block by block. The
-table of canonical units is ``catalogs/units.yaml``.
+table of canonical units, and of what models write that UDUNITS-2 lacks or takes for something else,
+is ``catalogs/units.yaml``.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -22,7 +24,8 @@ __all__ = ["Table", "is_unit", "linear", "table", "to_canonical"]
 
 _WATER = 1000.0  # kg m-3: a millimetre on a square metre is a kilogram
 _MONTH = re.compile(r"(?<![A-Za-z])months?(?![A-Za-z])", re.IGNORECASE)
-_ONE_AT_A_TIME = Lock()  # the C library's parser keeps state
+_WORD = re.compile(r"[A-Za-z]+")
+_ONE_AT_A_TIME = Lock()  # the C library's parser keeps state; it would print what it does not read
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Table:
         Variable to units.
     water
         Variables that are water, of which 1 mm is 1 kg m-2.
+    words
+        What models write, whatever the quantity, to units.
     spelling
         Sense (temperature, pressure) to spelling to units.
     senses
@@ -43,6 +48,7 @@ class Table:
 
     canonical: dict[str, str]
     water: frozenset[str]
+    words: dict[str, str]
     spelling: dict[str, dict[str, str]]
     senses: dict[str, str]
 
@@ -54,6 +60,7 @@ def table() -> Table:
     return Table(
         canonical={name: units for units, names in held["units"].items() for name in names},
         water=frozenset(held["water"]),
+        words=held["words"],
         spelling=held["spelling"],
         senses=held["senses"],
     )
@@ -66,7 +73,7 @@ def linear(native: str, wanted: str, *, water: bool = False) -> tuple[float, flo
     Parameters
     ----------
     native, wanted
-        As UDUNITS-2 spells them.
+        As UDUNITS-2 spells them, or models.
     water
         Whether a mass of water per area may be a height.
 
@@ -89,6 +96,8 @@ def linear(native: str, wanted: str, *, water: bool = False) -> tuple[float, flo
     (86400.0, 0.0)
     >>> linear("kg m-2 s-1", "mm/day") is None
     True
+    >>> linear("gC/(m2 d)", "kg m-2 d-1"), linear("psu", "0.001")
+    ((0.001, 0.0), (1.0, 0.0))
     """
     if native == wanted:
         return 1.0, 0.0
@@ -96,19 +105,17 @@ def linear(native: str, wanted: str, *, water: bool = False) -> tuple[float, flo
         return None
     with needs("access", "converting units"):
         import cf_units
-    with _ONE_AT_A_TIME:
+    with _ONE_AT_A_TIME, cf_units.suppress_errors():
         one, other = _unit(cf_units, native), _unit(cf_units, wanted)
         if one is None or other is None or _is_angle(one) != _is_angle(other):
             return None
-        if one.is_convertible(other):
-            return _between(one, other)
-        if water:
+        found = _between(one, other)
+        if found is None and water:
             density = cf_units.Unit("kg m-3")
             for factor, through in ((1 / _WATER, one / density), (_WATER, one * density)):
-                if through.is_convertible(other):
-                    scale, offset = _between(through, other)
-                    return _tidy(factor * scale), offset
-    return None
+                if by_water := _between(through, other):
+                    return _tidy(factor * by_water[0]), by_water[1]
+    return found
 
 
 def is_unit(text: str) -> bool:
@@ -121,11 +128,16 @@ def is_unit(text: str) -> bool:
     """
     with needs("access", "converting units"):
         import cf_units
-    with _ONE_AT_A_TIME:
+    with _ONE_AT_A_TIME, cf_units.suppress_errors():
         return _unit(cf_units, text) is not None
 
 
 def _unit(cf_units: Any, text: str) -> Any:
+    # what it does not read to its end: to UDUNITS "kg)" is a mass
+    if "\0" in text or text.count("(") != text.count(")"):
+        return None
+    words = table().words
+    text = words.get(text.strip()) or _WORD.sub(lambda each: words.get(each[0], each[0]), text)
     try:
         unit = cf_units.Unit(text)
     except ValueError:
@@ -144,11 +156,16 @@ def _is_angle(unit: Any) -> bool:
     return "rad" in str(unit.definition)
 
 
-def _between(one: Any, other: Any) -> tuple[float, float]:
+def _between(one: Any, other: Any) -> tuple[float, float] | None:
+    if not one.is_convertible(other):
+        return None
     offset = one.convert(0.0, other)
     # far from zero, so that the offset does not cost the factor its digits
-    factor = (one.convert(1e6, other) - offset) / 1e6
-    return _tidy(factor), _tidy(offset)
+    factor, twice = (one.convert(at, other) - offset for at in (1e6, 2e6))
+    # to UDUNITS s-1 is one over s, and decibels are powers: neither is a factor
+    if not math.isfinite(offset + twice) or not math.isclose(2 * factor, twice, rel_tol=1e-9):
+        return None
+    return _tidy(factor / 1e6), _tidy(offset)
 
 
 def _tidy(number: float) -> float:
