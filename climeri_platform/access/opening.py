@@ -133,7 +133,7 @@ def open_datasets(
     if wanted and not datasets:
         raise _nothing(wanted, report)
     if _lacks(report):
-        warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=4)
+        warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=5)
     if harmonise:
         datasets, dropped = prefer_series(datasets, {each.key: each.about for each in wanted})
         for key, steps in dropped.items():
