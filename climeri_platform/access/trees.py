@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from climeri_platform.access.members import MEMBER, common_facets
 from climeri_platform.access.merging import merge_datasets
@@ -107,6 +107,7 @@ def to_dataset(
     dim: str = "model",
     *,
     pad: bool = False,
+    time: Literal["calendar", "elapsed"] = "calendar",
 ) -> tuple[xr.Dataset, list[str]]:
     """Return one Dataset with the values of a facet as a dimension.
 
@@ -123,6 +124,8 @@ def to_dataset(
         The facet that becomes the dimension: ``model``, ``experiment``, ``member``, ...
     pad
         Whether what some lack in time (or of members) is filled with missing values instead.
+    time
+        ``"elapsed"`` matches steps by the time since each series began, and not by their dates.
 
     Returns
     -------
@@ -138,10 +141,13 @@ def to_dataset(
     DatasetInconsistent
         If calendars, units or steps of time differ, or nothing is common.
     UsageError
-        If ``dim`` is no facet of theirs, or a value of it has several datasets of one variable.
+        If ``dim`` is no facet of theirs, or a value of it has several datasets of one variable; or
+        if ``time`` is none of the two.
     NothingFound
         If there is nothing to put together.
     """
+    if time not in ("calendar", "elapsed"):
+        raise UsageError(f"time={time!r}: it is 'calendar' or 'elapsed'")
     if not datasets:
         raise NothingFound("nothing was opened that could be put into one Dataset")
     groups: dict[str, list[str]] = {}
@@ -164,7 +170,7 @@ def to_dataset(
         parts = [(facets[key].get("variable", key), datasets[key]) for key in keys]
         merged[label], said = merge_datasets(parts, pad=pad)
         notes += [f"{label}: {each}" for each in said]
-    stacked, said = stack(merged, dim, pad=pad, calendars=dim != MEMBER, facets=known)
+    stacked, said = stack(merged, dim, pad=pad, calendars=dim != MEMBER, time=time, facets=known)
     return stacked, [*notes, *said]
 
 
