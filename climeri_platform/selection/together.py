@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from climeri_platform.access import IncompleteDataWarning, Opened
 from climeri_platform.access.report import Entry
 from climeri_platform.core.errors import StoreError
+from climeri_platform.selection.doubles import without_doubles
+from climeri_platform.selection.elsewhere import told_of_others
 from climeri_platform.selection.opening import check_variables, open_gathered
 
 if TYPE_CHECKING:
@@ -21,13 +23,17 @@ if TYPE_CHECKING:
 __all__ = ["open_together"]
 
 
-def open_together(parts: Sequence[Located], options: Mapping[str, Any]) -> Opened:
+def open_together(
+    parts: Sequence[Located], every: Sequence[Located], options: Mapping[str, Any]
+) -> Opened:
     """Open what several catalogs have as if it were of one, under keys that say which it is of.
 
     Parameters
     ----------
     parts
         The catalogs, each without what another one is asked for.
+    every
+        The catalogs with all that they have.
     options
         As `Selection.open` takes them.
 
@@ -52,7 +58,7 @@ def open_together(parts: Sequence[Located], options: Mapping[str, Any]) -> Opene
                 damaged.append((f"{part.store}:{part.family}", problem))
         if damaged and not found:
             raise damaged[0][1]
-        return _named(found)
+        return _named(without_doubles(told_of_others(every, found)))
 
     opened = open_gathered(gather, **options)
     if damaged:
