@@ -148,8 +148,16 @@ def open_datasets(
 
 
 def _nothing(wanted: Sequence[DatasetFiles], report: OpenReport) -> DataError:
-    if wanted[0].refusal is not None:
-        return wanted[0].refusal
+    refusal = wanted[0].refusal
+    if refusal is not None:
+        files, size = report.offline
+        if len(wanted) == 1 or not files:
+            return refusal
+        return type(refusal)(
+            f"{refusal.message}; in all {files} files, {size_text(size)}, are on tape, and none of "
+            f"the {len(wanted)} datasets could be opened",
+            hint=refusal.hint,
+        )
     first = report.having("skipped")[0]
     return DataError(
         f"none of the {len(wanted)} datasets could be opened; the first: {first.path or first.dataset}: "
