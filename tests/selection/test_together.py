@@ -12,7 +12,8 @@ import xarray as xr
 
 from climeri_platform import open_catalog
 from climeri_platform.access import IncompleteDataWarning
-from climeri_platform.catalog import build_catalog
+from climeri_platform.catalog import build_catalog, open_snapshot
+from climeri_platform.core.errors import StoreDamaged
 from climeri_platform.testing import ARCHIVE_ROOTS
 
 
@@ -300,3 +301,25 @@ def test_one_dataset_in_two_families_is_opened_once(centres, versions, taken):
     assert f"{other} of {other} has" in note
     every = open_catalog().search(version="all").open()
     assert len(every) == len(set(versions))
+
+
+def test_a_catalog_whose_files_cannot_be_read_costs_only_itself(centres, real_data):
+    archive = real_data / "mini-esgf/test_data/badc/cmip6/data/CMIP6"
+    centres.hold("here", archive, [HINDCAST.format("r1")])
+    centres.hold("there", archive, [HINDCAST.format("r2")])
+    found = open_catalog()
+    table = open_snapshot(centres.top / "s/there").folder / "CMIP6/files.parquet"
+    table.unlink()
+    with pytest.warns(IncompleteDataWarning, match="there:CMIP6"):
+        opened = found.open(members="stack")
+    (dataset,) = opened.values()
+    assert dataset["member"].values.tolist() == ["s1980-r1i1p1f1"]
+    (lost,) = opened.report.having("skipped")
+    assert lost.dataset == "there:CMIP6"
+    assert "files.parquet" in lost.cause
+    with pytest.raises(StoreDamaged):
+        found.open(on_error="raise")
+    table = open_snapshot(centres.top / "s/here").folder / "CMIP6/files.parquet"
+    table.unlink()
+    with pytest.raises(StoreDamaged):
+        found.open()
