@@ -130,7 +130,13 @@ def align_labels(
 
 
 def one_time_name(times: Mapping[str, str | None], datasets: Datasets) -> str:
-    """Return the name of the time axis that all have; `DatasetInconsistent` if they have not."""
+    """Return the name of the time axis that all have.
+
+    Raises
+    ------
+    DatasetInconsistent
+        If some have none, or another name for it.
+    """
     without = [label for label, name in times.items() if name is None]
     without += [
         label for label, name in times.items() if name and name not in datasets[label].indexes
@@ -150,7 +156,13 @@ def one_time_name(times: Mapping[str, str | None], datasets: Datasets) -> str:
 
 
 def unit_of_steps(datasets: Datasets, time: str) -> str:
-    """Return the part of a calendar of which each step is one: year, month, day, or "" for none."""
+    """Return the part of a calendar of which each step is one: year, month, day, or "" for none.
+
+    Raises
+    ------
+    DatasetInconsistent
+        If it is not the same in all.
+    """
     medians = {
         label: float(np.median(steps_between(each[time].values[:_ENOUGH]))) / _DAY
         for label, each in datasets.items()

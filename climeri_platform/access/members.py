@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from climeri_platform.access.grouping import catalogs_said, clusters, in_catalogs, unclear
+from climeri_platform.access.grouping import (
+    catalog_of,
+    catalogs_said,
+    clusters,
+    in_catalogs,
+    unclear,
+)
 from climeri_platform.access.stacking import stack
 from climeri_platform.catalog.members import member_order
 from climeri_platform.core.errors import DatasetInconsistent, GridMismatch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import xarray as xr
 
@@ -60,6 +66,13 @@ class Stacked:
         """Take one result."""
         self.datasets[key], self.facets[key] = dataset, dict(facets)
         self.made_of[key] = tuple(made_of)
+
+    def in_order_of(self, keys: Iterable[str]) -> Stacked:
+        """Return it in the order in which the first of each was opened."""
+        places = {key: at for at, key in enumerate(keys)}
+        first = {new: min(places[key] for key in old) for new, old in self.made_of.items()}
+        self.datasets = {key: self.datasets[key] for key in sorted(first, key=first.__getitem__)}
+        return self
 
 
 def stack_members(
@@ -113,7 +126,7 @@ def stack_members(
         if len(several) == 1 or not _across(result, several, datasets, facets, pad=pad):
             for keys in several:
                 _stack_one(result, keys, datasets, facets, pad=pad)
-    return result
+    return result.in_order_of(datasets)
 
 
 def _across(
@@ -257,10 +270,21 @@ def _key(
 ) -> str:
     found = _VARIANT.fullmatch(labels[0])
     start = f"s{found['start']}" if found and found["start"] else ""
-    parts = key_of_all([k.replace(m, start) for k, m in zip(keys, labels, strict=True)])
+    parts = key_of_all([_unnamed(k, m, start) for k, m in zip(keys, labels, strict=True)])
     if parts in result.datasets or (parts in datasets and parts not in keys) or not parts:
         return keys[0]
     return parts
+
+
+def _unnamed(key: str, member: str, start: str) -> str:
+    """Return a key with the start date in the place of the member.
+
+    Examples
+    --------
+    >>> _unnamed("obs4MIPs:DEMO.DEMO-OBS.mon.tas", "DEMO", ""), _unnamed("a.s1-r1i1p1f1", "s1-r1i1p1f1", "s1")
+    ('obs4MIPs:.DEMO-OBS.mon.tas', 'a.s1')
+    """
+    return re.sub(rf"(?<![^.:]){re.escape(member)}(?![^.])", start, key)
 
 
 def key_of_all(keys: Sequence[str]) -> str:
@@ -270,7 +294,12 @@ def key_of_all(keys: Sequence[str]) -> str:
     --------
     >>> key_of_all(["CMIP.IPSL.historical..Amon.tas.gr", "CMIP.IPSL.historical..Amon.pr.gr"])
     'CMIP.IPSL.historical.Amon.gr'
+    >>> key_of_all(["obs4MIPs:.DEMO-OBS.tas", "obs4MIPs:.DEMO-OBS.pr"])
+    'obs4MIPs:DEMO-OBS'
     """
-    parts = [key.split(".") for key in keys]
+    names = {catalog_of(key) for key in keys}
+    parts = [key.removeprefix(f"{catalog_of(key)}:").split(".") for key in keys]
     others = [set(each) for each in parts[1:]]
-    return ".".join(each for each in parts[0] if each and all(each in other for other in others))
+    same = ".".join(each for each in parts[0] if each and all(each in other for other in others))
+    name = names.pop() if len(names) == 1 else ""
+    return f"{name}:{same}" if name and same else same

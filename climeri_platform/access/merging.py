@@ -84,7 +84,7 @@ def merge_variables(
         if len(several) == 1 or not _across(result, several, datasets, facets, pad=pad):
             for keys in several:
                 _merge_one(result, keys, datasets, facets, pad=pad)
-    return result
+    return result.in_order_of(datasets)
 
 
 def _across(
