@@ -155,7 +155,7 @@ def _across(
         return False
     (new,) = whole.datasets
     name = in_catalogs(new, keys)
-    if name in result.datasets:
+    if name in result.datasets or name in datasets:
         name = in_catalogs(several[0][0], keys)
     common = {**whole.facets[new], "family": families_of(keys, facets)}
     result.add(name, whole.datasets[new], common, keys)

@@ -109,7 +109,7 @@ def _across(
     its = {facets[first[0]].get(word) for word in _OF_THE_VARIABLE}
     plain = ".".join(part for part in first[0].split(".") if part not in its)
     name = in_catalogs(key_of_all(first) if len(first) > 1 else plain, keys)
-    if name in result.datasets:
+    if name in result.datasets or name in datasets:
         name = in_catalogs(first[0], keys)
     common = {**whole.facets[new], "family": families_of(keys, facets)}
     result.add(name, whole.datasets[new], common, keys)
