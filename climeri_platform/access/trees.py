@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
+from climeri_platform.access.clock import time_dimension
 from climeri_platform.access.members import MEMBER, common_facets
 from climeri_platform.access.merging import merge_datasets
 from climeri_platform.access.placing import say_names
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["to_dataset", "to_datatree"]
 
+# runs whose years are only counted
+_COUNTED = re.compile(r"(esm-)?piControl.*|esmControl|abrupt.*|1pctCO2.*")
 _LEVELS = ("experiment", "model", MEMBER)
 # what tells the leaves of one branch apart, the most telling first
 _LEAF = (
@@ -171,7 +175,36 @@ def to_dataset(
         merged[label], said = merge_datasets(parts, pad=pad)
         notes += [f"{label}: {each}" for each in said]
     stacked, said = stack(merged, dim, pad=pad, calendars=dim != MEMBER, time=time, facets=known)
+    if time == "calendar" and dim != MEMBER:
+        notes += _counted(merged, known, dim)
     return stacked, [*notes, *said]
+
+
+def _counted(
+    datasets: Mapping[str, xr.Dataset], facets: Mapping[str, Mapping[str, str]], dim: str
+) -> list[str]:
+    """Say that dates mean nothing where runs count their years, each from another."""
+    runs = {
+        label: label if dim == "experiment" else facets[label].get("experiment", "")
+        for label in datasets
+    }
+    first = {
+        label: int(each[time][:1].dt.year.values[0])
+        for label, each in datasets.items()
+        if _COUNTED.fullmatch(runs[label])
+        and (time := time_dimension(each))
+        and each[time].dtype.kind in "MO"
+        and each.sizes[time]
+    }
+    if len(set(first.values())) < 2:
+        return []
+    said = say_names([f"{label} {year}" for label, year in first.items()])
+    return [
+        (
+            f"they count their years, and begin in other ones ({said}): the same date need not mean the "
+            "same; to_dataset(time='elapsed') matches the time since each began"
+        )
+    ]
 
 
 def _without(dim: str, key: str, facets: Mapping[str, str], dataset: xr.Dataset) -> UsageError:

@@ -1,4 +1,7 @@
-"""What other stores have of datasets that are opened from one: told, because nothing is mixed."""
+"""What other stores have of the same datasets: told, and opened where the first cannot be read.
+
+Nothing is mixed: a version of a dataset is of one store.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from climeri_platform.access.periods import HOLE, not_covered
 from climeri_platform.catalog.pairing import of_keys
-from climeri_platform.core.errors import StoreError
+from climeri_platform.core.errors import NotHere, OnTape, StoreError
 from climeri_platform.selection.reading import more_before
 
 if TYPE_CHECKING:
@@ -15,8 +18,9 @@ if TYPE_CHECKING:
 
     from climeri_platform.access import DatasetFiles
     from climeri_platform.catalog.union import Located
+    from climeri_platform.selection.opening import FilesOf
 
-__all__ = ["told_of_others"]
+__all__ = ["readable", "told_of_others"]
 
 Found = list[tuple["Located", "DatasetFiles"]]
 _COLUMNS = ("dataset", "version", "root", "start", "end", "frequency")
@@ -31,6 +35,46 @@ class _Replica:
     roots: dict[str, None]
     spans: list[tuple[int, int]]
     retracted: bool = False
+
+
+def readable(every: Sequence[Located], found: Found, files_of: FilesOf) -> Found:
+    """Return what is to be opened, from another store where the first has it elsewhere or on tape.
+
+    Of what is on tape in part, another store is taken only if it has as many files on disk.
+
+    Parameters
+    ----------
+    every
+        All catalogs that were asked.
+    found
+        What is to be opened, and from which of them.
+    files_of
+        Returns the files of a view.
+    """
+    taken = list(found)
+    for part in every:
+        at = {
+            (each.attributes["dataset"], each.attributes.get("version")): n
+            for n, (its, each) in enumerate(taken)
+            if (its.family, part.emptied) == (part.family, "")
+            and its.store != part.store
+            and (each.offline or isinstance(each.refusal, NotHere | OnTape))
+        }
+        if not at:
+            continue
+        try:
+            offered = files_of(of_keys(part.view, (key for key, _ in at), "that are not here"))
+        except StoreError:  # it is told where it is asked for its own
+            continue
+        for each in offered:
+            n = at.get((each.attributes["dataset"], each.attributes.get("version")))
+            if n is None or each.refusal is not None:
+                continue
+            where, other = taken[n]
+            if len(each.paths) >= len(other.paths) + len(other.offline):
+                note = f"the catalog of {where.store} has no whole replica that can be read now"
+                taken[n] = part, replace(each, key=other.key, notes=(note, *each.notes))
+    return taken
 
 
 def told_of_others(every: Sequence[Located], found: Found) -> Found:

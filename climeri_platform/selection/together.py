@@ -10,7 +10,7 @@ from climeri_platform.access import IncompleteDataWarning, Opened
 from climeri_platform.access.report import Entry
 from climeri_platform.core.errors import StoreError
 from climeri_platform.selection.doubles import without_doubles
-from climeri_platform.selection.elsewhere import told_of_others
+from climeri_platform.selection.elsewhere import readable, told_of_others
 from climeri_platform.selection.opening import check_variables, open_gathered
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def open_together(
                 damaged.append((f"{part.store}:{part.family}", problem))
         if damaged and not found:
             raise damaged[0][1]
+        found = readable(every, found, files_of)
         return _named(without_doubles(told_of_others(every, found)))
 
     opened = open_gathered(gather, **options)

@@ -34,6 +34,17 @@ def beside(datasets, **options):
         return to_dataset(datasets, known, "model", **options)
 
 
+def test_dates_of_controls_that_happen_to_overlap_are_no_dates(field):
+    datasets = {"A": field(start=1840, count=240), "B": field(start=1850, count=240)}
+    dataset, notes = beside(datasets, time="calendar")
+    assert dataset.sizes["time"] == 120
+    assert notes[0].startswith("they count their years, and begin in other ones (A 1840, B 1850)")
+    assert not any("count their years" in each for each in beside(datasets)[1])
+    same, notes = beside({"A": datasets["A"], "B": datasets["A"]}, time="calendar")
+    assert same.sizes["time"] == 240
+    assert notes == []
+
+
 def months(dataset):
     return (12 * dataset["time"].dt.year + dataset["time"].dt.month).values.tolist()
 

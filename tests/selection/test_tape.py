@@ -185,6 +185,43 @@ def test_a_catalog_that_is_wholly_offline_is_counted_with_the_others(centre, mon
     assert len(again) == 4
 
 
+@pytest.mark.parametrize("released", [1, 2])
+def test_what_is_on_tape_in_one_catalog_and_on_disk_in_another_is_read_from_disk(
+    centre, monkeypatch, released
+):
+    kept = centre.top / "disk/CMIP6"
+    gone = centre.write(2000, 2001)
+    shutil.copytree(centre.store, kept)
+    centre.release(*gone[:released])
+    centre.catalogue()
+    build_catalog("CMIP6", kept, store=centre.top / "group", root_id="disk")
+    monkeypatch.setenv("CLIMERI_STORES", str(centre.top / "group"))
+    opened = open_catalog().open()
+    (dataset,) = opened.values()
+    assert dataset["tas"].values.tolist() == [2000] * 12 + [2001] * 12
+    assert dataset.attrs["climeri_store"].endswith("/group")
+    assert opened.report.offline == (0, 0)
+    assert [each.cause for each in opened.report.having("noted")][:2] == [
+        "the catalog of shared has no whole replica that can be read now",
+        "taken from the catalog of group; also in that of shared (CMIP6-tape)",
+    ]
+    assert not [path for path in gone[:released] if path.stat().st_blocks]
+
+
+def test_a_smaller_copy_on_disk_does_not_stand_in_for_what_is_on_tape_in_part(centre, monkeypatch):
+    kept = centre.top / "disk/CMIP6"
+    monthly(kept / PLACE.format("tas", 2000), 2000)
+    gone = centre.write(2000, 2001, 2002)
+    centre.release(gone[0])
+    centre.catalogue()
+    build_catalog("CMIP6", kept, store=centre.top / "group", root_id="disk")
+    monkeypatch.setenv("CLIMERI_STORES", str(centre.top / "group"))
+    with pytest.warns(IncompleteDataWarning, match="1 of its 3 files"):
+        opened = open_catalog().open()
+    (dataset,) = opened.values()
+    assert dataset["tas"].values.tolist() == [2001] * 12 + [2002] * 12
+
+
 def test_catalogs_that_are_all_offline_are_refused_with_the_counts(centre):
     gone = [*centre.write(2000, 2001), *centre.write(2000, name="pr")]
     centre.release(*gone)
