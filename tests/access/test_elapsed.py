@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from climeri_platform import open_catalog
 from climeri_platform.access.elapsed import ORIGINAL_TIME
 from climeri_platform.access.trees import to_dataset
+from climeri_platform.analysis import annual_mean, global_mean
 from climeri_platform.catalog import build_catalog
 from climeri_platform.core.errors import DatasetInconsistent, UsageError
 
@@ -290,6 +291,19 @@ def test_a_control_beside_the_run_that_leaves_it(demo_store):
         experiment="piControl"
     )
     assert float(warmer[-120:].mean()) > 2
+
+
+def test_annual_means_count_from_year_1_and_are_those_of_each_run(demo_store):
+    found = open_catalog("CMIP6", store=demo_store).search(
+        model="BORA-ESM1", variable="tas", experiment=["piControl", "1pctCO2"]
+    )
+    opened = found.open(period="first_10Y")
+    means = annual_mean(global_mean(opened.to_dataset("experiment", time="elapsed")))
+    assert means["year"].values.tolist() == list(range(1, 11))
+    for key, each in opened.items():
+        own = annual_mean(global_mean(each))
+        there = means.sel(experiment=key.split(".")[3])
+        np.testing.assert_allclose(there.values, own.values, rtol=1e-6)
 
 
 def test_real_runs_of_one_model_from_their_first_years(real_data, tmp_path):
