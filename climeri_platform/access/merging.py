@@ -98,9 +98,15 @@ def _across(
     """Merge the variables that several families have of one run; False if they do not fit."""
     keys = [key for its in several for key in its]
     whole = Stacked()
-    _merge_one(whole, keys, datasets, facets, pad=pad)
-    if whole.refused:
+    members = {
+        tuple(datasets[key][MEMBER].values.tolist()) for key in keys if MEMBER in datasets[key].dims
+    }
+    if len(members) > 1 and not pad:  # an ensemble loses no member to a run of another catalog
+        why = "they have other members; pad=True fills what is missing"
+    else:
+        _merge_one(whole, keys, datasets, facets, pad=pad)
         why = "".join(each.message for _, each in whole.refused)
+    if why:
         said = " and ".join(catalogs_said(keys)) or "two families"
         result.notes.append((keys[0], f"variables of {said} are not merged together: {why}"))
         return False

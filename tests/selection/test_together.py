@@ -245,7 +245,9 @@ def test_one_member_in_two_families_stays_in_each(centres, small_archive, mine):
     opened = open_catalog().open(members="stack", merge=True)
     assert [each.sizes["member"] for each in opened.values()] == [2, 2]
     assert any("both have r2i1p1f1" in each for each in told(opened))
-    assert any("tas is there more than once" in each for each in told(opened))
+    apart = open_catalog().open(merge=True)
+    assert len(apart) == 4
+    assert sum("tas is there more than once" in each for each in told(apart)) == 1
 
 
 def test_what_could_be_of_two_ensembles_stays_alone(centres, small_archive, mine):
@@ -323,3 +325,47 @@ def test_a_catalog_whose_files_cannot_be_read_costs_only_itself(centres, real_da
     table.unlink()
     with pytest.raises(StoreDamaged):
         found.open()
+
+
+CARD = "title: my run\nmodel: IPSL-CM6A-LR\ncmip: {experiment: historical, member: r33i1p1f1}\n"
+
+
+def test_a_run_of_ones_own_joins_the_ensemble_that_its_card_names(centres, small_archive):
+    """A native run, named and counted otherwise, beside a published member on its grid."""
+    job = "IPSLCM6/PROD/historical/CM6-DEMO-hist.01"
+
+    def with_card(root):
+        (root / job / "simulation.yaml").write_text(CARD)
+
+    native = small_archive / ARCHIVE_ROOTS["libIGCM"]
+    series = [f"{job}/ATM/Analyse/TS_MO/*_t2m.nc", f"{job}/ATM/Analyse/TS_MO/*_precip.nc"]
+    centres.hold("runs", native, series, family="libIGCM", then=with_card)
+    alone = open_catalog("libIGCM", store=centres.top / "s/runs").search(variable="tas").open()
+    (own,) = alone.values()
+    place = centres.top / "plain/CMIP/IPSL/IPSL-CM6A-LR/historical/r1i1p1f1/Amon/tas/gr/v20180803"
+    place.mkdir(parents=True)
+    name = "tas_Amon_IPSL-CM6A-LR_historical_r1i1p1f1_gr_198001-200412.nc"
+    published = own.isel(time=slice(0, 300)).load()
+    published.assign(tas=published["tas"] + 1).to_netcdf(place / name)
+    centres.hold("published", centres.top / "plain", ["**/*.nc"])
+    found = open_catalog().search(model="IPSL-CM6A-LR", experiment="historical")
+    with dask.config.set(scheduler=never):
+        opened = found.open(members="stack")
+    both, alone = (
+        "CMIP6+libIGCM:CMIP.IPSL.IPSL-CM6A-LR.historical.Amon.tas.gr",
+        "libIGCM:IPSLCM6.PROD.historical.CM6-DEMO-hist.01.ATM.Analyse.TS_MO.1M.precip",
+    )
+    assert list(opened) == [both, alone]
+    dataset = opened[both]
+    assert dataset["member"].values.tolist() == ["r1i1p1f1", "r33i1p1f1"]
+    assert dataset.sizes["time"] == 300
+    apart = dataset["tas"].isel(time=slice(None, None, 100)).values
+    np.testing.assert_allclose(apart[0], apart[1] + 1, rtol=1e-6)
+    # a published member does not vanish because it has no precipitation
+    merged = found.open(members="stack", merge=True)
+    assert list(merged) == [both, alone]
+    assert any("they have other members" in each for each in told(merged))
+    padded = found.open(members="stack", merge=True, pad=True)
+    (whole,) = padded.values()
+    assert whole["pr"].sel(member="r1i1p1f1").isnull().all()
+    assert whole["tas"].sizes["time"] == 420
