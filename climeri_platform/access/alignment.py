@@ -10,13 +10,19 @@ import numpy as np
 import xarray as xr
 
 from climeri_platform.access.clock import calendar_of, time_dimension
-from climeri_platform.access.coordinates import bounds_of, read_here
 from climeri_platform.access.overlaps import steps_between
 from climeri_platform.access.reindexing import reindexed, say_names
+from climeri_platform.access.stamps import (
+    middles_of,
+    moment_like,
+    numbers_of,
+    on_calendar,
+    parts_of,
+)
 from climeri_platform.catalog.members import member_order
 from climeri_platform.core.errors import DatasetInconsistent
 
-__all__ = ["align_in_time", "align_labels"]
+__all__ = ["align_in_time", "align_labels", "calendars_of", "one_time_name", "unit_of_steps"]
 
 _DAY = 86400.0
 _TOLD = 5
@@ -58,12 +64,12 @@ def align_in_time(
     times = {label: time_dimension(each) for label, each in datasets.items()}
     if len(datasets) < 2 or not any(times.values()):
         return dict(datasets), []
-    time = _one_name(times, datasets)
+    time = one_time_name(times, datasets)
     axes = [each[time].values for each in datasets.values()]
     one = len({calendar_of(each, time) for each in datasets.values()}) == 1
     if one and all(np.array_equal(each, axes[0]) for each in axes[1:] if each is not axes[0]):
         return dict(datasets), []
-    unit = _unit(datasets, time)
+    unit = unit_of_steps(datasets, time)
     mixed = _check_calendars(datasets, time, coarse=calendars and unit in ("year", "month"))
     ids, notes = _identify(datasets, time, unit)
     wanted = _wanted(ids, datasets, time, pad=pad)
@@ -123,7 +129,14 @@ def align_labels(
     return aligned, [f"{len(common)} of {len(every)} {dim}s are common to all; {done}"]
 
 
-def _one_name(times: Mapping[str, str], datasets: Datasets) -> str:
+def one_time_name(times: Mapping[str, str], datasets: Datasets) -> str:
+    """Return the name of the time axis that all have.
+
+    Raises
+    ------
+    DatasetInconsistent
+        If some have none, or another name for it.
+    """
     without = [label for label, name in times.items() if name not in datasets[label].indexes]
     if without:
         raise DatasetInconsistent(
@@ -139,8 +152,14 @@ def _one_name(times: Mapping[str, str], datasets: Datasets) -> str:
     return names[0]
 
 
-def _unit(datasets: Datasets, time: str) -> str:
-    """Return the part of a calendar of which each step is one: year, month, day, or "" for none."""
+def unit_of_steps(datasets: Datasets, time: str) -> str:
+    """Return the part of a calendar of which each step is one: year, month, day, or "" for none.
+
+    Raises
+    ------
+    DatasetInconsistent
+        If it is not the same in all.
+    """
     medians = {
         label: float(np.median(steps_between(each[time].values[:_ENOUGH]))) / _DAY
         for label, each in datasets.items()
@@ -164,8 +183,8 @@ def _kind(days: float) -> str:
     return "day" if 0.99 < days < 1.01 else ""
 
 
-def _check_calendars(datasets: Datasets, time: str, *, coarse: bool) -> str:
-    """Return the calendars that stand beside each other, as text; "" if there is one."""
+def calendars_of(datasets: Datasets, time: str) -> dict[str, list[str]]:
+    """Return calendars and the labels of the datasets that have them; what counts alike is one."""
     found: dict[str, list[str]] = {}
     for label, each in datasets.items():
         name = calendar_of(each, time)
@@ -173,6 +192,12 @@ def _check_calendars(datasets: Datasets, time: str, *, coarse: bool) -> str:
         if name in _ALIKE[1] or (name in _ALIKE[0] and late):
             name = "noleap" if name in _ALIKE[1] else "standard"
         found.setdefault(name, []).append(label)
+    return found
+
+
+def _check_calendars(datasets: Datasets, time: str, *, coarse: bool) -> str:
+    """Return the calendars that stand beside each other, as text; "" if there is one."""
+    found = calendars_of(datasets, time)
     if len(found) == 1:
         return ""
     said = "; ".join(f"{name}: {say_names(labels)}" for name, labels in found.items())
@@ -186,16 +211,16 @@ def _check_calendars(datasets: Datasets, time: str, *, coarse: bool) -> str:
 
 def _identify(datasets: Datasets, time: str, unit: str) -> tuple[Ids, list[str]]:
     """Give each step a number that is the same in all datasets, and say where stamps differ."""
-    exact = {label: _numbers(each[time]) for label, each in datasets.items()}
+    exact = {label: numbers_of(each[time]) for label, each in datasets.items()}
     ids = {label: _of(unit, its) for label, its in exact.items()}
     if not all(_once(its) for its in ids.values()):
         unit, ids = "", exact
     if not unit or _agree(ids, exact):
         return ids, []
-    middles = {label: _middles(each, time) for label, each in datasets.items()}
+    middles = {label: middles_of(each, time) for label, each in datasets.items()}
     if all(each is not None for each in middles.values()):
         # bounds say it where a stamp stands at the end of its month
-        by_bounds = {label: _of(unit, _numbers(each)) for label, each in middles.items()}
+        by_bounds = {label: _of(unit, numbers_of(each)) for label, each in middles.items()}
         if all(_once(its) for its in by_bounds.values()):
             ids = by_bounds
     label, other = next(iter(datasets)), _unlike(ids, exact)
@@ -217,41 +242,6 @@ def _of(unit: str, numbers: np.ndarray) -> np.ndarray:
     """Return the number of the year, month or day of each second; the second without a unit."""
     days = {"year": 372, "month": 31, "day": 1}.get(unit, 0)
     return numbers // (86_400 * days) if days else numbers
-
-
-def _numbers(axis: xr.DataArray | None) -> np.ndarray:
-    """Return a number for each step: a second in a calendar whose months all have 31 days."""
-    assert axis is not None
-    if axis.dtype.kind not in "MO":
-        return axis.values
-    if axis.dtype.kind == "M":
-        of = axis.dt
-        days = (12 * of.year.values.astype("i8") + of.month.values - 1) * 31 + of.day.values - 1
-        seconds = 3600 * of.hour.values + 60 * of.minute.values + of.second.values
-        rest: np.ndarray = np.round(of.microsecond.values / 1e6).astype("i8")
-        numbers: np.ndarray = 86_400 * days + seconds + rest
-        return numbers
-    # five times as fast as differences of the objects
-    return np.fromiter(map(_number, axis.values), dtype="i8", count=axis.size)
-
-
-def _number(moment: Any) -> int:
-    days = (12 * moment.year + moment.month - 1) * 31 + moment.day - 1
-    seconds = 3600 * moment.hour + 60 * moment.minute + moment.second
-    return int(86_400 * days + seconds + round(moment.microsecond / 1e6))
-
-
-def _middles(dataset: xr.Dataset, time: str) -> xr.DataArray | None:
-    name = bounds_of(dataset, time)
-    if name is None:
-        return None
-    bounds = dataset[name]
-    if bounds.dims[:1] != (time,) or bounds.ndim != 2 or bounds.dtype.kind not in "MO":
-        return None
-    values = read_here(bounds)
-    if xr.Variable(bounds.dims, values).isnull().any():
-        return None
-    return xr.DataArray(values[:, 0] + (values[:, 1] - values[:, 0]) / 2, dims=(time,))
 
 
 def _unlike(ids: Ids, exact: Ids) -> str | None:
@@ -284,7 +274,9 @@ def _wanted(ids: Ids, datasets: Datasets, time: str, *, pad: bool) -> np.ndarray
     ]
     raise DatasetInconsistent(
         f"they have no time in common: {say_names(spans)}",
-        hint="pad=True keeps all of it and fills with missing values; or leave some out.",
+        hint="pad=True keeps all of it and fills with missing values; or leave some out. Runs whose "
+        "years are only counted, such as controls, stand beside each other from their first step with "
+        "to_dataset(time='elapsed').",
     )
 
 
@@ -307,35 +299,12 @@ def _stamps(
         if mixed and calendar_of(datasets[label], time) != calendar_of(
             next(iter(datasets.values())), time
         ):
-            source = _on_calendar(axis, first)
+            source = on_calendar(axis, first)
         elif as_object and (axis.dtype.kind == "M" or axis[0].calendar != like.calendar):
-            source = np.array([_moment(like, _parts(each)) for each in axis], dtype=object)
+            source = np.array([moment_like(like, parts_of(each)) for each in axis], dtype=object)
         stamps[take] = source[positions[take]]
         open_ &= ~take
     return stamps
-
-
-def _on_calendar(axis: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """Return stamps of months or years with the calendar of others: the 15th is in all of them."""
-    parts = [(*_parts(each)[:2], min(_parts(each)[2], 28)) for each in axis]
-    if like.dtype.kind == "M":
-        return np.array([f"{y:04}-{m:02}-{d:02}" for y, m, d in parts], dtype=like.dtype)
-    return np.array([_moment(like[0], each) for each in parts], dtype=object)
-
-
-def _moment(like: Any, parts: tuple[int, ...]) -> Any:
-    """Return a cftime object of the same calendar."""
-    words = ("year", "month", "day", "hour", "minute", "second", "microsecond")
-    return like.replace(**dict(zip(words, (*parts, 0, 0, 0, 0), strict=False)))
-
-
-def _parts(moment: Any) -> tuple[int, ...]:
-    if isinstance(moment, np.datetime64):
-        moment = moment.astype("M8[us]").item()
-    return (
-        moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second,
-        moment.microsecond,
-    )  # fmt: skip
 
 
 def _positions(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:

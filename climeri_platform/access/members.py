@@ -5,18 +5,25 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from climeri_platform.access.grouping import (
+    catalog_of,
+    catalogs_said,
+    clusters,
+    in_catalogs,
+    unclear,
+)
 from climeri_platform.access.stacking import stack
 from climeri_platform.catalog.members import member_order
 from climeri_platform.core.errors import DatasetInconsistent, GridMismatch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import xarray as xr
 
     from climeri_platform.core.errors import DataError
 
-__all__ = ["MEMBER", "Stacked", "common_facets", "key_of_all", "stack_members"]
+__all__ = ["MEMBER", "Stacked", "common_facets", "families_of", "key_of_all", "stack_members"]
 
 MEMBER = "member"
 # facets that name a run rather than what it is a run of
@@ -60,6 +67,13 @@ class Stacked:
         self.datasets[key], self.facets[key] = dataset, dict(facets)
         self.made_of[key] = tuple(made_of)
 
+    def in_order_of(self, keys: Iterable[str]) -> Stacked:
+        """Return it in the order in which the first of each was opened."""
+        places = {key: at for at, key in enumerate(keys)}
+        first = {new: min(places[key] for key in old) for new, old in self.made_of.items()}
+        self.datasets = {key: self.datasets[key] for key in sorted(first, key=first.__getitem__)}
+        return self
+
 
 def stack_members(
     datasets: Mapping[str, xr.Dataset],
@@ -69,9 +83,10 @@ def stack_members(
 ) -> Stacked:
     """Stack the members of each model along ``member``, in the order of their numbers.
 
-    Datasets belong together if all facets but the member (and its version) are the same. Start
-    dates of decadal predictions (``s1960-r1i1p1f1``) stay apart. Fixed fields of one member, and
-    datasets of which nothing says the member, stay as they are.
+    Datasets belong together if all facets but the member (and its version) are the same; of two
+    archive families, those that both have. Start dates of decadal predictions
+    (``s1960-r1i1p1f1``) stay apart. Fixed fields of one member, and datasets of which nothing says
+    the member, stay as they are.
 
     Parameters
     ----------
@@ -93,6 +108,7 @@ def stack_members(
     for key in datasets:
         place = _place(key, facets.get(key, {}))
         groups.setdefault(place, {})[key] = facets.get(key, {}).get(MEMBER, "")
+    ensembles: list[list[str]] = []
     result = Stacked()
     for group in _split_versions(groups.values(), facets):
         keys = sorted(group, key=lambda key: member_order(group[key]))
@@ -100,8 +116,55 @@ def stack_members(
             for key in keys:
                 result.add(key, datasets[key], facets.get(key, {}), [key])
             continue
-        _stack_one(result, keys, datasets, facets, pad=pad)
-    return result
+        ensembles.append(keys)
+    known = [(_of_all(keys, facets), _start(facets[keys[0]][MEMBER])) for keys in ensembles]
+    for places, rivals in clusters(known, but=_OF_THE_RUN, variable=True):
+        several = [ensembles[at] for at in places]
+        if rivals:
+            note = unclear("stacked", [ensembles[at][0] for at in rivals])
+            result.notes.append((several[0][0], note))
+        if len(several) == 1 or not _across(result, several, datasets, facets, pad=pad):
+            for keys in several:
+                _stack_one(result, keys, datasets, facets, pad=pad)
+    return result.in_order_of(datasets)
+
+
+def _across(
+    result: Stacked,
+    several: Sequence[Sequence[str]],
+    datasets: Mapping[str, xr.Dataset],
+    facets: Mapping[str, Mapping[str, str]],
+    *,
+    pad: bool,
+) -> bool:
+    """Stack the members that several families have of one ensemble; False if they do not fit."""
+    keys = [key for its in several for key in its]
+    keys.sort(key=lambda key: member_order(facets[key][MEMBER]))
+    labels = [facets[key][MEMBER] for key in keys]
+    whole = Stacked()
+    twice = [label for label in dict.fromkeys(labels) if labels.count(label) > 1]
+    if twice:
+        why = f"both have {', '.join(twice[:3])}"
+    else:
+        first = several[0]
+        _stack_one(whole, keys, datasets, facets, pad=pad, named_by=first)
+        why = "".join(each.message for _, each in whole.refused)
+    if why:
+        said = " and ".join(catalogs_said(keys)) or "two families"
+        result.notes.append((several[0][0], f"members of {said} are not stacked together: {why}"))
+        return False
+    (new,) = whole.datasets
+    name = in_catalogs(new, keys)
+    if name in result.datasets or name in datasets:
+        name = in_catalogs(several[0][0], keys)
+    common = {**whole.facets[new], "family": families_of(keys, facets)}
+    result.add(name, whole.datasets[new], common, keys)
+    result.notes += [(name, note) for _, note in whole.notes]
+    return True
+
+
+def _of_all(keys: Sequence[str], facets: Mapping[str, Mapping[str, str]]) -> Facets:
+    return common_facets([{n: v for n, v in facets[key].items() if n != MEMBER} for key in keys])
 
 
 def _stack_one(
@@ -111,9 +174,10 @@ def _stack_one(
     facets: Mapping[str, Mapping[str, str]],
     *,
     pad: bool,
+    named_by: Sequence[str] = (),
 ) -> None:
     labels = [facets[key][MEMBER] for key in keys]
-    new = _key(keys, labels, result, datasets)
+    new = _key(named_by or keys, [facets[k][MEMBER] for k in named_by or keys], result, datasets)
     try:
         stacked, notes = stack(
             dict(zip(labels, (datasets[key] for key in keys), strict=True)),
@@ -138,14 +202,13 @@ def _place(key: str, facets: Mapping[str, str]) -> tuple[object, ...]:
     member = facets.get(MEMBER, "")
     if not member or member == _FIXED:
         return (key,)
-    found = _VARIANT.fullmatch(member)
-    start = found["start"] if found else None
     rest = tuple(sorted((n, v) for n, v in facets.items() if n not in _OF_THE_RUN))
-    return (start, rest, _catalog(key))
+    return (_start(member), rest)
 
 
-def _catalog(key: str) -> str:
-    return key.partition(":")[0] if ":" in key else ""
+def _start(member: str) -> str | None:
+    found = _VARIANT.fullmatch(member)
+    return found["start"] if found else None
 
 
 def _split_versions(
@@ -193,6 +256,12 @@ def common_facets(facets: Sequence[Mapping[str, str]]) -> Facets:
     }
 
 
+def families_of(keys: Sequence[str], facets: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the families of some keys as one word."""
+    said = [name for key in keys for name in facets[key].get("family", "").split("+")]
+    return "+".join(dict.fromkeys(said))
+
+
 def _key(
     keys: Sequence[str],
     labels: Sequence[str],
@@ -201,10 +270,21 @@ def _key(
 ) -> str:
     found = _VARIANT.fullmatch(labels[0])
     start = f"s{found['start']}" if found and found["start"] else ""
-    parts = key_of_all([k.replace(m, start) for k, m in zip(keys, labels, strict=True)])
+    parts = key_of_all([_unnamed(k, m, start) for k, m in zip(keys, labels, strict=True)])
     if parts in result.datasets or (parts in datasets and parts not in keys) or not parts:
         return keys[0]
     return parts
+
+
+def _unnamed(key: str, member: str, start: str) -> str:
+    """Return a key with the start date in the place of the member.
+
+    Examples
+    --------
+    >>> _unnamed("obs4MIPs:DEMO.DEMO-OBS.mon.tas", "DEMO", ""), _unnamed("a.s1-r1i1p1f1", "s1-r1i1p1f1", "s1")
+    ('obs4MIPs:.DEMO-OBS.mon.tas', 'a.s1')
+    """
+    return re.sub(rf"(?<![^.:]){re.escape(member)}(?![^.])", start, key)
 
 
 def key_of_all(keys: Sequence[str]) -> str:
@@ -214,7 +294,12 @@ def key_of_all(keys: Sequence[str]) -> str:
     --------
     >>> key_of_all(["CMIP.IPSL.historical..Amon.tas.gr", "CMIP.IPSL.historical..Amon.pr.gr"])
     'CMIP.IPSL.historical.Amon.gr'
+    >>> key_of_all(["obs4MIPs:.DEMO-OBS.tas", "obs4MIPs:.DEMO-OBS.pr"])
+    'obs4MIPs:DEMO-OBS'
     """
-    parts = [key.split(".") for key in keys]
+    names = {catalog_of(key) for key in keys}
+    parts = [key.removeprefix(f"{catalog_of(key)}:").split(".") for key in keys]
     others = [set(each) for each in parts[1:]]
-    return ".".join(each for each in parts[0] if each and all(each in other for other in others))
+    same = ".".join(each for each in parts[0] if each and all(each in other for other in others))
+    name = names.pop() if len(names) == 1 else ""
+    return f"{name}:{same}" if name and same else same

@@ -10,7 +10,14 @@ import numpy as np
 from climeri_platform.access.alignment import align_in_time, align_labels
 from climeri_platform.access.clock import time_dimension
 from climeri_platform.access.coordinates import marginal_names, read_here
-from climeri_platform.access.members import MEMBER, Stacked, common_facets, key_of_all
+from climeri_platform.access.grouping import catalogs_said, clusters, in_catalogs, unclear
+from climeri_platform.access.members import (
+    MEMBER,
+    Stacked,
+    common_facets,
+    families_of,
+    key_of_all,
+)
 from climeri_platform.access.samegrid import on_one_grid
 from climeri_platform.core.errors import DatasetInconsistent, GridMismatch
 
@@ -38,7 +45,8 @@ def merge_variables(
 ) -> Stacked:
     """Put the variables of one run, table and grid into one Dataset.
 
-    Different tables, frequencies and grids stay apart: their time axes or cells are others.
+    Different tables, frequencies and grids stay apart: their time axes or cells are others. Of two
+    archive families the facets that both have say what is of one run.
 
     Parameters
     ----------
@@ -59,28 +67,87 @@ def merge_variables(
     for key in datasets:
         its = facets.get(key, {})
         rest = tuple(sorted((n, v) for n, v in its.items() if n not in _OF_THE_VARIABLE))
-        whose = (rest, key.partition(":")[0] if ":" in key else "")
-        groups.setdefault(whose if "variable" in its else key, []).append(key)
+        groups.setdefault((rest,) if "variable" in its else key, []).append(key)
     result = Stacked()
+    runs = []
     for keys in groups.values():
-        if len(keys) == 1:
+        if "variable" in facets.get(keys[0], {}):
+            runs.append(keys)
+        else:
             result.add(keys[0], datasets[keys[0]], facets.get(keys[0], {}), keys)
-            continue
-        common = key_of_all(keys)
-        new = common if common and common not in {*datasets, *result.datasets} else keys[0]
-        try:
-            merged, notes = merge_datasets(
-                [(_name(facets[key]), datasets[key]) for key in keys], pad=pad
-            )
-        except (DatasetInconsistent, GridMismatch) as problem:
-            why = f"its variables do not fit in one Dataset: {problem.message}"
-            result.refused.append((new, type(problem)(why, hint=problem.hint)))
-            for key in keys:
-                result.add(key, datasets[key], facets[key], [key])
-            continue
-        result.add(new, merged, common_facets([facets[key] for key in keys]), keys)
-        result.notes += [(new, note) for note in notes]
-    return result
+    known = [(common_facets([facets.get(key, {}) for key in keys]), None) for keys in runs]
+    for places, rivals in clusters(known, but=_OF_THE_VARIABLE, variable=False):
+        several = [runs[at] for at in places]
+        if rivals:
+            note = unclear("merged", [runs[at][0] for at in rivals])
+            result.notes.append((several[0][0], note))
+        if len(several) == 1 or not _across(result, several, datasets, facets, pad=pad):
+            for keys in several:
+                _merge_one(result, keys, datasets, facets, pad=pad)
+    return result.in_order_of(datasets)
+
+
+def _across(
+    result: Stacked,
+    several: Sequence[Sequence[str]],
+    datasets: Mapping[str, xr.Dataset],
+    facets: Mapping[str, Mapping[str, str]],
+    *,
+    pad: bool,
+) -> bool:
+    """Merge the variables that several families have of one run; False if they do not fit."""
+    keys = [key for its in several for key in its]
+    whole = Stacked()
+    members = {
+        tuple(datasets[key][MEMBER].values.tolist()) for key in keys if MEMBER in datasets[key].dims
+    }
+    if len(members) > 1 and not pad:  # an ensemble loses no member to a run of another catalog
+        why = "they have other members; pad=True fills what is missing"
+    else:
+        _merge_one(whole, keys, datasets, facets, pad=pad)
+        why = "".join(each.message for _, each in whole.refused)
+    if why:
+        said = " and ".join(catalogs_said(keys)) or "two families"
+        result.notes.append((keys[0], f"variables of {said} are not merged together: {why}"))
+        return False
+    (new,) = whole.datasets
+    first = list(several[0])
+    its = {facets[first[0]].get(word) for word in _OF_THE_VARIABLE}
+    plain = ".".join(part for part in first[0].split(".") if part not in its)
+    name = in_catalogs(key_of_all(first) if len(first) > 1 else plain, keys)
+    if name in result.datasets or name in datasets:
+        name = in_catalogs(first[0], keys)
+    common = {**whole.facets[new], "family": families_of(keys, facets)}
+    result.add(name, whole.datasets[new], common, keys)
+    result.notes += [(name, note) for _, note in whole.notes]
+    return True
+
+
+def _merge_one(
+    result: Stacked,
+    keys: Sequence[str],
+    datasets: Mapping[str, xr.Dataset],
+    facets: Mapping[str, Mapping[str, str]],
+    *,
+    pad: bool,
+) -> None:
+    if len(keys) == 1:
+        result.add(keys[0], datasets[keys[0]], facets.get(keys[0], {}), keys)
+        return
+    common = key_of_all(keys)
+    new = common if common and common not in {*datasets, *result.datasets} else keys[0]
+    try:
+        merged, notes = merge_datasets(
+            [(_name(facets[key]), datasets[key]) for key in keys], pad=pad
+        )
+    except (DatasetInconsistent, GridMismatch) as problem:
+        why = f"its variables do not fit in one Dataset: {problem.message}"
+        result.refused.append((new, type(problem)(why, hint=problem.hint)))
+        for key in keys:
+            result.add(key, datasets[key], facets[key], [key])
+        return
+    result.add(new, merged, common_facets([facets[key] for key in keys]), keys)
+    result.notes += [(new, note) for note in notes]
 
 
 def _name(facets: Mapping[str, str]) -> str:

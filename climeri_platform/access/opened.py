@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from climeri_platform.access.guard import LoadCost, confirm_large, cost_of_loading, refuse_huge
 
@@ -96,7 +96,13 @@ class Opened(Mapping[str, "xr.Dataset"]):
 
         return to_datatree(self._datasets, self.facets)
 
-    def to_dataset(self, dim: str = "model", *, pad: bool = False) -> xr.Dataset:
+    def to_dataset(
+        self,
+        dim: str = "model",
+        *,
+        pad: bool = False,
+        time: Literal["calendar", "elapsed"] = "calendar",
+    ) -> xr.Dataset:
         """Return one Dataset with the values of a facet as a dimension.
 
         Parameters
@@ -106,6 +112,10 @@ class Opened(Mapping[str, "xr.Dataset"]):
         pad
             Whether what some lack in time is filled with missing values; by default all are cut
             to the common period. Either is added to the report.
+        time
+            ``"elapsed"`` matches steps by the time since each series began, for runs whose years
+            are only counted (controls, idealised runs): all begin in year 1 of the calendar of the
+            first, and the coordinate ``original_time`` holds the dates that they had.
 
         Returns
         -------
@@ -117,15 +127,17 @@ class Opened(Mapping[str, "xr.Dataset"]):
         GridMismatch
             If they are not on one grid; those that differ are named.
         DatasetInconsistent
-            If calendars, units or steps of time differ, or nothing is common.
+            If calendars, units or steps of time differ, or nothing is common; with
+            ``time="elapsed"`` also if a series has a hole, or begins in another month.
         UsageError
-            If ``dim`` is no facet of theirs, or does not tell them apart.
+            If ``dim`` is no facet of theirs, or does not tell them apart, or ``time`` is no such
+            word.
         NothingFound
             If nothing was opened.
         """
         from climeri_platform.access.trees import to_dataset
 
-        dataset, notes = to_dataset(self._datasets, self.facets, dim, pad=pad)
+        dataset, notes = to_dataset(self._datasets, self.facets, dim, pad=pad, time=time)
         for note in notes:
             self.report.add(f"by {dim}", "noted", cause=note)
         return dataset

@@ -145,7 +145,7 @@ def open_datasets(
     if datasets:
         refuse_unknown(chunks, opening.dims)
     if _lacks(report):
-        warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=4)
+        warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=5)
     if harmonise:
         datasets, dropped = prefer_series(datasets, {each.key: each.about for each in wanted})
         for key, steps in dropped.items():
@@ -160,8 +160,16 @@ def open_datasets(
 
 
 def _nothing(wanted: Sequence[DatasetFiles], report: OpenReport) -> DataError:
-    if wanted[0].refusal is not None:
-        return wanted[0].refusal
+    refusal = wanted[0].refusal
+    if refusal is not None:
+        files, size = report.offline
+        if len(wanted) == 1 or not files:
+            return refusal
+        return type(refusal)(
+            f"{refusal.message}; in all {files} files, {size_text(size)}, are on tape, and none of "
+            f"the {len(wanted)} datasets could be opened",
+            hint=refusal.hint,
+        )
     first = report.having("skipped")[0]
     return DataError(
         f"none of the {len(wanted)} datasets could be opened; the first: {first.path or first.dataset}: "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import dask.array as da
 import numpy as np
@@ -13,6 +13,7 @@ import xarray as xr
 from climeri_platform.access.alignment import align_in_time, align_labels
 from climeri_platform.access.clock import time_dimension
 from climeri_platform.access.coordinates import marginal_names, read_here
+from climeri_platform.access.elapsed import ORIGINAL_TIME, Elapsed, align_elapsed
 from climeri_platform.access.reindexing import say_names
 from climeri_platform.access.samegrid import on_one_grid
 from climeri_platform.core.errors import DatasetInconsistent
@@ -35,6 +36,7 @@ def stack(
     *,
     pad: bool = False,
     calendars: bool = False,
+    time: Literal["calendar", "elapsed"] = "calendar",
     facets: Mapping[str, Mapping[str, str]] | None = None,
 ) -> tuple[xr.Dataset, list[str]]:
     """Put datasets beside each other along a new dimension; nothing is computed.
@@ -50,6 +52,8 @@ def stack(
         all are cut to what is common.
     calendars
         Whether monthly series of different calendars may stand beside each other.
+    time
+        ``"elapsed"`` matches steps by the time since each series began, and not by their dates.
     facets
         What a catalog says of each label; what differs becomes a coordinate.
 
@@ -71,21 +75,36 @@ def stack(
     _check_units(datasets)
     times = {name for each in datasets.values() if (name := time_dimension(each))}
     snapped, notes = on_one_grid(datasets, apart={*times, _MEMBER, dim})
-    timed, said = align_in_time(snapped, pad=pad, calendars=calendars)
+    begun = align_elapsed(snapped, pad=pad) if time == "elapsed" else None
+    if begun is None:
+        timed, said = align_in_time(snapped, pad=pad, calendars=calendars)
+    else:
+        timed, said = begun.datasets, begun.notes
     aligned, more = align_labels(timed, _MEMBER, pad=pad)
     notes += [*said, *more]
-    time = next(iter(times), None)
     parts = [aligned[label] for label in order]
-    taken = _variables(order, parts, dim, time, notes)
+    taken = _variables(order, parts, dim, next(iter(times), None), notes)
     result = _collected(parts, taken)
     result = result.assign_coords({dim: (dim, np.array(order))})
+    if begun is not None and begun.time:
+        result = _with_dates(result, begun, dim)
     known = [dict((facets or {}).get(label, {})) for label in order]
     _keep_attributes(result, parts, known, dim)
+    if begun is not None and begun.time:
+        result.attrs["climeri_time"] = "; ".join(begun.notes)
     closing = ExitStack()
     for each in datasets.values():
         closing.callback(each.close)
     result.set_close(closing.close)
     return result, notes
+
+
+def _with_dates(result: xr.Dataset, begun: Elapsed, dim: str) -> xr.Dataset:
+    """Return the result with the dates that each step had, and what was done in its attributes."""
+    dates = np.stack([begun.original[label] for label in result[dim].values.tolist()])
+    attributes = {"long_name": "time as the files say it"}
+    held = xr.Variable((dim, begun.time), dates, attributes, result[begun.time].encoding)
+    return result.assign_coords({ORIGINAL_TIME: held})
 
 
 def _check_units(datasets: Mapping[str, xr.Dataset]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Literal
 
+from climeri_platform.access.clock import time_dimension
 from climeri_platform.access.members import MEMBER, common_facets
 from climeri_platform.access.merging import merge_datasets
 from climeri_platform.access.reindexing import say_names
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["to_dataset", "to_datatree"]
 
+# runs whose years are only counted
+_COUNTED = re.compile(r"(esm-)?piControl.*|esmControl|abrupt.*|1pctCO2.*")
 _LEVELS = ("experiment", "model", MEMBER)
 # what tells the leaves of one branch apart, the most telling first
 _LEAF = (
@@ -107,6 +111,7 @@ def to_dataset(
     dim: str = "model",
     *,
     pad: bool = False,
+    time: Literal["calendar", "elapsed"] = "calendar",
 ) -> tuple[xr.Dataset, list[str]]:
     """Return one Dataset with the values of a facet as a dimension.
 
@@ -123,6 +128,8 @@ def to_dataset(
         The facet that becomes the dimension: ``model``, ``experiment``, ``member``, ...
     pad
         Whether what some lack in time (or of members) is filled with missing values instead.
+    time
+        ``"elapsed"`` matches steps by the time since each series began, and not by their dates.
 
     Returns
     -------
@@ -138,10 +145,13 @@ def to_dataset(
     DatasetInconsistent
         If calendars, units or steps of time differ, or nothing is common.
     UsageError
-        If ``dim`` is no facet of theirs, or a value of it has several datasets of one variable.
+        If ``dim`` is no facet of theirs, or a value of it has several datasets of one variable; or
+        if ``time`` is none of the two.
     NothingFound
         If there is nothing to put together.
     """
+    if time not in ("calendar", "elapsed"):
+        raise UsageError(f"time={time!r}: it is 'calendar' or 'elapsed'")
     if not datasets:
         raise NothingFound("nothing was opened that could be put into one Dataset")
     groups: dict[str, list[str]] = {}
@@ -164,8 +174,37 @@ def to_dataset(
         parts = [(facets[key].get("variable", key), datasets[key]) for key in keys]
         merged[label], said = merge_datasets(parts, pad=pad)
         notes += [f"{label}: {each}" for each in said]
-    stacked, said = stack(merged, dim, pad=pad, calendars=dim != MEMBER, facets=known)
+    stacked, said = stack(merged, dim, pad=pad, calendars=dim != MEMBER, time=time, facets=known)
+    if time == "calendar" and dim != MEMBER:
+        notes += _counted(merged, known, dim)
     return stacked, [*notes, *said]
+
+
+def _counted(
+    datasets: Mapping[str, xr.Dataset], facets: Mapping[str, Mapping[str, str]], dim: str
+) -> list[str]:
+    """Say that dates mean nothing where runs count their years, each from another."""
+    runs = {
+        label: label if dim == "experiment" else facets[label].get("experiment", "")
+        for label in datasets
+    }
+    first = {
+        label: int(each[time][:1].dt.year.values[0])
+        for label, each in datasets.items()
+        if _COUNTED.fullmatch(runs[label])
+        and (time := time_dimension(each))
+        and each[time].dtype.kind in "MO"
+        and each.sizes[time]
+    }
+    if len(set(first.values())) < 2:
+        return []
+    said = say_names([f"{label} {year}" for label, year in first.items()])
+    return [
+        (
+            f"they count their years, and begin in other ones ({said}): the same date need not mean the "
+            "same; to_dataset(time='elapsed') matches the time since each began"
+        )
+    ]
 
 
 def _without(dim: str, key: str, facets: Mapping[str, str], dataset: xr.Dataset) -> UsageError:

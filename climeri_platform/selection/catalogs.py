@@ -291,9 +291,10 @@ class Catalogs:
         Returns
         -------
         Opened
-            Keys are ``catalog:key``; where versions were asked for and two stores have another one
-            of the same dataset, the second is ``catalog:key@store``. The attributes ``climeri_catalog`` and
-            ``climeri_store`` say where each is from.
+            Keys are ``catalog:key``, with the version behind it where there are several of a dataset.
+            What is in several catalogs is opened once, and members and variables stand together
+            whichever catalog they are of (``CMIP6+mine:key`` if of two families). The attributes
+            ``climeri_catalog`` and ``climeri_store`` say where each is from.
 
         Raises
         ------
@@ -325,7 +326,7 @@ class Catalogs:
         }
         with needs("access", "opening data"):
             from climeri_platform.selection.together import open_together
-        return open_together(self._ask(without_replicas), options)
+        return open_together(self._ask(without_replicas), self.parts, options)
 
     def stage(self) -> Staging:
         """Return the commands that recall what is on tape, as `Selection.stage` does.

@@ -1,4 +1,4 @@
-"""From a view to open datasets: the files of each, what was asked of them, a bar that moves."""
+"""From views to open datasets: the files of each, what was asked of them, a bar that moves."""
 
 from __future__ import annotations
 
@@ -8,16 +8,29 @@ from climeri_platform.core.errors import UnknownValue, UsageError, nearest
 from climeri_platform.core.extras import needs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from climeri_platform.access import Opened
+    from climeri_platform.access import DatasetFiles, Opened
     from climeri_platform.catalog import CatalogView
 
-__all__ = ["check_variables", "open_view"]
+    FilesOf = Callable[[CatalogView], list[DatasetFiles]]
+
+__all__ = ["check_variables", "open_gathered", "open_view"]
 
 
-def open_view(
-    view: CatalogView,
+def open_view(view: CatalogView, **options: Any) -> Opened:
+    """Open the datasets of a view, as `Selection.open` says.
+
+    Raises
+    ------
+    UsageError, MissingExtra
+        As `open_gathered`.
+    """
+    return open_gathered(lambda files_of: files_of(view), **options)
+
+
+def open_gathered(
+    gather: Callable[[FilesOf], list[DatasetFiles]],
     *,
     period: str | None,
     region: Any,
@@ -28,7 +41,14 @@ def open_view(
     calendar: str | None,
     **options: Any,
 ) -> Opened:
-    """Open the datasets of a view, as `Selection.open` says.
+    """Open datasets of one or more views as one.
+
+    Parameters
+    ----------
+    gather
+        Returns what is to be opened, from the function that gives the files of a view.
+    period, region, recall, measures, harmonise, units, calendar, **options
+        As `Selection.open` takes them.
 
     Raises
     ------
@@ -57,9 +77,12 @@ def open_view(
         check_calendar(calendar)
     asked = None if period is None else AskedPeriod.parse(period)
     box = None if region is None else Region.parse(region)
-    wanted = files_to_open(view, recall=recall, period=asked)
-    if measures:
-        wanted = with_measures(view, wanted, recall=recall)
+
+    def files_of(view: CatalogView) -> list[DatasetFiles]:
+        wanted = files_to_open(view, recall=recall, period=asked)
+        return with_measures(view, wanted, recall=recall) if measures else wanted
+
+    wanted = gather(files_of)
     total = sum(len(each.paths) for each in wanted)
     with tqdm(total=total, desc="opening files", unit="", leave=False, delay=2) as bar:
 

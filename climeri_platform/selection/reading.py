@@ -15,13 +15,15 @@ from climeri_platform.selection.about import facets_of, in_common_words
 from climeri_platform.selection.offline import bytes_offline
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
 
     from climeri_platform.access.asked import AskedPeriod
     from climeri_platform.catalog import CatalogView
     from climeri_platform.catalog.replicas import Replica
 
-__all__ = ["files_to_open"]
+__all__ = ["files_to_open", "more_before"]
 
 _File = tuple[str, int | None, int | None, bool | None]  # path, start, end, online
 _Roots = dict[str, list[_File]]
@@ -83,7 +85,8 @@ def files_to_open(
         opened, offline = (those, []) if recall or refusal else _apart(those, replica)
         refusal = refusal or _refusal(key, root, roots, view, replicas, away=not opened)
         opened = [] if refusal else opened
-        notes = _notes(root, roots) + _more_before(version, roots[root], longer.get(dataset, []))
+        spans = [(start, end) for _, start, end, _ in roots[root] if start and end]
+        notes = _notes(root, roots) + more_before(version, spans, longer.get(dataset, []))
         wanted.append(
             DatasetFiles(
                 key,
@@ -119,11 +122,22 @@ def _of_older_versions(view: CatalogView) -> dict[str, list[tuple[str, int, int]
     return found
 
 
-def _more_before(
-    version: str | None, files: list[_File], older: list[tuple[str, int, int]]
+def more_before(
+    version: str | None,
+    spans: Sequence[tuple[int, int]],
+    older: Sequence[tuple[str, int, int]],
 ) -> tuple[str, ...]:
-    """Say which time a republication left out: versions are never mixed to fill it."""
-    spans = [(start, end) for _, start, end, _ in files if start and end]
+    """Say which time a republication left out: versions are never mixed to fill it.
+
+    Parameters
+    ----------
+    version
+        The version that is opened.
+    spans
+        Start and end of its files, YYYYMMDDhhmm.
+    older
+        Other versions, each with its start and end.
+    """
     if not spans:
         return ()
     first, last = min(spans)[0], max(end for _, end in spans)

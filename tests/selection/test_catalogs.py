@@ -339,7 +339,10 @@ def test_what_the_shared_store_has_elsewhere_is_taken_from_ones_own(tmp_path, mo
     found = open_catalog()
     assert found.datasets["store"].to_list() == ["shared"]
     with pytest.raises(NotHere):
-        found.open()
+        found["shared:CMIP6"].open()
+    with pytest.raises(DataError, match="none of the 1 datasets could be opened") as told:
+        found.open()  # it is one byte, and of one's own
+    assert "mine/CMIP6" in told.value.message
     here = found.here()
     assert here.datasets["store"].to_list() == ["own"]
     assert here["own:CMIP6"].paths()

@@ -25,6 +25,7 @@ from climeri_platform.access.asked import AskedPeriod
 from climeri_platform.catalog import build_catalog, open_snapshot
 from climeri_platform.cli import front
 from climeri_platform.core.errors import DataError, NothingFound, OnTape, UsageError
+from climeri_platform.core.sizes import size_text
 from climeri_platform.selection.offline import bytes_offline
 from climeri_platform.selection.reading import files_to_open
 from climeri_platform.selection.staging import Staging
@@ -137,6 +138,100 @@ def test_a_dataset_that_is_wholly_offline_costs_no_other(centre):
     assert opened.report.offline == (1, gone[0].stat().st_size)
     with pytest.raises(OnTape):
         open_catalog("CMIP6").search(variable="tas").open()
+
+
+def cordex(root, year):
+    """A regional model on the disk of the same centre."""
+    return monthly(
+        root / "output/EUR-11/X/Y-GCM/historical/r1i1p1/X-RCM/v1/mon/tas/v1"
+        f"/tas_EUR-11_Y-GCM_historical_r1i1p1_X-RCM_v1_mon_{year}01-{year}12.nc",
+        year,
+    )
+
+
+def test_a_catalog_that_is_wholly_offline_is_counted_with_the_others(centre, monkeypatch):
+    """One catalog is on tape to the last file, one in part, and one is on disk."""
+    gone = [*centre.write(2000, 2001), *centre.write(2000, name="pr")]
+    centre.release(*gone)
+    centre.catalogue()
+    disk = centre.top / "disk/CORDEX"
+    cordex(disk, 2000)
+    build_catalog("CORDEX", disk, store=centre.top / "catalogs", root_id="CORDEX-disk")
+    # another store has a part of the same archive, of which one file is on tape
+    other = monthly(centre.store / PLACE.format("ps", 2000), 2000, "ps")
+    centre.release(monthly(centre.store / PLACE.format("ps", 2001), 2001, "ps"))
+    build_catalog("CMIP6", centre.store, store=centre.top / "group", root_id="CMIP6-tape")
+    monkeypatch.setenv("CLIMERI_STORES", str(centre.top / "group"))
+    found = open_catalog()
+    size = sum(path.stat().st_size for path in [*gone, other])
+    with pytest.warns(IncompleteDataWarning, match="4 files offline"):
+        opened = found.open(members="stack", merge=True)
+    assert sorted(opened) == [
+        f"CMIP6:{NAME.format('ps').replace('r1i1p1f1.', '')}",
+        "CORDEX:output.EUR-11.X.Y-GCM.historical.X-RCM.v1.mon.tas",
+    ]
+    assert opened.report.offline == (4, size)
+    counts = {each.dataset: (each.files, each.cause) for each in opened.report.having("offline")}
+    assert {key: files for key, (files, _) in counts.items()} == {
+        f"CMIP6:{NAME.format('tas')}": 2,
+        f"CMIP6:{NAME.format('pr')}": 1,
+        f"CMIP6:{NAME.format('ps')}": 1,
+    }
+    (script,) = found.stage().scripts
+    assert (script.files, script.bytes) == (4, size)
+    assert centre.run(script.text).returncode == 0
+    again = found.open()
+    assert again.report.offline == (0, 0)
+    assert len(again) == 4
+
+
+@pytest.mark.parametrize("released", [1, 2])
+def test_what_is_on_tape_in_one_catalog_and_on_disk_in_another_is_read_from_disk(
+    centre, monkeypatch, released
+):
+    kept = centre.top / "disk/CMIP6"
+    gone = centre.write(2000, 2001)
+    shutil.copytree(centre.store, kept)
+    centre.release(*gone[:released])
+    centre.catalogue()
+    build_catalog("CMIP6", kept, store=centre.top / "group", root_id="disk")
+    monkeypatch.setenv("CLIMERI_STORES", str(centre.top / "group"))
+    opened = open_catalog().open()
+    (dataset,) = opened.values()
+    assert dataset["tas"].values.tolist() == [2000] * 12 + [2001] * 12
+    assert dataset.attrs["climeri_store"].endswith("/group")
+    assert opened.report.offline == (0, 0)
+    assert [each.cause for each in opened.report.having("noted")][:2] == [
+        "the catalog of shared has no whole replica that can be read now",
+        "taken from the catalog of group; also in that of shared (CMIP6-tape)",
+    ]
+    assert not [path for path in gone[:released] if path.stat().st_blocks]
+
+
+def test_a_smaller_copy_on_disk_does_not_stand_in_for_what_is_on_tape_in_part(centre, monkeypatch):
+    kept = centre.top / "disk/CMIP6"
+    monthly(kept / PLACE.format("tas", 2000), 2000)
+    gone = centre.write(2000, 2001, 2002)
+    centre.release(gone[0])
+    centre.catalogue()
+    build_catalog("CMIP6", kept, store=centre.top / "group", root_id="disk")
+    monkeypatch.setenv("CLIMERI_STORES", str(centre.top / "group"))
+    with pytest.warns(IncompleteDataWarning, match="1 of its 3 files"):
+        opened = open_catalog().open()
+    (dataset,) = opened.values()
+    assert dataset["tas"].values.tolist() == [2001] * 12 + [2002] * 12
+
+
+def test_catalogs_that_are_all_offline_are_refused_with_the_counts(centre):
+    gone = [*centre.write(2000, 2001), *centre.write(2000, name="pr")]
+    centre.release(*gone)
+    centre.catalogue()
+    size = size_text(sum(path.stat().st_size for path in gone))
+    with pytest.raises(OnTape, match=f"in all 3 files, {size}, are on tape") as told:
+        open_catalog().open()
+    assert "stage()" in told.value.hint
+    (script,) = open_catalog().stage().scripts
+    assert script.files == 3
 
 
 OPEN = """
