@@ -14,6 +14,7 @@ import polars as pl
 
 from climeri_platform.catalog.assembly import assemble
 from climeri_platform.catalog.family import Family, load_family
+from climeri_platform.catalog.heading import read_contents, with_headers
 from climeri_platform.catalog.layout import store_path
 from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing
 from climeri_platform.catalog.renewal import LOSS_LIMIT, renew
@@ -122,12 +123,13 @@ def build_catalog(
     inventory: str | os.PathLike[str] | None = None,
     cards: GivenCards = None,
     accept_loss: bool = False,
+    contents: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> BuildReport:
     """Catalogue one root of an archive family, and publish it.
 
-    No file is opened. Rows of other families and of other roots stay as they are; rows of this
-    root are replaced.
+    No file is opened, but for ``contents``. Rows of other families and of other roots stay as they
+    are; rows of this root are replaced.
 
     Parameters
     ----------
@@ -150,6 +152,9 @@ def build_catalog(
         that has its ``simulation``; or cards by the folders of their runs below the root.
     accept_loss
         Publish even if more than a tenth of the root's catalogued files is gone.
+    contents
+        Open one file of each stream of many variables, to know which it holds; none of it is
+        opened again before it has a newer file.
     progress
         Is called with the number of files seen so far.
 
@@ -162,7 +167,10 @@ def build_catalog(
     UnknownFamily, UnknownSite
         If there is no such family or site, or the site's profile names a variable that is not set.
     UsageError
-        If the root id is not one, or stands for another root already.
+        If the root id is not one, or stands for another root already; or if contents are wanted of
+        an inventory.
+    MissingExtra
+        If contents are wanted, and netCDF4 is not installed.
     RootUnusable
         If the root cannot be walked, or holds no file of the family. Nothing is published then.
     RootShrunk
@@ -171,6 +179,11 @@ def build_catalog(
         If the store cannot be written. What was published before stays.
     """
     began = time.perf_counter()
+    if contents and inventory is not None:
+        raise UsageError(
+            f"the list {inventory} stands for its files, and of contents one file each is opened",
+            hint="Leave out one of the two.",
+        )
     rules = load_family(family)
     here = load_site(site)
     for each in here.mounts:
@@ -184,18 +197,18 @@ def build_catalog(
     if not scan.files:
         raise nothing_found(rules, place, scan)
     scan.look_for_cards(place, folder=cards, look=inventory is None)
+
+    def renewed(previous: Snapshot | None, loss: float) -> Renewal:
+        walked = inventory is None
+        return renew(previous, rules, name, str(place), scan, loss=loss, here=here, walked=walked)
+
+    # files are opened before the store is held
+    said = read_contents(renewed(current_or_none(folder), 1.0)) if contents else None
     with writing(folder):
         previous = current_or_none(folder)
-        renewal = renew(
-            previous,
-            rules,
-            name,
-            str(place),
-            scan,
-            loss=1.0 if accept_loss else LOSS_LIMIT,
-            here=here,
-            walked=inventory is None,
-        )
+        renewal = renewed(previous, 1.0 if accept_loss else LOSS_LIMIT)
+        if said is not None:
+            renewal = with_headers(renewal, said)
         tables, roots = assemble(previous, [renewal])
         snapshot = publish(folder, tables, roots, site=site, previous=previous)
     return _report(renewal, scan, snapshot, began)

@@ -181,8 +181,9 @@ class Snapshot:
         """
         path = self.folder / family / "family.json"
         if not path.exists():
-            # so old that its tables have no column of cards either
-            return Family.model_validate({**load_family(family).model_dump(), "cards": False})
+            # so old that its tables have no column of cards or contents either
+            older = {"cards": False, "contents": False}
+            return Family.model_validate({**load_family(family).model_dump(), **older})
         try:
             return Family.model_validate(_read_json(path))
         except ValidationError as problem:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from climeri_platform import __version__
+from climeri_platform.catalog.contents import CONTENTS_FILE, contents_in
 from climeri_platform.catalog.export import (
     MASTER,
     export_description,
@@ -340,7 +341,9 @@ def _write_family(building: Path, tables: FamilyTables) -> None:
         columns,
         datasets,
     )
-    counts = facet_table(pl.scan_parquet(datasets, glob=False), family.facets)
+    its = pl.scan_parquet(datasets, glob=False)
+    held = contents_in(its, family, tables.beside.get(CONTENTS_FILE, "{}"))
+    counts = facet_table(its, family.facets, held)
     counts.write_parquet(folder / FACETS_TABLE, compression="zstd")
     tables.rejected.write_parquet(folder / "rejected.parquet", compression="zstd")
     rules = family.model_dump_json(indent=2, exclude_defaults=True)

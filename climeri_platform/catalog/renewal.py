@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from climeri_platform.catalog.contents import known_lists
 from climeri_platform.catalog.layout import Root
 from climeri_platform.catalog.pieces import pieces, rows_at
 from climeri_platform.catalog.reader import reader_mark
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from climeri_platform.catalog.carding import FoundCard
+    from climeri_platform.catalog.contents import VariableList
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
     from climeri_platform.catalog.scan import Difference
@@ -79,6 +81,8 @@ class Renewal:
         snapshot keeps hold.
     folders
         The file of what was learned of its directories; None if there is none.
+    contents
+        The lists of variables of streams that are known, by their marks.
     """
 
     family: Family
@@ -96,6 +100,7 @@ class Renewal:
     listed: pl.DataFrame | None = None
     cards: list[FoundCard] | None = None
     folders: str | None = None
+    contents: dict[str, VariableList] = field(default_factory=dict)
 
     def rows(self, at: pl.Series, *columns: str) -> pl.DataFrame:
         """Return rows of the last table, or some columns of them, at places that ascend."""
@@ -266,6 +271,7 @@ def renew(
         gone=gone,
         cards=found.cards,
         folders=found.folders.path if found.folders is not None else None,
+        contents=known_lists(previous, family),
     )
 
 
@@ -334,6 +340,7 @@ def carry_root(previous: Snapshot, family: Family, root_id: str) -> Renewal | No
         table=table,
         carried=at,
         since=since,
+        contents=known_lists(previous, family),
     )
 
 

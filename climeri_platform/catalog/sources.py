@@ -9,7 +9,7 @@ import os
 import re
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -77,7 +77,8 @@ class Source(BaseModel):
     inventory
         A list of the root's files, in place of a walk.
     headers
-        Whether new and changed files are opened for what their headers say.
+        Whether new and changed files are opened for what their headers say; ``contents`` opens one
+        file of each stream of many variables, and no other.
     tape
         Whether the root is backed by tape: nothing on it is ever opened.
     walkers, calls_per_second, minutes, window
@@ -105,7 +106,7 @@ class Source(BaseModel):
     path: str = ""
     family: str
     inventory: str | None = None
-    headers: bool = False
+    headers: bool | Literal["contents"] = False
     tape: bool = False
     walkers: Annotated[int, Field(ge=1, le=256)] = 8
     calls_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
@@ -121,7 +122,7 @@ class Source(BaseModel):
     @model_validator(mode="after")
     def _agrees(self) -> Source:
         if self.headers and self.tape:
-            raise ValueError("headers: true would recall files from tape")
+            raise ValueError(f"headers: {str(self.headers).lower()} would recall files from tape")
         if self.trust_directories and self.tape:
             raise ValueError("trust_directories: files go to tape without their directory")
         if self.trust_directories and self.inventory is not None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from climeri_platform.catalog.narrowing import ROW
+
 if TYPE_CHECKING:
     from climeri_platform.catalog import CatalogView
 
-__all__ = ["facets_of"]
+__all__ = ["facets_of", "variables_asked"]
 
 
 def facets_of(view: CatalogView) -> dict[str, dict[str, str]]:
@@ -30,4 +32,26 @@ def facets_of(view: CatalogView) -> dict[str, dict[str, str]]:
         its = {name: str(value) for name, value in row.items() if value is not None}
         shared = {name: its[own] for name, own in family.shared.items() if own and own in its}
         found[row["dataset"]] = {**shared, **its, "family": family.family}
+    return found
+
+
+def variables_asked(view: CatalogView) -> dict[tuple[str, str | None, str], tuple[str, ...]]:
+    """Return which variables of streams were asked for, as files call them.
+
+    Parameters
+    ----------
+    view
+        Of the catalog.
+
+    Returns
+    -------
+    dict
+        Dataset, version and root to variables; streams of which all is wanted are not in it.
+    """
+    found: dict[tuple[str, str | None, str], tuple[str, ...]] = {}
+    held = view.contents
+    if held is not None and {*view.asked} & {*held.facets}:
+        for *place, mark in view.select(*ROW, "contents").iter_rows():
+            if mark in held.lists:
+                found[place[0], place[1], place[2]] = tuple(held.lists[mark].variables)
     return found

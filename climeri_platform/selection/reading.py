@@ -12,7 +12,7 @@ from climeri_platform.catalog.embargo import embargoes
 from climeri_platform.catalog.replicas import choose, not_here, replicas_here
 from climeri_platform.catalog.vocabulary import shared_names
 from climeri_platform.core.errors import DataError, OnTape
-from climeri_platform.selection.about import facets_of
+from climeri_platform.selection.about import facets_of, variables_asked
 from climeri_platform.selection.offline import bytes_offline
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def files_to_open(
         )
     groups = _grouped(files)
     chosen = choose(files, replicas)
-    facets, about = _facets(view), facets_of(view)
+    facets, about, asked = _facets(view), facets_of(view), variables_asked(view)
     longer = {} if "version" in view.asked else _of_older_versions(view)
     versions: dict[str, int] = {}
     for dataset, _ in groups:
@@ -96,6 +96,7 @@ def files_to_open(
                 about.get(dataset, {}),
                 tuple(offline),
                 its_period,
+                variables=asked.get((dataset, version, root), ()),
             )
         )
     return wanted
