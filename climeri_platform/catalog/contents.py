@@ -38,6 +38,7 @@ __all__ = [
     "of_many",
     "read_lists",
     "stored_lists",
+    "unread_text",
 ]
 
 CONTENTS_FILE = "contents.json"
@@ -73,7 +74,18 @@ def of_many(family: Family) -> pl.Expr:
     return pl.col(family.name_in_files).is_null()
 
 
-def list_of(names: Iterable[str], facets: Mapping[str, Any], family: Family) -> tuple[str, VariableList]:
+def unread_text(count: int, family: str) -> str:
+    """Return one sentence on streams of which nobody knows what they hold, and what to do."""
+    what = "stream of it holds" if count == 1 else "streams of it hold"
+    return (
+        f"{count} {what} variables that nobody has read yet: `climeri catalog build {family} ROOT "
+        "--contents` reads them, or `headers: contents` of its source at night"
+    )
+
+
+def list_of(
+    names: Iterable[str], facets: Mapping[str, Any], family: Family
+) -> tuple[str, VariableList]:
     """Return the mark of a list of variables, and the list.
 
     Parameters
@@ -157,9 +169,7 @@ def contents_text(lists: Mapping[str, VariableList], family: Family) -> str:
     """Return what to write beside the tables, by the table of names as it is now."""
     now = {
         mark: each.model_copy(
-            update={
-                "variables": _translated(each.variables, each.within, each.frequency, family)
-            }
+            update={"variables": _translated(each.variables, each.within, each.frequency, family)}
         )
         for mark, each in sorted(lists.items())
     }
@@ -296,9 +306,7 @@ def contents_in(datasets: pl.LazyFrame, family: Family, text: str) -> Contents |
     return _used(datasets, family, read_lists(text)) if family.contents else None
 
 
-def _used(
-    datasets: pl.LazyFrame, family: Family, lists: Mapping[str, VariableList]
-) -> Contents:
+def _used(datasets: pl.LazyFrame, family: Family, lists: Mapping[str, VariableList]) -> Contents:
     used = set(datasets.select(pl.col("contents").unique()).collect()["contents"])
     its = {mark: each for mark, each in lists.items() if mark in used}
     return Contents(its, family.name_in_files, family.variable)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from pydantic import BaseModel
+
 from climeri_platform.catalog.cardfacets import WithCards
 
 __all__ = ["WithContents"]
 
 
-class WithContents(WithCards):
+class WithContents(WithCards, BaseModel):
     """The part of a family that knows of files of many variables.
 
     Attributes

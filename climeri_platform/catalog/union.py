@@ -144,6 +144,8 @@ def narrow_all(
                 for name in unmet
                 if name not in lacking
             ]
+            held = {part.view.family.names.get(name) for name in unmet} & {*part.view.family.held}
+            said += [part.view.said_of_unread()] if held and part.view.unread else []
             found.append(part.empty("; ".join(said)))
             continue
         view = part.view.search(period=period, covers=covers, require_all_on=groups or None, **its)
@@ -219,11 +221,13 @@ def _unknown_value(holders: Sequence[Located], name: str, missing: list[Item]) -
     like = [found for each in words for found in nearest(each, known)]
     meant = [found for each in words for found in translate_value(each, known)]
     said = ", ".join(repr(show(each)) for each in missing)
+    held = [part for part in holders if part.view.family.names[name] in part.view.family.held]
+    unread = [f"; but {part.view.said_of_unread()}" for part in held if part.view.unread]
     hint = f"They have: {', '.join(list(known)[:6])}."
     if likely := list(dict.fromkeys([*meant, *like]))[:6]:
         hint = f"Did you mean {' or '.join(likely)}?"
     looked = ", ".join(dict.fromkeys(part.family for part in holders))
-    return UnknownValue(f"no dataset of {looked} has {name}={said}", hint=hint)
+    return UnknownValue(f"no dataset of {looked} has {name}={said}{''.join(unread)}", hint=hint)
 
 
 def _read(part: Located, rows: pl.LazyFrame) -> pl.DataFrame:

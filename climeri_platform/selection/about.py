@@ -35,8 +35,8 @@ def facets_of(view: CatalogView) -> dict[str, dict[str, str]]:
     return found
 
 
-def variables_asked(view: CatalogView) -> dict[tuple[str, str | None, str], tuple[str, ...]]:
-    """Return which variables of streams were asked for, as files call them.
+def variables_asked(view: CatalogView) -> dict[tuple[str, str | None, str], dict[str, str]]:
+    """Return which variables of streams were asked for.
 
     Parameters
     ----------
@@ -46,12 +46,20 @@ def variables_asked(view: CatalogView) -> dict[tuple[str, str | None, str], tupl
     Returns
     -------
     dict
-        Dataset, version and root to variables; streams of which all is wanted are not in it.
+        Dataset, version and root to variables: what files call them, and CMIP. Streams of which
+        all is wanted are not in it.
     """
-    found: dict[tuple[str, str | None, str], tuple[str, ...]] = {}
     held = view.contents
-    if held is not None and {*view.asked} & {*held.facets}:
-        for *place, mark in view.select(*ROW, "contents").iter_rows():
-            if mark in held.lists:
-                found[place[0], place[1], place[2]] = tuple(held.lists[mark].variables)
+    chosen = [name for each in view.also for name in each.variables]
+    if held is None or not (chosen or {*view.asked} & {*held.facets}):
+        return {}
+    # what was chosen once is wanted, though nobody may know any more which stream has it
+    other = {name: name for name in chosen}
+    found: dict[tuple[str, str | None, str], dict[str, str]] = {}
+    for dataset, version, root, mark, native in view.select(
+        *ROW, "contents", held.native
+    ).iter_rows():
+        its = held.lists[mark].variables if mark in held.lists else other
+        if native is None and its:
+            found[dataset, version, root] = its
     return found

@@ -16,6 +16,8 @@ from climeri_platform.selection.about import facets_of, variables_asked
 from climeri_platform.selection.offline import bytes_offline
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import polars as pl
 
     from climeri_platform.access.asked import AskedPeriod
@@ -83,6 +85,7 @@ def files_to_open(
         opened, offline = (those, []) if recall or refusal else _apart(those, replica)
         refusal = refusal or _refusal(key, root, roots, view, replicas, away=not opened)
         opened = [] if refusal else opened
+        its = asked.get((dataset, version, root), {})
         notes = _notes(root, roots) + _more_before(version, roots[root], longer.get(dataset, []))
         wanted.append(
             DatasetFiles(
@@ -92,14 +95,20 @@ def files_to_open(
                 attributes,
                 () if refusal else (*notes, *marks.get((dataset, version, root), ())),
                 refusal,
-                facets.get((dataset, version), {}),
+                facets.get((dataset, version), {}) | _as_one(its),
                 about.get(dataset, {}),
                 tuple(offline),
                 its_period,
-                variables=asked.get((dataset, version, root), ()),
+                variables=tuple(its),
             )
         )
     return wanted
+
+
+def _as_one(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the facets of a stream of which one variable is asked for: those of that variable."""
+    names = set(variables.values())
+    return {"variable": names.pop()} if len(names) == 1 else {}
 
 
 def _facets(view: CatalogView) -> dict[tuple[str, str | None], dict[str, str]]:
