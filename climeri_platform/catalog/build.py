@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from climeri_platform.catalog.assembly import assemble
+from climeri_platform.catalog.contents import contents_of
 from climeri_platform.catalog.family import Family, load_family
 from climeri_platform.catalog.heading import read_contents, with_headers
 from climeri_platform.catalog.layout import store_path
@@ -62,6 +63,10 @@ class BuildReport:
         What looks wrong in the tree; what the list of files could not say.
     carried
         Catalogued files at which nobody could look now, and which stay as they were.
+    opened
+        Streams of many variables of which a file was opened, to know which they hold.
+    unread
+        Streams of which that is not known.
     size
         Bytes of the catalogued files; those that versions share are counted once.
     seconds
@@ -86,6 +91,8 @@ class BuildReport:
     notes: list[str]
     unknown: list[str]
     carried: int
+    opened: int
+    unread: int
     size: int
     seconds: float
 
@@ -211,10 +218,21 @@ def build_catalog(
             renewal = with_headers(renewal, said)
         tables, roots = assemble(previous, [renewal])
         snapshot = publish(folder, tables, roots, site=site, previous=previous)
-    return _report(renewal, scan, snapshot, began)
+    opened = said.height if said is not None else 0
+    return _report(renewal, scan, snapshot, opened=opened, began=began)
 
 
-def _report(renewal: Renewal, scan: Difference, snapshot: Snapshot, began: float) -> BuildReport:
+def _unread(snapshot: Snapshot, datasets: pl.LazyFrame, rules: Family) -> int:
+    known = contents_of(snapshot, snapshot.rules(rules.family))
+    if known is None:
+        return 0
+    rows = datasets.filter(known.unread(rules)).select(pl.col("dataset").n_unique())
+    return int(snapshot.collect(rows, rules.family, "datasets").item())
+
+
+def _report(
+    renewal: Renewal, scan: Difference, snapshot: Snapshot, *, opened: int, began: float
+) -> BuildReport:
     codes = scan.rejected["code"].value_counts().sort("code")
     family, root = renewal.root.family, renewal.root.root_id
     here = snapshot.scan(family, "datasets").filter(pl.col("root") == root)
@@ -238,6 +256,8 @@ def _report(renewal: Renewal, scan: Difference, snapshot: Snapshot, began: float
         notes=scan.skipped.notes,
         unknown=scan.skipped.unknown,
         carried=renewal.root.carried,
+        opened=opened,
+        unread=_unread(snapshot, here, renewal.family),
         size=int(scan.fresh["size"].sum()) - scan.skipped.shared,
         seconds=round(time.perf_counter() - began, 3),
     )

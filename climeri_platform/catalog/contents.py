@@ -238,6 +238,11 @@ class Contents:
         """Return all variables of streams, by one of their names."""
         return set(self.table[facet])
 
+    def unread(self, family: Family) -> pl.Expr:
+        """Return whether a row of `datasets` is a stream of which nobody knows what it holds."""
+        known = pl.col("contents").is_in(list(self.lists)).fill_null(value=False)
+        return of_many(family) & ~known
+
     def only(self, asked: Mapping[str, Collection[str]]) -> Contents:
         """Return the same with the variables alone that were asked for.
 

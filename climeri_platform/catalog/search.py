@@ -15,7 +15,7 @@ import polars as pl
 
 from climeri_platform.catalog.asking import Period, items_of, pattern_of, show, values_of
 from climeri_platform.catalog.cardfacets import spread_parameters
-from climeri_platform.catalog.contents import contents_of, of_many, unread_text
+from climeri_platform.catalog.contents import contents_of, unread_text
 from climeri_platform.catalog.explain import unknown_facet, unknown_value, why_empty
 from climeri_platform.catalog.facets import count_facets, facet_values, missing_values
 from climeri_platform.catalog.layout import open_snapshot
@@ -131,22 +131,22 @@ class CatalogView:
     def contents(self) -> Contents | None:
         """What streams hold of the variables asked for; None if files hold one variable each."""
         found = contents_of(self.snapshot, self.family)
-        for each in self.also if found is not None else ():
+        if found is None:
+            return None
+        for each in self.also:
             if each.variables:
                 found = found.only({found.native: each.variables})
-        return found and found.only(self.asked)
+        return found.only(self.asked)
 
     @cached_property
     def unread(self) -> int:
         """How many streams might be in it, if it were known what they hold."""
         if not self.family.contents:
             return 0
-        every = contents_of(self.snapshot, self.family)
-        known = pl.col("contents").is_in(list(every.lists) if every else [])
-        rows = self.without(*self.family.held).rows.filter(
-            of_many(self.family) & ~known.fill_null(value=False)
-        )
-        return self._collect(rows.select(pl.struct("dataset", "version").n_unique())).item() or 0
+        known = contents_of(self.snapshot, self.family)
+        assert known is not None
+        rows = self.without(*self.family.held).rows.filter(known.unread(self.family))
+        return int(self._collect(rows.select(pl.struct("dataset", "version").n_unique())).item())
 
     def said_of_unread(self) -> str:
         """Return one sentence on streams of which nobody knows what they hold; "" if all is known."""
@@ -418,6 +418,12 @@ class CatalogView:
         it is not public, YYYY-MM-DD; None where there is no such day, or where it has come.
         """
         rows = self.datasets.to_dicts()
+        if self.contents is not None:
+            lists = {
+                mark: sorted({*each.variables.values()})
+                for mark, each in self.contents.lists.items()
+            }
+            rows = [{**row, "variables": lists.get(row.pop("contents"))} for row in rows]
         if not self.family.cards:
             return rows
         from climeri_platform.catalog.embargo import embargoes

@@ -54,11 +54,14 @@ class Located:
         Its datasets.
     emptied
         Why it has none, if it lacks a facet or a value that was asked for.
+    unread
+        What a search for variables could not know of it; "" if nothing.
     """
 
     store: str
     view: CatalogView
     emptied: str = ""
+    unread: str = ""
 
     @property
     def family(self) -> str:
@@ -144,13 +147,20 @@ def narrow_all(
                 for name in unmet
                 if name not in lacking
             ]
-            held = {part.view.family.names.get(name) for name in unmet} & {*part.view.family.held}
-            said += [part.view.said_of_unread()] if held and part.view.unread else []
-            found.append(part.empty("; ".join(said)))
+            unread = _unread(part, unmet)
+            said += [unread] if unread else []
+            found.append(replace(part.empty("; ".join(said)), unread=unread))
             continue
         view = part.view.search(period=period, covers=covers, require_all_on=groups or None, **its)
-        found.append(replace(part, view=view))
+        found.append(replace(part, view=view, unread=_unread(replace(part, view=view), asked)))
     return found
+
+
+def _unread(part: Located, asked: Iterable[str]) -> str:
+    """Return what nobody has read of it yet, if variables are asked for."""
+    family = part.view.family
+    held = {family.names.get(name) for name in asked} & {*family.held}
+    return part.view.said_of_unread() if held else part.unread
 
 
 def _known(parts: Sequence[Located], name: str, items: tuple[Item, ...]) -> list[list[Item]]:
@@ -221,8 +231,7 @@ def _unknown_value(holders: Sequence[Located], name: str, missing: list[Item]) -
     like = [found for each in words for found in nearest(each, known)]
     meant = [found for each in words for found in translate_value(each, known)]
     said = ", ".join(repr(show(each)) for each in missing)
-    held = [part for part in holders if part.view.family.names[name] in part.view.family.held]
-    unread = [f"; but {part.view.said_of_unread()}" for part in held if part.view.unread]
+    unread = [f"; but {its}" for part in holders if (its := _unread(part, [name]))]
     hint = f"They have: {', '.join(list(known)[:6])}."
     if likely := list(dict.fromkeys([*meant, *like]))[:6]:
         hint = f"Did you mean {' or '.join(likely)}?"
