@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from climeri_platform.catalog.carding import apply_cards, cards_for, cards_without, completed
-from climeri_platform.catalog.contents import contents_beside
 from climeri_platform.catalog.facets import FACETS_TABLE
 from climeri_platform.catalog.known import as_known
 from climeri_platform.catalog.pieces import pieces, rows_at
@@ -29,6 +28,7 @@ from climeri_platform.catalog.tables import (
     mark_latest,
     sort_files,
 )
+from climeri_platform.catalog.variable_lists import contents_beside
 from climeri_platform.core.errors import ClimeriError, StoreDamaged
 
 if TYPE_CHECKING:

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from climeri_platform.catalog.contents import contents_text, list_of, of_many, read_lists
+from climeri_platform.catalog.contents import of_many
 from climeri_platform.catalog.headers import read_headers
 from climeri_platform.catalog.known import as_known
 from climeri_platform.catalog.renewal import SAME
 from climeri_platform.catalog.tables import FROM_HEADERS, ROW_COLUMNS
+from climeri_platform.catalog.variable_lists import contents_text, list_of, read_lists
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

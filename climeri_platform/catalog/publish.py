@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from climeri_platform import __version__
-from climeri_platform.catalog.contents import CONTENTS_FILE, contents_in
+from climeri_platform.catalog.contents import contents_in
 from climeri_platform.catalog.export import (
     MASTER,
     export_description,
@@ -38,6 +38,7 @@ from climeri_platform.catalog.lock import Held, holding, still_held
 from climeri_platform.catalog.pieces import whole_datasets, write_pieces
 from climeri_platform.catalog.replicas import mounts_for
 from climeri_platform.catalog.tables import datasets_of, files_schema
+from climeri_platform.catalog.variable_lists import CONTENTS_FILE
 from climeri_platform.core.errors import StoreBusy, StoreError
 from climeri_platform.sites import load_site
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from climeri_platform.catalog.contents import known_lists
 from climeri_platform.catalog.layout import Root
 from climeri_platform.catalog.pieces import pieces, rows_at
 from climeri_platform.catalog.reader import reader_mark
@@ -22,6 +21,7 @@ from climeri_platform.catalog.tables import (
     aligned,
     files_schema,
 )
+from climeri_platform.catalog.variable_lists import known_lists
 from climeri_platform.catalog.walk import readable
 from climeri_platform.core.errors import RootShrunk, StoreBusy, StoreDamaged, UsageError
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from climeri_platform.catalog.carding import FoundCard
-    from climeri_platform.catalog.contents import VariableList
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
     from climeri_platform.catalog.scan import Difference
+    from climeri_platform.catalog.variable_lists import VariableList
     from climeri_platform.sites import Site
 
 __all__ = ["LOSS_LIMIT", "SAME", "Renewal", "carry_root", "renew", "same_files"]

@@ -123,7 +123,7 @@ class CatalogView:
         """Return whether a row of `datasets` has one of the values, as a stream if need be."""
         one = pl.col(facet)
         has = one == values[0] if len(values) == 1 else one.is_in(list(values))
-        if self.contents is None or facet not in self.contents.facets:
+        if facet not in self.family.held or self.contents is None:
             return has
         return has | pl.col("contents").is_in(self.contents.marks(facet, values))
 
@@ -414,16 +414,15 @@ class CatalogView:
     def describe(self) -> list[dict[str, Any]]:
         """Return the datasets as plain values, for JSON.
 
+        Where files hold many variables, each has ``variables``: those of the stream, of those asked
+        for; None of others, and where nobody has read them.
         In a family with cards each has ``embargo``: the day until which its run's card says that
         it is not public, YYYY-MM-DD; None where there is no such day, or where it has come.
         """
         rows = self.datasets.to_dicts()
         if self.contents is not None:
-            lists = {
-                mark: sorted({*each.variables.values()})
-                for mark, each in self.contents.lists.items()
-            }
-            rows = [{**row, "variables": lists.get(row.pop("contents"))} for row in rows]
+            lists = self.contents.names
+            rows = [{**row, "variables": lists.get(row["contents"])} for row in rows]
         if not self.family.cards:
             return rows
         from climeri_platform.catalog.embargo import embargoes
