@@ -35,13 +35,17 @@ def facets_of(view: CatalogView) -> dict[str, dict[str, str]]:
     return found
 
 
-def variables_asked(view: CatalogView) -> dict[tuple[str, str | None, str], dict[str, str]]:
+def variables_asked(
+    view: CatalogView, *, every: bool = False
+) -> dict[tuple[str, str | None, str], dict[str, str]]:
     """Return which variables of streams were asked for.
 
     Parameters
     ----------
     view
         Of the catalog.
+    every
+        Whether those of which all is wanted are told too, as far as it is known.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def variables_asked(view: CatalogView) -> dict[tuple[str, str | None, str], dict
     """
     held = view.contents
     chosen = [name for each in view.also for name in each.variables]
-    if held is None or not (chosen or {*view.asked} & {*held.facets}):
+    if held is None or not (every or chosen or {*view.asked} & {*held.facets}):
         return {}
     # what was chosen once is wanted, though nobody may know any more which stream has it
     other = {name: name for name in chosen}

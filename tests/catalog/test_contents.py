@@ -408,7 +408,7 @@ def test_a_family_of_ones_own_may_hold_many(tmp_path, store):
     stream(tmp_path / "top/a/a_one_tas.nc", ("tas",))
     build_catalog(tmp_path / "mine.yaml", tmp_path / "top", store=store, contents=True)
     view = CatalogView.open("Mine", store)
-    assert view.search(variable="t2m").keys == ["a.big"]
+    assert view.search(name="t2m").keys == ["a.big"]
     assert view.facets("name") == {"name": {"SWdnTOA": 1, "t2m": 1, "tas": 1}}
     rules["optional"].remove("name")
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(rules))
