@@ -82,11 +82,16 @@ class Contents:
 
     def marks(self, facet: str, values: Collection[str]) -> list[str]:
         """Return the marks of the lists that have one of some variables."""
-        return self.table.filter(pl.col(facet).is_in(list(values)))["contents"].unique().to_list()
+        wanted = {*values}
+        return [mark for mark in self.lists if not wanted.isdisjoint(self._said(mark, facet))]
 
     def values(self, facet: str) -> set[str]:
         """Return all variables of streams, by one of their names."""
-        return set(self.table[facet])
+        return {name for mark in self.lists for name in self._said(mark, facet)}
+
+    def _said(self, mark: str, facet: str) -> Collection[str]:
+        its = self.lists[mark].variables
+        return its.keys() if facet == self.native else its.values()
 
     def unread(self, family: Family) -> pl.Expr:
         """Return whether a row of `datasets` is a stream of which nobody knows what it holds."""

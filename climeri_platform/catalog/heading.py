@@ -86,7 +86,8 @@ def files_to_read(renewal: Renewal, *, nights: int, today: date | None = None) -
 def contents_to_read(renewal: Renewal) -> pl.DataFrame:
     """Return the rows of the files by which the contents of streams are read: one of each.
 
-    That is the newest file that is not on tape and could be read, if nobody has read it yet.
+    That is the newest file that is not on tape and could be read, if nobody has read it yet. Each is
+    looked at once more: files go to tape while a night runs.
 
     Parameters
     ----------
@@ -107,7 +108,19 @@ def contents_to_read(renewal: Renewal) -> pl.DataFrame:
     newest = _newest(pl.concat(found), keys)
     known = pl.col("contents").is_in(list(renewal.contents)).fill_null(value=False)
     tried = pl.col("header_read").is_not_null() & pl.col("header_problem").is_not_null()
-    return _rows(renewal, newest.filter(~known & ~tried).select("row", "header_read", "at"))
+    rows = _rows(renewal, newest.filter(~known & ~tried).select("row", "header_read", "at"))
+    mount = Path(renewal.root.mount)
+    return rows.filter(
+        pl.Series([_on_disk(mount / each) for each in rows["path"]], dtype=pl.Boolean)
+    )
+
+
+def _on_disk(path: Path) -> bool:
+    try:
+        status = path.stat()
+    except OSError:
+        return True  # what is wrong with it, reading it says
+    return status.st_blocks > 0 or not status.st_size
 
 
 def read_contents(renewal: Renewal) -> pl.DataFrame:

@@ -283,7 +283,8 @@ def datasets_table(parts: Sequence[Located]) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        The common facets (null where a family has none), ``start``, ``end``, ``dataset``,
+        The common facets (null where a family has none; of a stream of many variables ``variable``
+        are those asked for, with blanks between), ``start``, ``end``, ``dataset``,
         ``version``, ``files``, ``size``, ``format``, ``card`` (``carded`` or ``uncarded``, null
         where a family has no cards), ``embargo`` (the day until which its card says that it is not
         public, YYYY-MM-DD), ``catalog``, ``store``, ``root``, and ``replicas``: where else it is,
@@ -310,7 +311,7 @@ def datasets_table(parts: Sequence[Located]) -> pl.DataFrame:
 def _table_of(part: Located) -> pl.DataFrame:
     shared = part.view.family.shared
     common = [
-        (pl.lit(None, pl.String) if facet is None else pl.col(facet)).alias(f"#{name}")
+        (pl.lit(None, pl.String) if facet is None else _shown(part.view, facet)).alias(f"#{name}")
         for name, facet in shared.items()
     ]
     rows = part.view.rows.with_columns(common)
@@ -337,6 +338,16 @@ def _table_of(part: Located) -> pl.DataFrame:
         orient="row",
     )
     return table.join(days, on=ROW, how="left", nulls_equal=True, maintain_order="left")
+
+
+def _shown(view: CatalogView, facet: str) -> pl.Expr:
+    """Return a facet of a row, and of a stream the variables asked for: all would be hundreds."""
+    if facet != view.family.variable or not {*view.asked} & {*view.family.held}:
+        return pl.col(facet)
+    names = view.contents.names if view.contents is not None else {}
+    texts = {mark: " ".join(its) for mark, its in names.items()}
+    held = pl.col("contents").replace_strict(texts, default=None, return_dtype=pl.String)
+    return pl.coalesce(facet, held)
 
 
 def without_replicas(parts: Sequence[Located]) -> list[Located]:

@@ -282,6 +282,40 @@ def test_nothing_on_tape_is_opened(root):
     ]
 
 
+def on_tape(path):
+    """What a file looks like that is on tape only: a size, and no blocks."""
+    path.write_bytes(b"")
+    os.truncate(path, 10**6)
+
+
+def test_a_root_with_tape_behind_it_is_read_where_it_is_on_disk(root, store, tmp_path):
+    source = {"root": "r", "path": str(root), "family": "libIGCM", "headers": "contents"}
+    (tmp_path / "sources").mkdir()
+    text = yaml.safe_dump({"sources": [{**source, "tape": True}]})
+    (tmp_path / "sources/s.yaml").write_text(text)
+    for name in ("MO/run1_19810101_19811231_1M_histmth", "DA/run1_19800101_19801231_1D_histday"):
+        on_tape(root.parent / RUN / f"ATM/Output/{name}.nc")
+    on_tape(root.parent / RUN / "ATM/Output/DA/run1_19810101_19811231_1D_histday.nc")
+    (told,) = refresh("local", store=store, sources=tmp_path / "sources").roots
+    assert (told.headers, told.headers_failed_count) == (2, 0)
+    view = CatalogView.open("libIGCM", store)
+    assert ends(view.search(variable="rsdt")) == ["histmth"]
+    read = view.files("path", "online", "header_read").drop_nulls("header_read")
+    assert read["online"].all()
+    assert view.search(variable="tas").unread == 1
+
+
+def test_a_file_that_went_to_tape_since_is_not_opened(root, store):
+    now = renewal_of(root)
+    on_tape(root.parent / RUN / "OCE/Output/MO/run1_19810101_19811231_1M_grid_T.nc")
+    assert names_of(contents_to_read(now)) == [
+        "19810101_19811231_1D_histday.nc",
+        "19810101_19811231_1M_histmth.nc",
+    ]
+    (root.parent / RUN / "OCE/Output/MO/run1_19810101_19811231_1M_grid_T.nc").unlink()
+    assert contents_to_read(now).height == 3  # what is wrong with it, reading it says
+
+
 def test_of_a_broken_file_the_one_before_is_read(root, store, tmp_path):
     broken = root.parent / RUN / "ATM/Output/MO/run1_19810101_19811231_1M_histmth.nc"
     broken.write_bytes(b"no header")

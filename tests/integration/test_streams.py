@@ -55,6 +55,7 @@ def test_one_search_finds_streams_beside_cmip(store):
         f"IPSLCM6.PROD.historical.CM6-DEMO-hist.01.{end}" for end in (OUTPUT, CYCLE)
     }
     assert found.facets("variable")["variable"] == {"rsdt": len(found)}
+    assert set(found.datasets["variable"]) == {"rsdt"}
     opened = found.search(frequency="mon").open()
     assert {key.split(":")[0] for key in opened} == {"CMIP6", "libIGCM"}
     for key, dataset in opened.items():
