@@ -7,6 +7,7 @@
     DIR/snapshots/<snapshot>/snapshot.json
     DIR/snapshots/<snapshot>/<family>/{files,datasets,rejected,facets}.parquet
     DIR/snapshots/<snapshot>/<family>/family.json    the rules that it was built with
+    DIR/snapshots/<snapshot>/<family>/contents.json  what its streams hold
     DIR/snapshots/<snapshot>/<family>/folders/<root>.parquet    what is known of directories
     DIR/snapshots/<snapshot>/export/<site>/<family>.{parquet,csv.gz}
     DIR/export/<site>/<family>.json      for intake-esm; names its snapshot's table
