@@ -35,9 +35,15 @@ class Questions:
 
     view: CatalogView
 
-    def not_known(self) -> list[str]:
-        """Return what a search for variables could not know: streams that nobody has looked into."""
-        asks = {*self.view.asked} & {*self.view.family.held}
+    def not_known(self, *, listed: bool = False) -> list[str]:
+        """Return what a search for variables could not know: streams that nobody has looked into.
+
+        Parameters
+        ----------
+        listed
+            Whether variables are listed, so that it is to be said without such a search, too.
+        """
+        asks = listed or {*self.view.asked} & {*self.view.family.held}
         return [self.view.said_of_unread()] if asks and self.view.unread else []
 
     def one_member_per_model(self) -> Self:

@@ -432,7 +432,7 @@ class Selection(Questions):
                 f"<td>{len(names)}</td><td style='text-align:left'>{shown}</td></tr>"
             )
         title = escape(f"{self.view.family.title}: {len(self)} datasets")
-        notes = "".join(f"<p>{escape(each)}</p>" for each in self.not_known())
+        notes = "".join(f"<p>{escape(each)}</p>" for each in self.not_known(listed=True))
         small = f"<small>snapshot {escape(self.snapshot)}</small>"
         return f"<p><b>{title}</b><br>{small}</p><table>{rows}</table>{notes}"
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+
 import dask
 import intake
 import numpy as np
@@ -10,7 +13,7 @@ import xarray as xr
 
 from climeri_platform import open_catalog, open_selection
 from climeri_platform.catalog import build_catalog, open_snapshot
-from climeri_platform.core.errors import DataError
+from climeri_platform.core.errors import DataError, UsageError
 from climeri_platform.testing import ARCHIVE_ROOTS
 
 pytestmark = pytest.mark.science
@@ -134,6 +137,28 @@ def test_a_frozen_selection_opens_the_same(native, tmp_path, store, whole):
     assert fields(*thawed.open().values()) == fields(*every.open().values())
 
 
+def test_a_frozen_selection_whose_variables_are_none_is_refused(native, tmp_path, store):
+    paper = native.search(variable="rsdt", frequency="mon").freeze(tmp_path / "paper.json")
+    content = json.loads(paper.read_text())
+    assert content["variables"] == ["SWdnTOA"]
+    for wrong in (3, [3], "SWdnTOA"):
+        paper.write_text(json.dumps({**content, "variables": wrong}))
+        with pytest.raises(UsageError, match="variables="):
+            open_selection(paper, store=store)
+
+
+def test_what_nobody_has_looked_into_is_shown(small_archive, tmp_path, native):
+    build_catalog("libIGCM", small_archive / ARCHIVE_ROOTS["libIGCM"], store=tmp_path / "s")
+    unread = open_catalog("libIGCM", store=tmp_path / "s")
+    said = "4 streams of it hold variables that nobody has read yet"
+    assert said in unread._repr_html_()
+    assert said in repr(unread.search(variable="tas"))
+    assert said not in repr(unread)
+    assert "nobody" not in native._repr_html_() + repr(native.search(variable="tas"))
+    both = open_catalog(store=tmp_path / "s").search(variable="tas", frequency="mon")
+    assert "2 streams" in both.parts[0].unread
+
+
 def test_a_frozen_selection_outlives_what_was_known(native, tmp_path, small_archive):
     paper = native.search(variable="rsdt", frequency="mon").freeze(tmp_path / "paper.json")
     root = small_archive / ARCHIVE_ROOTS["libIGCM"]
@@ -183,3 +208,25 @@ def test_intake_finds_streams_in_the_export_and_opens_those_handed_over(native, 
     assert {"SWdnTOA", "t2m", "topl"} <= set(dataset.data_vars)
     assert dataset.sizes["time_counter"] == 36
     assert len(native.to_intake().search(variables_in_file="t2m").df) == 5
+
+
+def test_real_files_of_xios_open_by_each_of_their_variables(real_data, tmp_path):
+    made = real_data / "nemo-native/xnemogcm/test/data/4.0/runs/EXP_1_proc"
+    output = tmp_path / "IGCM_OUT/NEMO/TEST/gyre/g1/OCE/Output/YE"
+    output.mkdir(parents=True)
+    for stream in ("grid_T", "grid_U", "grid_V", "grid_W"):
+        shutil.copy(
+            made / f"GYRE_1y_00010101_00011230_{stream}.nc",
+            output / f"g1_00010101_00011230_1Y_{stream}.nc",
+        )
+    build_catalog("libIGCM", tmp_path / "IGCM_OUT", store=tmp_path / "store", contents=True)
+    runs = open_catalog("libIGCM", store=tmp_path / "store")
+    whole = {key: set(map(str, each.data_vars)) for key, each in runs.open(harmonise=False).items()}
+    held = set(runs.facets("native_variable")["native_variable"])
+    assert {"toce", "uoce"} & held
+    # coordinates and their bounds are no variables
+    assert held == {name for names in whole.values() for name in names if "bounds" not in name}
+    for name in sorted(held)[::4]:
+        for key, dataset in runs.search(native_variable=name).open(harmonise=False).items():
+            assert {each for each in map(str, dataset.data_vars) if "bounds" not in each} == {name}
+            assert name in whole[key]
