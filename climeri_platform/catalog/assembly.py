@@ -306,7 +306,7 @@ def _tables(
     retracted: pl.DataFrame | None,
 ) -> FamilyTables:
     rules, cards, beside = cards_for(renewals, previous)
-    beside |= contents_beside(previous, rules, *(each.contents for each in renewals))
+    beside |= contents_beside(previous, rules, renewals)
     rejected = [each.rejected for each in renewals]
     others = {each.root_id for each in _roots(previous) if each.family == rules.family}
     others -= {each.root.root_id for each in renewals}

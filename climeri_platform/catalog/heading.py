@@ -254,13 +254,15 @@ def _read(
 
 def _marked(rows: pl.DataFrame, family: Family) -> pl.DataFrame:
     """Return rows with the marks of their contents, and of each mark the list, once."""
+    nothing = pl.lit(None, pl.String)
+    if not family.contents:
+        return rows.with_columns(contents=nothing, lists=nothing)
     marks: list[str | None] = []
     lists: list[str | None] = []
     seen: set[str] = set()
     for row in rows.iter_rows(named=True):
-        mark = None
-        text = None
-        if family.contents and row[family.name_in_files] is None and row["contents"] is not None:
+        mark = text = None
+        if row[family.name_in_files] is None and row["contents"] is not None:
             mark, its = list_of(row["contents"].split(), row, family)
             text = None if mark in seen else contents_text({mark: its}, family)
             seen.add(mark)

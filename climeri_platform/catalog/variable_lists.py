@@ -6,16 +6,18 @@ import json
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from climeri_platform.catalog.native import native_table
 from climeri_platform.core.errors import StoreDamaged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
+    from climeri_platform.catalog.renewal import Renewal
 
 __all__ = [
     "CONTENTS_FILE",
@@ -147,7 +149,7 @@ def contents_text(lists: Mapping[str, VariableList], family: Family) -> str:
 
 
 def contents_beside(
-    previous: Snapshot | None, family: Family, *lists: Mapping[str, VariableList]
+    previous: Snapshot | None, family: Family, renewals: Sequence[Renewal] = ()
 ) -> dict[str, str]:
     """Return what to write beside a family's tables: name to text; nothing if it has no streams.
 
@@ -157,12 +159,31 @@ def contents_beside(
         The snapshot to go on from.
     family
         The rules to publish.
-    *lists
-        What was read since, by marks.
+    renewals
+        Of roots of the family, with what was read since.
     """
     if not family.contents:
         return {}
     every = known_lists(previous, family)
-    for each in lists:
-        every |= each
-    return {CONTENTS_FILE: contents_text(every, family)}
+    for each in renewals:
+        every |= each.contents
+    used = _used(previous, family, renewals)
+    its = {mark: each for mark, each in every.items() if used is None or mark in used}
+    return {CONTENTS_FILE: contents_text(its, family)}
+
+
+def _used(
+    previous: Snapshot | None, family: Family, renewals: Sequence[Renewal]
+) -> set[str] | None:
+    """Return the marks that rows have, those of the last table included; None if it cannot be read."""
+    used = {mark for each in renewals for mark in each.fresh["contents"].unique()}
+    if previous is None or family.family not in previous.families:
+        return used
+    try:
+        files = previous.scan(family.family, "files")
+        if "contents" in files.collect_schema():
+            marks = files.select(pl.col("contents").unique())
+            used |= {*previous.collect(marks, family.family, "files")["contents"]}
+    except StoreDamaged:
+        return None
+    return used

@@ -410,6 +410,19 @@ def test_what_was_read_stays_without_another_look(view, root, store, tmp_path):
     assert now.search(variable="rsdt").unread == 0
 
 
+def test_lists_that_no_row_has_any_more_are_left_out(view, root, store):
+    def lists():
+        return json.loads((open_snapshot(store).folder / "libIGCM" / CONTENTS_FILE).read_text())
+
+    assert len(lists()) == 3
+    shutil.rmtree(root.parent / RUN / "OCE")
+    for _ in range(2):  # the rows that went are in the last table still
+        build_catalog("libIGCM", root, store=store, root_id="r", accept_loss=True)
+    held = {name for each in lists().values() for name in each["variables"]}
+    assert held == {"SWdnTOA", "t2m", "t2m_min"}
+    assert ends(CatalogView.open("libIGCM", store).search(variable="rsdt")) == ["histmth"]
+
+
 def test_a_list_of_files_is_no_reason_to_open_one(root, store, tmp_path):
     (tmp_path / "list").write_text("x")
     with pytest.raises(UsageError, match="one file each is opened"):
