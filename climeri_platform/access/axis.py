@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import cftime
 import numpy as np
 
-from climeri_platform.access.times import Counted, decode_times, is_since
+from climeri_platform.access.digits import form_of
+from climeri_platform.access.times import Counted, decode_times, is_dated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -112,7 +113,7 @@ def time_dimension(header: Header) -> str:
         if each.attrs.get("standard_name") == "time":
             return name
     for name, each in alone.items():
-        if each.attrs.get("axis") == "T" or is_since(each.attrs):
+        if each.attrs.get("axis") == "T" or is_dated(each.attrs):
             return name
     return ""
 
@@ -125,7 +126,7 @@ def time_variables(header: Header, dim: str) -> list[str]:
     alone = [name for name, each in header.variables.items() if each.dims == (dim,)]
     found = [name for name in (dim, *_BESIDE) if name in alone]
     return found + [
-        name for name in alone if name not in found and is_since(header.variables[name].attrs)
+        name for name in alone if name not in found and is_dated(header.variables[name].attrs)
     ]
 
 
@@ -174,14 +175,14 @@ def _read_one(
     attrs: list[Mapping[str, Any]] = [each.attrs for each in found]
     axis.climatology = "climatology" in attrs[0]
     raws = [np.asarray(each.array.read((slice(None),))) for each in found]
-    if all(map(is_since, attrs)):
+    if all(map(is_dated, attrs)):
         axis.values, axis.numbers, use_cftime = _together(raws, attrs, axis, use_cftime)
         return axis, attrs, use_cftime
     axis.values = np.concatenate(raws)
     numeric = axis.values.dtype.kind in "iuf"
     axis.numbers = axis.values.astype("f8") if numeric else np.arange(float(sum(steps)))
     axis.calendars = tuple(
-        str(each.get("calendar", "standard")) if is_since(each) else "not known" for each in attrs
+        str(each.get("calendar", "standard")) if is_dated(each) else "not known" for each in attrs
     )
     return axis, attrs, use_cftime
 
@@ -213,7 +214,7 @@ def _together(
     axis.calendars = tuple(map(_calendar, parts))
     if len({*axis.calendars}) > 1:  # which is refused
         return values, np.arange(float(len(values))), use_cftime
-    if len(groups) == 1:
+    if len(groups) == 1 and not form_of(attrs[0]):
         return values, _as_numbers(np.concatenate(raws), attrs[0]), use_cftime
     return values, _seconds(values), use_cftime
 
@@ -298,7 +299,7 @@ def _read_others(
     first = headers[0].variables
     bounds = {own[0].get("bounds"), own[0].get("climatology")} - {None, axis.variable}
     for name, each in first.items():
-        counts = name in bounds or is_since(each.attrs)
+        counts = name in bounds or is_dated(each.attrs)
         if name == axis.variable or not counts or each.dims[:1] != (axis.name,):
             continue
         found = [header.variables.get(name) for header in headers]
@@ -326,7 +327,7 @@ def _read_others(
 def _inherited(time: Mapping[str, Any], bounds: Mapping[str, Any]) -> dict[str, Any]:
     """Return how bounds count: as their time does, unless they say it whole themselves."""
     own = _counting(bounds)
-    if not is_since(bounds):
+    if not is_dated(bounds):
         own.pop("units", None)
         own.pop("calendar", None)
     packing = {word: time[word] for word in ("units", "calendar") if word in time}

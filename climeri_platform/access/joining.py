@@ -16,6 +16,7 @@ import xarray as xr
 
 from climeri_platform.access.axis import Axis, read_axis, time_dimension, time_variables
 from climeri_platform.access.decoding import PACKING, decoding_of, fitted
+from climeri_platform.access.digits import form_of
 from climeri_platform.access.joined import Joined, JoinedVariable, Note, Piece
 from climeri_platform.access.periods import (
     check_files,
@@ -116,6 +117,8 @@ def join(
         notes = [Note(each) for each in said]
     if axis is not None and not (undated and len(files) == 1):
         notes += [*tell_holes(axis, [each.span for each in files]), *short]
+    if time and not undated:
+        notes += _without_dates(headers[0], time, axis)
     work = _Work(files, time, axis, coordinates, parts)
     variables = work.variables()
     used = {dim for each in variables.values() for dim in each.dims}
@@ -134,6 +137,17 @@ def join(
         notes=tuple(notes),
         repaired=tuple(Note(each) for each in (axis.repaired if axis is not None else ())),
     )
+
+
+def _without_dates(header: Header, time: str, axis: Axis | None) -> list[Note]:
+    """Tell that holes, overlaps and periods cannot be seen."""
+    if axis is None:
+        return [Note(f"{time} has no values: it is not known when its steps are")]
+    if axis.values.dtype.kind in "MO":
+        return []
+    units = header.variables[axis.variable].attrs.get("units")
+    said = "says no units" if units is None else f"has units {units!r}"
+    return [Note(f"{axis.variable} {said} and names no date: holes and periods are not known")]
 
 
 def _shared_attributes(headers: Sequence[Header]) -> dict[str, Any]:
@@ -243,6 +257,8 @@ class _Work:
         said = {**({} if like is None else like.attrs), **first.attrs}
         encoding = {word: said[word] for word in _DATES if word in said}
         encoding["dtype"] = first.array.dtype
+        if form_of(said):  # which xarray does not write
+            encoding = {word: each for word, each in encoding.items() if word == "calendar"}
         taken = () if values.dtype.kind in "iuf" else ("units", "calendar", *PACKING)
         attrs = {name: value for name, value in first.attrs.items() if name not in taken}
         dates = None if self.axis is None else self.axis.counted.get(name)

@@ -6,22 +6,16 @@ part of it reads that part, and blocks may hold many small files.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import dask
 import dask.array as da
 import numpy as np
 import xarray as xr
-from dask.array.core import normalize_chunks
 from dask.base import is_dask_collection
-from dask.utils import parse_bytes
 
-from climeri_platform.access.guard import load_limit
-from climeri_platform.compute.local import worker_memory
-from climeri_platform.core.errors import UsageError
+from climeri_platform.access.blocks import blocks_of, refuse_unknown
 
 if TYPE_CHECKING:
     from climeri_platform.access.engines.header import Key
@@ -29,11 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["JoinedArray", "as_dataset"]
 
-_Blocks = tuple[tuple[int, ...], ...]
-_AT_ONCE = 8  # blocks that a thread may hold: what it reads, what it makes of them, what waits
-_WORTH = 2**24  # bytes that are worth a task of their own
 _INDEXED = 500_000  # values of an axis, above which it is not read for an index
-_HINT = "It is 'auto', {} for the files' own, or sizes of dimensions: {'time': 120}."
 
 
 def as_dataset(joined: Joined, chunks: Any = "auto") -> xr.Dataset:
@@ -52,8 +42,9 @@ def as_dataset(joined: Joined, chunks: Any = "auto") -> xr.Dataset:
     Raises
     ------
     UsageError
-        If ``chunks`` is none of these.
+        If ``chunks`` is none of these, or names a dimension that the files do not have.
     """
+    refuse_unknown(chunks, joined.sizes)
     variables = {name: _variable(name, joined, chunks) for name in joined.variables}
     coordinates = {name: variables.pop(name) for name in list(variables) if _is_one(name, joined)}
     lazy = {
@@ -213,7 +204,7 @@ def _array(variable: JoinedVariable, joined: Joined) -> JoinedArray:
 def _lazy(
     name: str, variable: JoinedVariable, array: JoinedArray, identity: str, chunks: Any
 ) -> da.Array:
-    blocks = _blocks(variable, array, chunks)
+    blocks = blocks_of(variable, array, chunks)
     return da.from_array(
         array,
         chunks=blocks,
@@ -221,91 +212,3 @@ def _lazy(
         asarray=True,
         meta=np.empty((0,) * array.ndim, variable.dtype),
     )
-
-
-def _blocks(variable: JoinedVariable, array: JoinedArray, chunks: Any) -> _Blocks:
-    """Return the lengths of the blocks along each dimension: none cuts a file's chunk in vain."""
-    if chunks is None:
-        raise UsageError("chunks=None would read a whole variable at the first touch", hint=_HINT)
-    shape = list(array.shape)
-    if array.steps:
-        shape[array.axis] = max(array.steps)
-    own = variable.encoding.get("preferred_chunks") or {}
-    stored = [
-        min(own.get(dim, size), size) or 1 for dim, size in zip(variable.dims, shape, strict=True)
-    ]
-    limit = _limit(array)
-    try:
-        found = normalize_chunks(
-            _wanted(variable.dims, shape, stored, chunks),
-            shape=tuple(shape),
-            limit=None if _is_sized(chunks) else limit,  # else it names a limit of its own
-            dtype=variable.dtype,
-            previous_chunks=tuple(
-                _repeated(each, size) for each, size in zip(stored, shape, strict=True)
-            ),
-        )
-    except (ValueError, TypeError, ArithmeticError) as problem:
-        raise UsageError(f"chunks={chunks!r}: {problem}", hint=_HINT) from problem
-    blocks = [tuple(map(int, each)) for each in found]
-    if any(part < 0 for each in blocks for part in each):
-        raise UsageError(f"chunks={chunks!r}: lengths are 1 or more, or -1 for all", hint=_HINT)
-    if array.steps:
-        one = variable.dtype.itemsize * int(
-            np.prod([max(each, default=1) for dim, each in enumerate(blocks) if dim != array.axis])
-        )
-        most = max(blocks[array.axis], default=1) or 1
-        together = max(1, limit // max(1, one)) if chunks == "auto" else 0
-        blocks[array.axis] = _along(array.steps, most, together)
-    return tuple(blocks)
-
-
-def _along(steps: tuple[int, ...], most: int, together: int) -> tuple[int, ...]:
-    """Return blocks along time: parts of a large file, or several small files whole."""
-    found: list[int] = []
-    open_to_more = False
-    for count in steps:
-        parts = _repeated(most, count)
-        if open_to_more and len(parts) == 1 and found[-1] + count <= together:
-            found[-1] += count
-            continue
-        found.extend(parts)
-        open_to_more = len(parts) == 1
-    return tuple(found)
-
-
-def _limit(array: JoinedArray) -> int:
-    """Return how many bytes a block may have: less than that where threads would be idle."""
-    wanted = parse_bytes(dask.config.get("array.chunk-size"))
-    each = worker_memory() or _memory_of_a_thread()
-    most = min(wanted, max(_WORTH, each // _AT_ONCE))
-    whole = array.dtype.itemsize * int(np.prod(array.shape, dtype=np.int64))
-    return int(min(most, max(_WORTH, whole // (2 * len(os.sched_getaffinity(0))))))
-
-
-@lru_cache(maxsize=1)
-def _memory_of_a_thread() -> int:
-    return 2 * load_limit() // max(1, len(os.sched_getaffinity(0)))
-
-
-def _is_sized(chunks: Any) -> bool:
-    """Return whether blocks are asked for by their bytes, such as "100 MB"."""
-    asked = chunks.values() if isinstance(chunks, dict) else [chunks]
-    return any(isinstance(each, str) and each != "auto" for each in asked)
-
-
-def _wanted(dims: tuple[str, ...], shape: list[int], stored: list[int], chunks: Any) -> Any:
-    if not isinstance(chunks, dict):
-        return tuple(chunks for _ in dims) if isinstance(chunks, int) else chunks
-    return tuple(
-        min(part, size) if isinstance(part := chunks.get(dim, own), int) and part > 0 else part
-        for dim, size, own in zip(dims, shape, stored, strict=True)
-    )
-
-
-def _repeated(part: int, size: int) -> tuple[int, ...]:
-    """Return a length as parts of one size and what is left."""
-    if not size:
-        return (0,)
-    whole, rest = divmod(size, part)
-    return (part,) * int(whole) + ((int(rest),) if rest else ())

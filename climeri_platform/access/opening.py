@@ -6,11 +6,13 @@ import warnings
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from climeri_platform.access.blocks import names_in_files, of_files, refuse_unknown
 from climeri_platform.access.cutting import cut
 from climeri_platform.access.files import read_file
 from climeri_platform.access.guard import guarded
 from climeri_platform.access.harmonise import convert, convert_calendar
 from climeri_platform.access.harmonise import harmonise as harmonised
+from climeri_platform.access.harmonise.faults import FAULTS
 from climeri_platform.access.joined import Note
 from climeri_platform.access.joining import join
 from climeri_platform.access.lazy import as_dataset
@@ -43,9 +45,16 @@ if TYPE_CHECKING:
     from climeri_platform.access.members import Stacked
     from climeri_platform.access.remembered import HeaderCache
     from climeri_platform.access.report import Status
-    from climeri_platform.access.steps import Step
+    from climeri_platform.access.steps import Kind, Step
 
 __all__ = ["STAGE_THEM", "open_datasets"]
+
+_STATUS_OF: dict[Kind, Status] = {
+    "numbers": "repaired",
+    "order": "repaired",
+    "names": "renamed",
+    "noted": "noted",
+}
 
 STAGE_THEM = (
     "selection.stage() writes the commands that recall them; open(recall=True) opens them as they "
@@ -75,7 +84,7 @@ def open_datasets(
     wanted
         The files of each dataset.
     chunks
-        As xarray takes them.
+        As xarray takes them; a dimension goes by its own name or the common one.
     on_error
         ``"report"`` leaves out what cannot be used, says so in the report and warns;
         ``"raise"`` refuses at the first.
@@ -107,7 +116,8 @@ def open_datasets(
     Raises
     ------
     UsageError
-        If ``on_error`` or ``members`` is none of these.
+        If ``on_error`` or ``members`` is none of these, or ``chunks`` names a dimension that no
+        dataset has.
     DataError
         At the first defect with ``on_error="raise"``; or if nothing at all could be opened.
     """
@@ -132,6 +142,8 @@ def open_datasets(
     datasets = opening.all_of(wanted, progress)
     if wanted and not datasets:
         raise _nothing(wanted, report)
+    if datasets:
+        refuse_unknown(chunks, opening.dims)
     if _lacks(report):
         warnings.warn(f"{report}", IncompleteDataWarning, stacklevel=4)
     if harmonise:
@@ -178,6 +190,7 @@ class _Opening:
     measuring: Measuring = field(default_factory=Measuring)
     units: Mapping[str, str] = field(default_factory=dict)
     calendar: str | None = None
+    dims: set[str] = field(default_factory=set)
 
     def all_of(
         self, wanted: Sequence[DatasetFiles], progress: Callable[[int], None] | None
@@ -207,7 +220,7 @@ class _Opening:
             joined = self._joined(wanted, progress)
             if joined is None:
                 return None
-            dataset, told = self._changed(as_dataset(joined, self.chunks), wanted)
+            dataset, told = self._in_blocks(joined, wanted)
             dataset, said = cut(dataset, wanted.period, self.region)
             notes = [*joined.notes, *map(Note, said)]
             if not self.allow_gaps:
@@ -227,6 +240,20 @@ class _Opening:
         for name, value in wanted.attributes.items():
             dataset.attrs[f"climeri_{name}"] = value
         return dataset
+
+    def _in_blocks(
+        self, joined: Joined, wanted: DatasetFiles
+    ) -> tuple[xr.Dataset, list[tuple[Step, str]]]:
+        """Return a dataset in the blocks that were asked for, by its own names or the common ones."""
+        own, others = of_files(self.chunks, joined)
+        made = self._changed(as_dataset(joined, own), wanted)
+        self.dims.update(joined.sizes, map(str, made[0].dims), ["time"] if joined.time else [])
+        if others:
+            names = names_in_files(made[0], joined)
+            more = {names[name]: each for name, each in others.items() if name in names}
+            if more:
+                made = self._changed(as_dataset(joined, {**more, **own}), wanted)
+        return made
 
     def _changed(
         self, dataset: xr.Dataset, wanted: DatasetFiles
@@ -322,8 +349,10 @@ class _Opening:
     def tell_steps(self, key: str, steps: Iterable[Step], path: str = "") -> None:
         """Tell what was changed on the way from the files."""
         for step in steps:
-            said = f"{step.variable}: {step.said}" if step.variable else step.said
-            status: Status = "repaired" if step.changes_anything else "noted"
+            named = not step.variable or step.said.endswith(f" is called {step.variable}")
+            said = step.said if named else f"{step.variable}: {step.said}"
+            faulty = step.kind == "names" and step.fix in FAULTS
+            status: Status = "repaired" if faulty else _STATUS_OF[step.kind]
             self.report.add(key, status, path=path, cause=said)
 
     def _tell_offline(self, wanted: DatasetFiles) -> None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["STATUSES", "Entry", "IncompleteDataWarning", "OpenReport", "Status"]
 
-Status = Literal["opened", "repaired", "noted", "offline", "skipped"]
-STATUSES: tuple[Status, ...] = ("skipped", "offline", "repaired", "noted", "opened")
+Status = Literal["opened", "renamed", "repaired", "noted", "offline", "skipped"]
+STATUSES: tuple[Status, ...] = ("skipped", "offline", "repaired", "noted", "renamed", "opened")
 """What a line may say, the gravest first."""
 _SHOWN = 20  # lines on a terminal
 
@@ -37,9 +37,9 @@ class Entry:
     dataset
         The key of the dataset.
     status
-        ``opened``; ``repaired`` (numbers, names or axes are not those of the file any more);
-        ``noted`` (opened, and there is something to know); ``offline`` (on tape, and left there);
-        ``skipped``.
+        ``opened``; ``repaired`` (numbers or axes are not those of the file any more); ``renamed``
+        (names, attributes or the spelling of units are not); ``noted`` (opened, and there is
+        something to know); ``offline`` (on tape, and left there); ``skipped``.
     path
         The file that it is about; empty for the whole dataset.
     cause, remedy
@@ -104,13 +104,16 @@ class OpenReport:
     def summary(self) -> str:
         """Return one sentence."""
         counts = {each: len(self.having(each)) for each in STATUSES}
-        parts = [f"{counts['opened']} datasets opened"]
+        parts = [f"{_counted(counts['opened'], 'dataset')} opened"]
         if counts["repaired"]:
-            parts.append(f"{counts['repaired']} repairs")
-        parts.append(f"{counts['noted']} notes")
+            parts.append(_counted(counts["repaired"], "repair"))
+        if counts["renamed"]:
+            parts.append(_counted(counts["renamed"], "name") + " changed")
+        parts.append(_counted(counts["noted"], "note"))
         files, size = self.offline
         if files:
-            parts.append(f"{files} files offline" + (f" ({size_text(size)})" if size else ""))
+            text = f" ({size_text(size)})" if size else ""
+            parts.append(f"{_counted(files, 'file')} offline{text}")
         return ", ".join([*parts, f"{counts['skipped']} skipped"])
 
     @property
@@ -121,7 +124,7 @@ class OpenReport:
 
     def __str__(self) -> str:
         told = sorted(
-            (each for each in self.entries if each.status != "opened"),
+            (each for each in self._briefly() if each.status != "opened"),
             key=lambda each: STATUSES.index(each.status),
         )
         lines = [self.summary()]
@@ -136,6 +139,16 @@ class OpenReport:
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def _briefly(self) -> list[Entry]:
+        """Return the lines, with what was renamed in one line for each dataset."""
+        names: dict[str, list[str]] = {}
+        for each in self.having("renamed"):
+            names.setdefault(each.dataset, []).append(each.cause)
+        lines = [each for each in self.entries if each.status != "renamed"]
+        return lines + [
+            Entry(key, "renamed", cause="; ".join(causes)) for key, causes in names.items()
+        ]
 
     def to_html(self, path: str | os.PathLike[str]) -> Path:
         """Write the report as one page that any browser shows, without anything from elsewhere.
@@ -175,3 +188,7 @@ class OpenReport:
         from climeri_platform.access.report_page import view
 
         return view(self)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -18,6 +18,7 @@ _COLOURS = {
     "offline": "#7a4f00",
     "repaired": "#5b2a86",
     "noted": "#00507a",
+    "renamed": "#4a4a4a",
     "opened": "#1b6e2c",
 }
 _MEANS = {
@@ -25,6 +26,7 @@ _MEANS = {
     "offline": "is on tape, and was left there",
     "repaired": "is in the result, and was changed",
     "noted": "is in the result, and there is something to know",
+    "renamed": "is in the result, its numbers as they were",
     "opened": "is in the result",
 }
 _OPEN = 5  # datasets whose lines are shown at once

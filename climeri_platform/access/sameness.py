@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from climeri_platform.access.times import is_dated
 from climeri_platform.core.errors import DatasetInconsistent
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _meanings(said: _Said, file: tuple[str, Header], along: set[str]) -> list[st
         for word in _MEANING:
             there = variable.attrs.get(word)
             here, first = said.setdefault((name, word), (there, path))
-            if here == there or " since " in str(here):
+            if here == there or is_dated({"units": here}):
                 continue
             if None not in (here, there) and str(here).split() != str(there).split():
                 raise DatasetInconsistent(

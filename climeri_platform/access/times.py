@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import cftime
 import numpy as np
 
+from climeri_platform.access.digits import dates_of_digits, form_of
 from climeri_platform.access.quiet import quiet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Counted", "decode_times", "is_since"]
+__all__ = ["Counted", "decode_times", "is_dated"]
 
 _SINCE = re.compile(r"\s*(?P<step>[A-Za-z]+)\s+since\s+(?P<date>\S+)(?P<clock>.*)", re.DOTALL)
 _DATE = re.compile(r"(?P<year>[-+]?\d+)(?:-(?P<month>\d+))?(?:-(?P<day>\d+))?$")
@@ -38,9 +39,9 @@ _KEPT: dict[Any, tuple[np.ndarray[Any, Any], str]] = {}
 _KEPT_LOCK = Lock()
 
 
-def is_since(attrs: Mapping[str, Any]) -> bool:
-    """Return whether a variable counts from a date."""
-    return _SINCE.match(str(attrs.get("units", ""))) is not None
+def is_dated(attrs: Mapping[str, Any]) -> bool:
+    """Return whether a variable counts from a date, or is the digits of one."""
+    return _SINCE.match(str(attrs.get("units", ""))) is not None or bool(form_of(attrs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ class Counted:
         values, said = decode_times(self.raw, self.attrs, use_cftime=self.use_cftime)
         with _KEPT_LOCK:
             _KEPT[key] = values.copy(), said
-            while sum(each[0].size for each in _KEPT.values()) > _DATES and len(_KEPT) > 1:
+            # an axis and its bounds, however long they are: both are asked for twice
+            while sum(each[0].size for each in _KEPT.values()) > _DATES and len(_KEPT) > 2:
                 del _KEPT[next(iter(_KEPT))]
         return values, said
 
@@ -115,6 +117,8 @@ def decode_times(
     >>> str(values[0])[:7]
     '1979-01'
     """
+    if form := form_of(attrs):
+        return _by_digits(raw, attrs, form, use_cftime=use_cftime)
     parts = _SINCE.match(str(attrs.get("units", "")))
     if parts is None:
         raise ValueError(f"time has units {attrs.get('units')!r}, which count from no date")
@@ -140,6 +144,18 @@ def decode_times(
         if stamps is not None:
             return stamps, said
     return _as_cftime(numbers, absent, units, calendar), said
+
+
+def _by_digits(
+    raw: np.ndarray[Any, Any], attrs: Mapping[str, Any], form: str, *, use_cftime: bool | None
+) -> tuple[np.ndarray[Any, Any], str]:
+    numbers, absent = _numbers(raw, attrs)
+    calendar = str(attrs.get("calendar", "standard")).lower()
+    calendar = "standard" if calendar == "gregorian" else calendar
+    dates = dates_of_digits(numbers, absent, form, calendar)
+    part = form != "day" and bool(np.mod(numbers[~absent], 1).any())
+    said = f"{attrs['units']!r}: what follows the {form} is taken as part of it" if part else ""
+    return _modern(dates, calendar, use_cftime=use_cftime), said
 
 
 def _offset(found: re.Match[str]) -> str:
@@ -195,7 +211,12 @@ def _as_cftime(
 ) -> np.ndarray[Any, Any]:
     dates = np.full(numbers.shape, None, dtype=object)
     if not absent.all():
-        dates[~absent] = cftime.num2date(numbers[~absent], units, calendar)
+        known = numbers[~absent]
+        if numbers.ndim > 1:  # a bound is the end of one step and the beginning of the next
+            known, of = np.unique(known, return_inverse=True)
+            dates[~absent] = cftime.num2date(known, units, calendar)[of]
+        else:
+            dates[~absent] = cftime.num2date(known, units, calendar)
     return dates
 
 

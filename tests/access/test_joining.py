@@ -351,3 +351,26 @@ def test_directions_of_which_the_first_file_says_nothing(write):
         join(*paths)
     _, notes = join(*paths[:2])
     assert ["hfls has positive None in" in each for each in notes] == [True]
+
+
+@pytest.mark.parametrize(
+    ("units", "said"),
+    [
+        (None, "time says no units and names no date"),
+        ("days", "time has units 'days' and names no date"),
+        ("", "time has no values"),
+        ("days since 2000-01-01", ""),
+    ],
+)
+def test_steps_without_dates_are_told(tmp_path, units, said):
+    path = tmp_path / "tas.nc"
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension("time", None)
+        if units != "":
+            time = file.createVariable("time", "f8", ("time",))
+            time[:] = [1, 2, 3, 4]
+            if units:
+                time.units = units
+        file.createVariable("tas", "f4", ("time",))[:] = np.zeros(4)
+    joined = headers_joined([read_file(path)])
+    assert [each.cause.startswith(said) for each in joined.notes] == ([True] if said else [])

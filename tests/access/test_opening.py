@@ -91,7 +91,7 @@ def test_one_bad_dataset_costs_that_dataset(write):
     with pytest.warns(IncompleteDataWarning, match="before"):
         opened = open_datasets([overlap, good])
     assert list(opened) == ["good"]
-    assert opened.report.summary() == "1 datasets opened, 0 notes, 1 skipped"
+    assert opened.report.summary() == "1 dataset opened, 0 notes, 1 skipped"
     with pytest.raises(DatasetInconsistent):
         open_datasets([overlap, good], on_error="raise")
 

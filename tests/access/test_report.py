@@ -25,6 +25,8 @@ def of_forty():
         if n % 8 == 5:
             report.add(key, "noted", cause="a hole in time between 1859 and 1880")
             report.add(key, "repaired", cause="tas: degC to K, + 273.15")
+            report.add(key, "renamed", cause="nav_lat is called lat")
+            report.add(key, "renamed", cause="nav_lon is called lon")
         if n != 3:
             report.add(key, "opened")
     report.add("tape", "offline", files=12, size=34_000_000_000, cause="on tape", remedy="stage()")
@@ -62,7 +64,14 @@ def test_the_table_has_a_row_for_each_line():
     assert table.columns == ["dataset", "status", "path", "cause", "remedy", "files", "size"]
     assert table.height == len(report)
     counts = dict(table["status"].cast(pl.String).value_counts().iter_rows())
-    assert counts == {"opened": 39, "skipped": 5, "noted": 5, "repaired": 5, "offline": 1}
+    assert counts == {
+        "opened": 39,
+        "skipped": 5,
+        "noted": 5,
+        "repaired": 5,
+        "renamed": 10,
+        "offline": 1,
+    }
     (bad,) = table.filter(pl.col("path") == "/a/<b>3.nc").iter_rows(named=True)
     assert (bad["cause"], bad["remedy"]) == (EVIL, "Copy it again.")
     assert OpenReport().table.height == 0
@@ -76,7 +85,7 @@ def test_an_unknown_status_is_no_row():
 
 def test_the_sentence_counts_what_there_is():
     assert of_forty().summary() == (
-        "39 datasets opened, 5 repairs, 5 notes, 12 files offline (34.0 GB), 5 skipped"
+        "39 datasets opened, 5 repairs, 10 names changed, 5 notes, 12 files offline (34.0 GB), 5 skipped"
     )
     assert OpenReport().summary() == "0 datasets opened, 0 notes, 0 skipped"
 
@@ -137,5 +146,18 @@ def test_a_long_report_is_short_on_a_terminal_and_begins_with_what_is_lost():
     lines = str(report).splitlines()
     assert len(lines) < 45
     assert lines[1].startswith("  skipped: /a/<b>3.nc: ")
-    assert lines[-1] == "  … and 96 more lines, in `report.table`"
+    assert lines[-1] == "  … and 101 more lines, in `report.table`"
     assert str(report).count("Copy it again.") == 1
+
+
+def test_what_was_renamed_in_a_dataset_is_one_line():
+    text = str(of_forty())
+    assert (
+        "  renamed: CMIP.X.MODEL-5.historical.tas: nav_lat is called lat; nav_lon is called lon"
+        in text
+    )
+    assert text.index("a hole in time") < text.index("renamed")
+    report = OpenReport()
+    report.add("one", "opened")
+    report.add("one", "renamed", cause="nav_lat is called lat")
+    assert report.summary() == "1 dataset opened, 1 name changed, 0 notes, 0 skipped"

@@ -11,7 +11,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from climeri_platform.access.times import decode_times, is_since
+from climeri_platform.access.times import decode_times, is_dated
 
 CALENDARS = ["standard", "gregorian", "proleptic_gregorian", "noleap", "360_day", "julian"]
 
@@ -67,7 +67,7 @@ def test_a_year_zero_without_a_day(calendar):
 def test_units_that_make_no_sense(units):
     with pytest.raises(ValueError, match=r".+"):
         decode_times(np.array([1.0]), {"units": units})
-    assert not is_since({"units": "1"})
+    assert not is_dated({"units": "1"})
 
 
 @given(

@@ -144,7 +144,7 @@ def test_two_identical_versions_are_one_dataset(write, catalog):
     write(1850, 1859, version="v2")
     result = opened(catalog())
     assert years(result[R1]) == (1850, 1859, 120)
-    assert result.report.summary().startswith("1 datasets opened, 0 notes")
+    assert result.report.summary().startswith("1 dataset opened, 0 notes")
 
 
 def test_members_with_other_file_splits_stack(write, catalog):

@@ -181,7 +181,7 @@ def test_opening_a_good_selection_warns_of_nothing(catalog):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         opened = catalog.search(experiment="ssp585").open()
-    assert opened.report.summary() == "1 datasets opened, 0 notes, 0 skipped"
+    assert opened.report.summary() == "1 dataset opened, 0 notes, 0 skipped"
     assert climeri_platform.open_catalog is open_catalog
 
 

@@ -164,7 +164,7 @@ def test_no_offline_file_is_touched(centre, strace):
         capture_output=True,
         text=True,
     )
-    assert "1 datasets opened" in done.stdout
+    assert "1 dataset opened" in done.stdout
     assert "2 files" in done.stdout
     calls = {}
     for call, path in re.findall(r"(\w+)\([^\"]*\"([^\"]+\.nc)\"", log.read_text()):

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from climeri_platform.access.engines.filters import DEFLATE, SHUFFLE
 from climeri_platform.access.engines.header import is_small
-from climeri_platform.access.engines.stored import DEFLATE, SHUFFLE, FileStamp
+from climeri_platform.access.engines.stored import FileStamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,21 +5,25 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from numcodecs.jenkins import jenkins_lookup3
+
+from climeri_platform.access.engines.filters import runs
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from climeri_platform.access.engines.stored import Source
 
-__all__ = ["NOWHERE", "Blocks", "Damaged", "Unusual"]
+__all__ = ["NOWHERE", "Blocks", "Damaged", "Unusual", "verify"]
 
 NOWHERE = 2**64 - 1  # the address of what was never written
 # what is read at once, in reaches of the file: where it begins, and at most elsewhere
 _FIRST, _WIDEST = 2, 4
 _NODE = 4  # of a reach, where only nodes of a tree are looked for, far from each other
-_RUN = 2**20  # bytes of chunks of a small array that lie close together
 _PAGE = 2**12
 # more than any header of an archive has; a damaged file may ask for anything
 _MOST, _KEPT = 2**26, 64
+_SUM = 4  # bytes of a checksum
 
 
 class Unusual(Exception):
@@ -28,6 +32,32 @@ class Unusual(Exception):
 
 class Damaged(Exception):
     """The file contradicts itself: the library is not asked, which on some such files does not end."""
+
+
+def verify(data: bytes, begin: int, end: int, blank: int | None = None) -> None:
+    """Compare some bytes with their checksum, which newer parts of HDF5 have; the library does too.
+
+    Parameters
+    ----------
+    data
+        What was read.
+    begin, end
+        What the checksum is of; it follows.
+    blank
+        Where it lies within them instead: it counts as zero there.
+
+    Raises
+    ------
+    Damaged
+        If it is another one.
+    """
+    at = end if blank is None else blank
+    content = data[begin:end]
+    if blank is not None:
+        content = data[begin:blank] + bytes(_SUM) + data[blank + _SUM : end]
+    written = int.from_bytes(data[at : at + _SUM], "little")
+    if len(data) < at + _SUM or jenkins_lookup3(content) != written:
+        raise Damaged("what it says of itself does not match its checksum")
 
 
 class Blocks:
@@ -142,13 +172,13 @@ class Blocks:
             yield from (self.at(each, 1) for each in addresses)
 
     def _together(self, places: Sequence[tuple[int, int]], gap: int) -> Iterator[bytes]:
-        runs = list(_runs(places, gap))
-        if len(runs) == 1:  # few: others may be beside them
-            begin, end, _ = runs[0]
+        read = list(runs(places, gap))
+        if len(read) == 1:  # few: others may be beside them
+            begin, end, _ = read[0]
             data, at = self.at(begin - self.base, end - begin)
             yield from (data[at + a - begin : at + b - begin] for a, b in places)
             return
-        missing = [(begin, end) for begin, end, _ in runs if self._known(begin, end) is None]
+        missing = [(begin, end) for begin, end, _ in read if self._known(begin, end) is None]
         if missing and missing[-1][1] > self.size:
             raise self._beyond(missing[-1][1])
         for begin, end in missing:
@@ -156,7 +186,7 @@ class Blocks:
         following = self._source.pieces(
             self._handle, [each for each, _ in missing], [end - begin for begin, end in missing]
         )
-        for begin, end, some in runs:
+        for begin, end, some in read:
             known = self._known(begin, end)
             data = next(following) if known is None else known
             yield from (data[a - begin : b - begin] for a, b in some)
@@ -203,20 +233,3 @@ class Blocks:
         if self.size < _MOST:
             return Damaged("a header of more bytes than the file has")
         return Unusual("a header of more bytes than any has")
-
-
-def _runs(
-    places: Sequence[tuple[int, int]], gap: int
-) -> Iterator[tuple[int, int, Sequence[tuple[int, int]]]]:
-    """Yield what is read at once: where it begins and ends, and the places in it."""
-    first = 0
-    while first < len(places):
-        begin, end = places[first]
-        last = first + 1
-        while last < len(places) and places[last][0] - end <= gap:
-            if places[last][1] - begin > _RUN:
-                break
-            end = max(end, places[last][1])
-            last += 1
-        yield begin, end, places[first:last]
-        first = last

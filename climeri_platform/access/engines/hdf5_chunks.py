@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from climeri_platform.access.engines.chunked import Places
+from climeri_platform.access.engines.filters import DamagedChunk, chunks_of, laid_out
 from climeri_platform.access.engines.hdf5_bytes import NOWHERE, Damaged, Unusual
 from climeri_platform.access.engines.hdf5_objects import FILL, FILL_ONCE, FILTERS, LAYOUT
-from climeri_platform.access.engines.stored import DEFLATE, Places, unshuffled
 
 if TYPE_CHECKING:
     from climeri_platform.access.engines.hdf5_bytes import Blocks
@@ -334,32 +334,14 @@ def _from_chunks(
     written = written[np.argsort(places.offsets[written])]
     begins, sizes = places.offsets[written], places.sizes[written]
     pieces = blocks.pieces(list(zip(begins.tolist(), (begins + sizes).tolist(), strict=True)))
-    blank = (
-        np.full(chunks, fill, _raw(kind)).tobytes() if len(written) < len(places.offsets) else b""
-    )
-    parts: list[Any] = [blank] * len(places.offsets)
+    here = np.empty((len(places.offsets), size), np.uint8)
+    if len(written) < len(here):
+        here[:] = np.frombuffer(np.full(chunks, fill, _raw(kind)).tobytes(), np.uint8)
     skipped = places.skipped[written].tolist()
-    for number, mask, data in zip(written.tolist(), skipped, pieces, strict=True):
-        parts[number] = _unfiltered(data, filters, mask, size, kind.size)
+    try:
+        here[written] = chunks_of(pieces, skipped, filters, size, kind.size)
+    except DamagedChunk as problem:
+        raise Damaged(f"a chunk at byte {begins[problem.number]}: {problem}") from problem
     grid = [-(-length // chunk) for length, chunk in zip(shape, chunks, strict=True)]
-    whole = np.frombuffer(b"".join(parts), _raw(kind)).reshape(*grid, *chunks)
-    # each dimension of the chunks goes behind that of the grid
-    axes = [axis + beside for axis in range(len(grid)) for beside in (0, len(grid))]
-    together = [count * chunk for count, chunk in zip(grid, chunks, strict=True)]
-    return whole.transpose(axes).reshape(together)[tuple(slice(length) for length in shape)]
-
-
-def _unfiltered(data: Any, filters: tuple[str, ...], skipped: int, size: int, width: int) -> Any:
-    for at in range(len(filters) - 1, -1, -1):
-        if skipped >> at & 1:
-            continue
-        if filters[at] == DEFLATE:
-            inflate = zlib.decompressobj()
-            data = inflate.decompress(data, size + 1)
-            if not inflate.eof:
-                raise Damaged("a chunk that does not end")
-        else:
-            data = unshuffled(data, width)
-    if memoryview(data).nbytes != size:
-        raise Damaged("a chunk of another size")
-    return data
+    whole = laid_out(here.reshape(-1).view(_raw(kind)), grid, chunks)
+    return whole[tuple(slice(length) for length in shape)]

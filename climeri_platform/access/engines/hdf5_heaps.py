@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from climeri_platform.access.engines.hdf5_bytes import NOWHERE, Damaged, Unusual
+from climeri_platform.access.engines.hdf5_bytes import NOWHERE, Damaged, Unusual, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,18 +43,28 @@ class FractalHeap:
     """
 
     __slots__ = (
-        *("_blocks", "_direct", "_huge", "_huge_tree", "_length_at", "_length_bits", "_limit"),
+        *(
+            "_blocks",
+            "_checked",
+            "_direct",
+            "_huge",
+            "_huge_tree",
+            "_length_at",
+            "_length_bits",
+            "_limit",
+        ),
         *("_offset", "_offset_bits", "_prefix", "_root", "_rows", "_start", "_width", "identity"),
     )
 
     def __init__(self, blocks: Blocks, address: int) -> None:
         data, at = blocks.at(address, 146)
-        sign, version, identity, filters, _, managed, _, huge, *_ = _HEAP.unpack_from(data, at)
+        sign, version, identity, filters, flags, managed, _, huge, *_ = _HEAP.unpack_from(data, at)
         width, start, largest, bits, _, root, rows = _HEAP_TABLE.unpack_from(data, at + 110)
         if sign != b"FRHP":
             raise Damaged("a heap of another kind")
         if version or filters:
             raise Unusual("a heap of another version, or one that is filtered")
+        verify(data, at, at + 142)
         powers = not any(each & (each - 1) for each in (start, largest, width))
         if not (powers and 0 < start <= largest and width > 0 and 0 < bits <= 64):
             raise Damaged("a heap of odd blocks")
@@ -68,6 +78,7 @@ class FractalHeap:
             raise Damaged("a heap whose objects have short names")
         # signature, version, the heap's address, and where the block begins
         self._prefix = 13 + self._offset
+        self._checked = bool(flags & 2)
         self._width, self._start, self._limit = width, start, largest
         self._huge_tree = huge
         self._huge: dict[int, tuple[int, int]] | None = None
@@ -98,6 +109,8 @@ class FractalHeap:
         if found[where : where + 5] != b"FHDB\0" or offset < start + self._prefix:
             raise Damaged("an object that is in no block")
         self._begins_at(found, where, start)
+        if self._checked:
+            verify(found, where, where + size, where + self._prefix)
         self._direct.insert(0, (start, start + size, found, where))
         return found, where + offset - start, where + offset - start + length
 
@@ -105,9 +118,11 @@ class FractalHeap:
         """Return the block under an indirect one: address, where it begins, size, and its rows."""
         if address == NOWHERE:
             raise Damaged("an object that is in no block")
-        data, at = self._blocks.at(address, self._prefix + 8 * rows * self._width)
+        length = self._prefix + 8 * rows * self._width
+        data, at = self._blocks.at(address, length + 4)
         if data[at : at + 5] != b"FHIB\0":
             raise Damaged("a heap of another kind")
+        verify(data, at, at + length)
         self._begins_at(data, at, start)
         size, begin = self._start, start
         for row in range(rows):
@@ -156,6 +171,7 @@ def records_of(blocks: Blocks, address: int, kind: int, size: int) -> list[tuple
     sign, version, sort, node, record, depth, _, _, root, count, total = _TREE.unpack_from(data, at)
     if (sign, sort, record) != (b"BTHD", kind, size) or depth > 8 or node < 64:
         raise Damaged("a tree of another kind")
+    verify(data, at, at + 34)
     if total * size > blocks.size:
         raise Damaged("a tree of more records than the file has")
     if version or total > _MOST_RECORDS:
@@ -174,9 +190,12 @@ def records_of(blocks: Blocks, address: int, kind: int, size: int) -> list[tuple
         if data[at : at + 6] != (b"BTIN\0" if level else b"BTLF\0") + bytes((kind,)):
             raise Damaged("a tree of another kind")
         found += count
-        records.append((data, range(at + 6, at + 6 + count * size, size)))
+        end = at + 6 + count * size
+        records.append((data, range(at + 6, end, size)))
         if level:
-            nodes += _children(data, at + 6 + count * size, count + 1, level, (most, widths))
+            below, end = _children(data, end, count + 1, level, (most, widths))
+            nodes += below
+        verify(data, at, end)
     if found != total:
         raise Damaged("a tree of fewer records than it says")
     return records
@@ -197,7 +216,8 @@ def _sizes(node: int, size: int, depth: int) -> tuple[list[int], list[int]]:
 
 def _children(
     data: bytes, at: int, count: int, level: int, sizes: tuple[list[int], list[int]]
-) -> list[tuple[int, int, int]]:
+) -> tuple[list[tuple[int, int, int]], int]:
+    """Return the nodes below one, and where the list of them ends."""
     counted = _bytes_for(sizes[0][0])
     pointer = 8 + counted + sizes[1][level - 1]
     found = []
@@ -205,7 +225,7 @@ def _children(
         (address,) = _ADDRESS.unpack_from(data, each)
         records = int.from_bytes(data[each + 8 : each + 8 + counted], "little")
         found.append((address, records, level - 1))
-    return found
+    return found, at + count * pointer
 
 
 class GlobalHeap:

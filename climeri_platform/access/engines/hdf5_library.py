@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from climeri_platform.access.engines.chunked import ChunkedArray, Places, no_places
 from climeri_platform.access.engines.conventions import (
     HIDDEN_FROM_ALL,
     KNOWN_FILTERS,
@@ -23,13 +24,7 @@ from climeri_platform.access.engines.conventions import (
 )
 from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable
 from climeri_platform.access.engines.library import ask
-from climeri_platform.access.engines.stored import (
-    ChunkedArray,
-    FlatArray,
-    Places,
-    no_places,
-    read_part,
-)
+from climeri_platform.access.engines.stored import FlatArray, read_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from climeri_platform.access.engines.chunked import ChunkedArray, Places, no_places
 from climeri_platform.access.engines.conventions import (
     KNOWN_FILTERS,
     Dataset,
@@ -41,7 +42,7 @@ from climeri_platform.access.engines.hdf5_library import LibraryArray, ask_place
 from climeri_platform.access.engines.hdf5_objects import SHAPE, TYPE, HDF5File
 from climeri_platform.access.engines.hdf5_types import kind_of, space_of
 from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable
-from climeri_platform.access.engines.stored import ChunkedArray, FlatArray, Places, no_places
+from climeri_platform.access.engines.stored import FlatArray
 from climeri_platform.core.errors import FileUnreadable
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 from climeri_platform.access.engines.conventions import HIDDEN_FROM_ALL
-from climeri_platform.access.engines.hdf5_bytes import NOWHERE, Damaged, Unusual
+from climeri_platform.access.engines.hdf5_bytes import NOWHERE, Damaged, Unusual, verify
 from climeri_platform.access.engines.hdf5_heaps import (
     FractalHeap,
     GlobalHeap,
@@ -139,12 +139,18 @@ class HDF5File:
         head = 6 if flags & 4 else 4
         for address, length in left:
             self.blocks.once(address, length)
-            data, at = self.blocks.at(address, length)
-            end = at + length
-            if address != found.address + skip:
+            if address == found.address + skip:
+                data, at = self.blocks.at(found.address, skip + length + 4)
+                end = at + skip + length
+                verify(data, at, end)
+                at += skip
+            else:
+                data, at = self.blocks.at(address, length)
+                end = at + length - 4
                 if data[at : at + 4] != b"OCHK":
                     raise Damaged("a piece of another kind")
-                at, end = at + 4, end - 4  # its checksum
+                verify(data, at, end)
+                at += 4
             while at + head <= end:
                 kind, size, flags = _NEW.unpack_from(data, at)
                 at += head + size
@@ -320,6 +326,7 @@ def _root_of(blocks: Blocks) -> int:
     if version > 3:
         raise Unusual("a file of another version")
     if version > 1:
+        verify(data, at, at + 44)
         sizes, flags = data[at + 9 : at + 11], data[at + 11]
         base, _, end = _THREE.unpack_from(data, at + 12)
         (root,) = _ADDRESS.unpack_from(data, at + 36)

@@ -8,10 +8,8 @@ file is open only while it is read, so that there is no number of files that is 
 from __future__ import annotations
 
 import os
-import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import product
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, runtime_checkable
@@ -21,26 +19,19 @@ import numpy as np
 from climeri_platform.core.errors import FileUnreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from climeri_platform.access.engines.header import Key
 
 __all__ = [
-    "DEFLATE",
-    "SHUFFLE",
-    "ChunkedArray",
     "FileStamp",
     "FlatArray",
-    "Places",
     "Source",
-    "no_places",
     "read_part",
-    "unshuffled",
 ]
 
 Numbers: TypeAlias = "Sequence[int] | np.ndarray[Any, Any]"
-SHUFFLE, DEFLATE = "shuffle", "deflate"
 _AT_ONCE = 2**25  # bytes of a flat array that are read at the same time
 _GAP = 2**14  # bytes between rows that cost less to read than to ask for each row
 
@@ -154,136 +145,6 @@ class FileStamp:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Where the chunks of an array are, in the order of C.
-
-    Attributes
-    ----------
-    offsets
-        The first byte of each; -1 for one that was never written.
-    sizes
-        How many bytes it has.
-    skipped
-        A bit for each filter that was not applied to it.
-    """
-
-    offsets: np.ndarray[Any, Any]
-    sizes: np.ndarray[Any, Any]
-    skipped: np.ndarray[Any, Any]
-
-    @classmethod
-    def none(cls, count: int) -> Places:
-        """Return those of chunks that were never written."""
-        return cls(np.full(count, -1), np.zeros(count, np.int64), np.zeros(count, np.uint32))
-
-
-def no_places(count: int) -> Places:
-    """Return the places of chunks that were never written: what may be kept in a record."""
-    return Places.none(count)
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkedArray:
-    """An array in chunks of one shape, each filtered by itself.
-
-    Attributes
-    ----------
-    stamp
-        The file.
-    shape, stored
-        Its shape, and the type of its numbers in the file.
-    chunks
-        The shape of a chunk.
-    filters
-        `SHUFFLE` and `DEFLATE`, in the order in which they were applied.
-    find
-        Returns the places of its chunks; asked when it is read, for there may be millions.
-    fill
-        The value of what was never written.
-    extent
-        Where what was written ends: along an unlimited dimension another variable may be longer.
-    """
-
-    stamp: Source
-    shape: tuple[int, ...]
-    stored: np.dtype[Any]
-    chunks: tuple[int, ...]
-    filters: tuple[str, ...]
-    find: Callable[[], Places]
-    fill: Any
-    extent: tuple[int, ...]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of its numbers in memory."""
-        return self.stored.newbyteorder("=")
-
-    def read(self, key: Key) -> np.ndarray[Any, Any]:
-        """Return part of it."""
-        return read_part(self, key)
-
-    def fill_in(self, ranges: list[range], found: np.ndarray[Any, Any]) -> None:
-        """Put the numbers at some places of each dimension into an array."""
-        places = self.find()
-        with self.stamp.opened() as handle:
-            wanted = list(self._parts(ranges))
-            at = [number for number, _, _ in wanted if places.offsets[number] >= 0]
-            data = self.stamp.pieces(handle, places.offsets[at], places.sizes[at])
-            for number, there, here in wanted:
-                found[there] = self._chunk(places, number, data)[here]
-        for axis, (along, end) in enumerate(zip(ranges, self.extent, strict=True)):
-            if along[-1] >= end:
-                beyond = [slice(None)] * len(ranges)
-                beyond[axis] = slice(len(range(along.start, end, along.step)), None)
-                found[tuple(beyond)] = self.fill
-
-    def _parts(self, ranges: list[range]) -> Iterator[tuple[int, Any, Any]]:
-        """Yield the chunks that are needed: number, where it goes, and what of it."""
-        grid = [-(-size // chunk) for size, chunk in zip(self.shape, self.chunks, strict=True)]
-        along = [
-            list(_overlaps(each, chunk)) for each, chunk in zip(ranges, self.chunks, strict=True)
-        ]
-        for parts in product(*along):
-            number = 0
-            for (at, _, _), count in zip(parts, grid, strict=True):
-                number = number * count + at
-            yield number, tuple(part[1] for part in parts), tuple(part[2] for part in parts)
-
-    def _chunk(
-        self, places: Places, number: int, following: Iterator[bytes]
-    ) -> np.ndarray[Any, Any]:
-        offset = int(places.offsets[number])
-        if offset < 0:
-            return np.broadcast_to(np.asarray(self.fill, self.dtype), self.chunks)
-        data: Any = next(following)
-        skipped = int(places.skipped[number])
-        for at in range(len(self.filters) - 1, -1, -1):
-            if skipped >> at & 1:
-                continue
-            if self.filters[at] == DEFLATE:
-                data = self._inflated(data, offset)
-            else:
-                data = unshuffled(data, self.stored.itemsize)
-        try:
-            return np.frombuffer(data, self.stored).reshape(self.chunks)
-        except ValueError as problem:
-            raise self._damaged(offset, problem) from problem
-
-    def _inflated(self, data: bytes, offset: int) -> bytes:
-        size = self.stored.itemsize * int(np.prod(self.chunks, dtype=np.int64))
-        try:
-            return zlib.decompress(data, bufsize=size)
-        except zlib.error as problem:
-            raise self._damaged(offset, problem) from problem
-
-    def _damaged(self, offset: int, problem: Exception) -> FileUnreadable:
-        return FileUnreadable(
-            f"{self.stamp.path}: the data at byte {offset} are damaged: {problem}",
-            hint="Compare its checksum with its origin, and fetch it again.",
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class FlatArray:
     """An array whose rows follow each other, in the order of C.
 
@@ -385,20 +246,6 @@ def _range(key: int | slice, size: int) -> range:
     return range(at % size if at < 0 else at, (at % size if at < 0 else at) + 1)
 
 
-def _overlaps(places: range, chunk: int) -> Iterator[tuple[int, slice, slice]]:
-    """Yield the chunks along one dimension: number, where it goes, and what of it."""
-    done = 0
-    while done < len(places):
-        first = places[done]
-        number = first // chunk
-        # how many of the places are in this chunk
-        count = min(len(places) - done, ((number + 1) * chunk - 1 - first) // places.step + 1)
-        begin = first - number * chunk
-        inside = slice(begin, begin + (count - 1) * places.step + 1, places.step)
-        yield number, slice(done, done + count), inside
-        done += count
-
-
 def _without_integers(found: np.ndarray[Any, Any], key: Key) -> np.ndarray[Any, Any]:
     backwards = tuple(
         slice(None, None, -1) if isinstance(each, slice) and (each.step or 1) < 0 else slice(None)
@@ -409,13 +256,3 @@ def _without_integers(found: np.ndarray[Any, Any], key: Key) -> np.ndarray[Any, 
         for each, wanted in zip(backwards, key, strict=True)
     )
     return found[(*index, ...)]  # an array, even of one number
-
-
-def unshuffled(data: Any, size: int) -> Any:
-    """Undo HDF5's shuffle: the first bytes of all numbers, then the second bytes, and so on."""
-    if size == 1:
-        return data
-    count = len(data) // size
-    whole = np.frombuffer(data, np.uint8)
-    numbers = np.ascontiguousarray(whole[: count * size].reshape(size, count).T)
-    return numbers if count * size == len(data) else numbers.tobytes() + bytes(data[count * size :])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from threading import Lock
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import dask
 import numpy as np
@@ -19,8 +22,10 @@ __all__ = [
     "direction",
     "elementwise",
     "fields",
+    "in_memory",
     "is_bounds",
     "model",
+    "places_in_memory",
     "read",
     "read_together",
     "words",
@@ -31,6 +36,9 @@ _LAT = {"lat", "latitude", "nav_lat", "tlat"}
 _LON = {"lon", "longitude", "nav_lon", "tlon", "tlong"}
 _NORTH, _EAST = {"north", "n"}, {"east", "e"}
 _MARGINAL = ("bounds", "climatology")
+_FEW = 2**18  # cells of a grid that is held: one degree, and not a quarter of it
+_HELD: WeakValueDictionary[tuple[Any, ...], np.ndarray] = WeakValueDictionary()
+_LOCK = Lock()
 
 
 def words(variable: xr.DataArray | xr.Variable, attribute: str) -> list[str]:
@@ -131,6 +139,44 @@ def read_together(parts: Sequence[xr.Variable]) -> list[np.ndarray]:
     return [np.asarray(each) for each in held]
 
 
+def places_in_memory(dataset: xr.Dataset) -> xr.Dataset:
+    """Return a dataset whose latitudes and longitudes in two dimensions are read, if they are few.
+
+    What is compared and repaired asks for them again and again, and what is known needs no repair
+    "if there is any". Grids that are the same are held once.
+    """
+    names = [
+        name
+        for name in ("lat", "lon")
+        if name in dataset.coords
+        and dataset[name].ndim == 2
+        and dataset[name].chunks is not None
+        and dataset[name].size <= _FEW
+    ]
+    held = read_together([dataset.variables[name] for name in names])
+    read = {}
+    for name, values in zip(names, held, strict=True):
+        old = dataset.variables[name]
+        read[name] = xr.Variable(old.dims, _once(values), old.attrs, old.encoding)
+    return dataset.assign_coords(read) if read else dataset
+
+
+def in_memory(variable: xr.Variable) -> np.ndarray | None:
+    """Return the values of a coordinate, if nothing large must be read for them."""
+    if variable.chunks is not None or variable.size > _FEW:
+        return None
+    return np.asarray(variable.values)
+
+
+def _once(values: np.ndarray) -> np.ndarray:
+    """Return equal values that are held already, or these."""
+    key = (values.shape, values.dtype.str, hashlib.sha256(values.tobytes()).digest())
+    with _LOCK:
+        kept = _HELD.setdefault(key, values)
+    kept.flags.writeable = False
+    return kept
+
+
 def elementwise(
     variable: xr.Variable, function: Callable[[np.ndarray], np.ndarray], dtype: Any = None
 ) -> xr.Variable:
@@ -139,14 +185,15 @@ def elementwise(
     Parameters
     ----------
     variable
-        Any; an index is in memory and changed at once.
+        Any; an index, and a small coordinate that is in memory, are changed at once.
     function
         From array to array of the same shape.
     dtype
         Of the result; the variable's own by default.
     """
     kind = np.dtype(dtype or variable.dtype)
-    if isinstance(variable, xr.IndexVariable):
+    values = in_memory(variable)
+    if isinstance(variable, xr.IndexVariable) or values is not None:
         new = xr.Variable(variable.dims, function(np.asarray(variable.values)).astype(kind))
     else:
         lazy = variable if variable.chunks is not None else variable.chunk()

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from climeri_platform.access.decoding import encoding_of_changed
-from climeri_platform.access.harmonise.fields import bounds_of, elementwise
+from climeri_platform.access.harmonise.fields import bounds_of, elementwise, in_memory
 from climeri_platform.access.steps import STEPS, Step
 
 if TYPE_CHECKING:
@@ -112,23 +112,26 @@ def _roll(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
 
 def _shifted(bounds: xr.Variable, moved: xr.Variable) -> xr.Variable:
     """Move bounds with their centres, so that a cell across Greenwich stays whole."""
-    lazy = bounds if bounds.chunks is not None else bounds.chunk()
-    new = (lazy + moved).transpose(*bounds.dims).astype(bounds.dtype)
+    small = in_memory(bounds) is not None
+    held = bounds if small or bounds.chunks is not None else bounds.chunk()
+    new = (held + moved).transpose(*bounds.dims).astype(bounds.dtype)
     new.attrs, new.encoding = dict(bounds.attrs), encoding_of_changed(bounds.encoding)
     return new
 
 
 def _map(dataset: xr.Dataset) -> tuple[xr.Dataset, list[Step]]:
     lon = dataset.variables["lon"]
-    if _SAID_2D in str(lon.attrs.get(STEPS, "")):
+    held = in_memory(lon)
+    if held is None and _SAID_2D in str(lon.attrs.get(STEPS, "")):
+        return dataset, []
+    if held is not None and not ((held < 0) | (held >= _TURN)).any():
         return dataset, []
     new = elementwise(lon, _in_one_turn)
     new.encoding = encoding_of_changed(lon.encoding)
     bounds = bounds_of(dataset, "lon")
     if bounds is not None:
-        whole = lon if lon.chunks is not None else lon.chunk()
-        turned = new.data - whole.data
-        moved = xr.Variable(lon.dims, turned)
+        whole = lon if held is not None or lon.chunks is not None else lon.chunk()
+        moved = xr.Variable(lon.dims, new.data - whole.data)
         dataset = dataset.assign({bounds: _shifted(dataset.variables[bounds], moved)})
     dataset = dataset.assign_coords(lon=new)
     return dataset, [Step(_FIX, "lon", f"{_SAID_2D}; nothing moves", "order")]

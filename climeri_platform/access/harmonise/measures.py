@@ -152,7 +152,7 @@ def attach(
             said = f"{name} is that of {where or 'a file'}"
             dataset = _attach(dataset, other[name], name, said)
             found.add(kind)
-            told.append((Step(_FIX, name, said, "names"), each.path))
+            told.append((Step(_FIX, name, said, "numbers"), each.path))
             break
     if "area" not in found:
         dataset, step = _exact(dataset)
@@ -255,4 +255,4 @@ def _exact(dataset: xr.Dataset) -> tuple[xr.Dataset, Step]:
         return dataset, Step(_FIX, "", f"no cell area is at hand: {problem.message}")
     origin = area.attrs["climeri_area_weights"]
     said = f"no cell area is at hand; the exact areas of the bands are taken: {origin}"
-    return _attach(dataset, area, "cell_area", said), Step(_FIX, "cell_area", said, "names")
+    return _attach(dataset, area, "cell_area", said), Step(_FIX, "cell_area", said, "numbers")

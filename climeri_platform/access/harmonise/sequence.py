@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from climeri_platform.access.harmonise.bounds import name_bounds
 from climeri_platform.access.harmonise.faults import FAULTS
+from climeri_platform.access.harmonise.fields import places_in_memory
 from climeri_platform.access.harmonise.halos import mask_halos, one_turn
 from climeri_platform.access.harmonise.latitudes import increasing_latitudes
 from climeri_platform.access.harmonise.longitudes import longitudes_from_zero
@@ -106,6 +108,8 @@ def harmonise(
         if all(step.kind == "noted" for step in steps):
             break
     done += [step for step in steps if step.kind == "noted"]
+    with suppress(*_ODD):  # what cannot be read, the fixes say
+        dataset = places_in_memory(dataset)
     dataset, steps = _in_turn(dataset, about, [name for name in wanted if name not in _NAMING])
     return dataset, done + steps
 

@@ -364,7 +364,7 @@ for line in sys.stdin:
                 known = functools.partial(copy.copy, each.array.find())
                 array = dataclasses.replace(each.array, find=known)
                 found.variables[name] = dataclasses.replace(each, array=array)
-    except Exception:  # it also verifies checksums, and we do not
+    except Exception:
         found = None
     pickle.dump(found, sys.stdout.buffer)
     sys.stdout.buffer.flush()
@@ -470,6 +470,33 @@ def test_the_library_is_not_asked_of_damaged_files(sound, tmp_path, sign, monkey
             read_header(path)
         assert "checksum" in told.value.hint
     assert damaged
+
+
+def test_a_byte_that_rotted_in_an_attribute_is_told(tmp_path):
+    """In objects, in what continues them, in heaps and in trees of names: each has its checksum."""
+    path = tmp_path / "x.nc"
+    with netCDF4.Dataset(path, "w") as file:
+        for n in range(600):
+            file.setncattr(f"global_{n}", f"value {n} of all")
+        file.createDimension("x", 2)
+        few, many = (file.createVariable(name, "f4", ("x",)) for name in ("few", "many"))
+        few.setncatts({"scale_factor": 7.25, "units": "K of few"})
+        for n in range(20):
+            many.setncattr(f"attribute_{n}", f"value {n} of many")
+    content = path.read_bytes()
+    signs = {sign for sign in SIGNS if sign in content}
+    assert {b"OHDR", b"OCHK", b"FRHP", b"FHDB", b"BTHD", b"BTLF"} <= signs
+    assert b"FHIB" in content
+    read_header(path)
+    texts = [b"value 0 of all", b"value 599 of all", b"K of few", b"value 3 of many"]
+    texts += [np.float64(7.25).tobytes(), b"global_17\0"]
+    for text in texts:
+        at = content.index(text) + 6
+        path.write_bytes(content[:at] + bytes((content[at] ^ 4,)) + content[at + 1 :])
+        with pytest.raises(FileUnreadable, match="does not match its checksum"):
+            read_header(path)
+        with pytest.raises((OSError, AttributeError), match=r"HDF"), netCDF4.Dataset(path) as file:
+            _ = [file.__dict__, *(each.__dict__ for each in file.variables.values())]
 
 
 def test_a_header_that_continues_in_itself_ends(tmp_path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import threading
+import tracemalloc
+import zlib
 
 import h5py
 import netCDF4
@@ -12,13 +14,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from climeri_platform.access.engines import hdf5_library, hdf5_metadata, header
+from climeri_platform.access.engines import chunked, filters, hdf5_library, hdf5_metadata, header
+from climeri_platform.access.engines.chunked import ChunkedArray
 from climeri_platform.access.engines.hdf5 import read_header
 from climeri_platform.access.engines.hdf5_library import LibraryArray
-from climeri_platform.access.engines.stored import ChunkedArray, FileStamp, FlatArray
+from climeri_platform.access.engines.stored import FileStamp, FlatArray
 from climeri_platform.core.errors import FileUnreadable
 
 SHAPES = st.lists(st.integers(1, 7), min_size=1, max_size=3).map(tuple)
+# bytes and chunks that are read together, and bytes that may lie between them
+TOGETHER = st.tuples(
+    st.sampled_from([1, 40, 2**20]), st.integers(1, 9), st.sampled_from([0, 64, 2**12])
+)
 KINDS = st.sampled_from(["<f4", ">f4", "<f8", ">i2", "<i4", "u1", "S1"])
 
 
@@ -32,9 +39,8 @@ def _nothing_is_small(monkeypatch):
 def stored(draw):
     """How an array is written, and which part of it is asked for."""
     shape = draw(SHAPES)
-    chunked = draw(st.booleans())
     options = {}
-    if chunked:
+    if draw(st.booleans()):
         options["chunks"] = tuple(draw(st.integers(1, size)) for size in shape)
         options["shuffle"] = draw(st.booleans())
         options["compression"] = draw(st.sampled_from([None, "gzip", "lzf"]))
@@ -48,7 +54,7 @@ def stored(draw):
         for each, size in ((draw(part), size) for size in shape)
     )
     written = draw(st.integers(0, shape[0]))
-    return shape, options, draw(KINDS), key, written, draw(st.integers(0, 9))
+    return shape, options, draw(KINDS), key, written, draw(st.integers(0, 9)), draw(TOGETHER)
 
 
 def planted(path, shape, options, kind, written, fill):
@@ -68,7 +74,7 @@ def planted(path, shape, options, kind, written, fill):
 
 @given(stored())
 def test_any_part_of_any_array(tmp_path_factory, how):
-    shape, options, kind, key, written, fill = how
+    shape, options, kind, key, written, fill, together = how
     path = tmp_path_factory.mktemp("stored") / "x.nc"
     expected = planted(path, shape, options, kind, written, fill)
     array = read_header(path).variables["x"].array
@@ -77,10 +83,65 @@ def test_any_part_of_any_array(tmp_path_factory, how):
         assert isinstance(array, LibraryArray)
     else:
         assert isinstance(array, ChunkedArray | FlatArray)
-    found = pickle.loads(pickle.dumps(array)).read(key)
+    with pytest.MonkeyPatch.context() as patched:
+        for name, each in zip(("_TOGETHER", "_MANY", "_BETWEEN"), together, strict=True):
+            patched.setattr(chunked, name, each)
+        found = pickle.loads(pickle.dumps(array)).read(key)
     np.testing.assert_array_equal(found, expected[key])
     assert found.dtype == expected.dtype.newbyteorder("=")
     assert found.shape == expected[key].shape
+
+
+@given(
+    st.permutations(range(6)),
+    st.lists(st.sampled_from([0, 1, 2, 3]), min_size=6, max_size=6),
+    st.sampled_from(["<f4", ">i2", "u1"]),
+)
+def test_chunks_in_any_order_and_without_some_filters(tmp_path_factory, order, skipped, kind):
+    path = tmp_path_factory.mktemp("stored") / "x.nc"
+    values = np.arange(24).reshape(6, 4).astype(kind)
+    with h5py.File(path, "w") as file:
+        file["d0"], file["d1"] = np.zeros(6), np.zeros(4)
+        options = {"chunks": (1, 4), "shuffle": True, "compression": "gzip"}
+        field = file.create_dataset("x", (6, 4), kind, **options)
+        for axis in range(2):
+            file[f"d{axis}"].make_scale(f"d{axis}")
+            field.dims[axis].attach_scale(file[f"d{axis}"])
+        for number in order:
+            data = values[number].tobytes()
+            if not skipped[number] & 1:
+                data = np.frombuffer(data, "u1").reshape(4, -1).T.tobytes()
+            if not skipped[number] & 2:
+                data = zlib.compress(data)
+            field.id.write_direct_chunk((number, 0), data, filter_mask=skipped[number])
+    with h5py.File(path) as file:
+        np.testing.assert_array_equal(file["x"][...], values)
+    found = read_header(path).variables["x"].array
+    assert isinstance(found, ChunkedArray)
+    np.testing.assert_array_equal(found.read((slice(None), slice(None))), values)
+
+
+def test_a_chunk_that_becomes_much_larger_is_not_held(field, monkeypatch):
+    """A megabyte of zeros is a kilobyte: what a chunk cannot be is not made."""
+    path, array = field
+    monkeypatch.setattr(filters, "_HARMLESS", 0)
+    places = array.find()
+    bomb = zlib.compress(bytes(2**26))
+    with path.open("ab") as file:
+        offset = file.tell()
+        file.write(bomb)
+    places.offsets[3], places.sizes[3] = offset, len(bomb)
+    now = FileStamp.of(path)
+    changed = ChunkedArray(
+        now, array.shape, array.stored, array.chunks, array.filters, lambda: places, 0, array.shape
+    )
+    tracemalloc.start()
+    try:
+        with pytest.raises(FileUnreadable, match=f"byte {offset} .* where a chunk has 2400"):
+            changed.read((3, slice(None), slice(None)))
+        assert tracemalloc.get_traced_memory()[1] < 2**21
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("checked", [False, True])
@@ -173,15 +234,15 @@ def test_two_threads_read_at_the_same_time(field):
     """Not faster on a busy machine: but the second begins before the first has ended."""
     _, array = field
     inside, together = threading.Barrier(2, timeout=60), []
-    real = ChunkedArray._inflated
+    real = filters._inflated
 
-    def inflated(self, data, offset):
+    def inflated(data, size):
         inside.wait()
         together.append(threading.get_ident())
-        return real(self, data, offset)
+        return real(data, size)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(ChunkedArray, "_inflated", inflated)
+        patched.setattr(filters, "_inflated", inflated)
         threads = [
             threading.Thread(target=array.read, args=((n, slice(None), slice(None)),))
             for n in range(2)

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from climeri_platform.access import open_file
-from climeri_platform.access.engines.stored import ChunkedArray
+from climeri_platform.access.engines.chunked import ChunkedArray
 from climeri_platform.access.harmonise import harmonise
 from climeri_platform.testing.ocean import tripolar
 

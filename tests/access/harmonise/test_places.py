@@ -8,9 +8,10 @@ import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from climeri_platform.access.harmonise import harmonise
+from climeri_platform.access.harmonise import fields, harmonise
 from climeri_platform.access.harmonise.longitudes import is_global
 from climeri_platform.analysis import cell_area
+from climeri_platform.core.errors import FileUnreadable
 
 
 def where(dataset):
@@ -134,3 +135,54 @@ def test_what_goes_round_once_is_global():
     assert not is_global(np.arange(0.0, 361, 1))
     assert not is_global(np.arange(0.0, 359, 1))
     assert not is_global(np.array([0.0, np.nan]))
+
+
+def ocean(west, *, wrong=None):
+    """Return a curvilinear sea whose coordinates are still in a file."""
+    lat, lon = np.meshgrid(np.linspace(-70.0, 80.0, 9), west + np.arange(12) * 30.0, indexing="ij")
+    if wrong is not None:
+        lat[2, 3] = wrong
+    coords = {
+        "lat": (("y", "x"), lat, {"units": "degrees_north", "standard_name": "latitude"}),
+        "lon": (("y", "x"), lon, {"units": "degrees_east", "standard_name": "longitude"}),
+    }
+    sea = xr.Dataset({"tos": (("y", "x"), np.ones((9, 12), "f4"), {"units": "degC"})}, coords)
+    return sea.chunk()
+
+
+def test_a_curvilinear_grid_in_which_nothing_is_wrong_has_no_steps():
+    first, steps = harmonise(ocean(0.5), {})
+    assert [step.said for step in steps if step.fix != "units"] == []
+    second, _ = harmonise(ocean(0.5), {})
+    for name in ("lat", "lon"):
+        assert np.shares_memory(first[name].variable.data, second[name].variable.data), name
+        np.testing.assert_array_equal(first[name], ocean(0.5)[name])
+    assert first["tos"].chunks is not None
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_what_is_wrong_in_a_curvilinear_grid_is_told_once(few, monkeypatch):
+    if not few:
+        monkeypatch.setattr(fields, "_FEW", 1)
+    once, steps = harmonise(ocean(-180.0, wrong=1e30), {})
+    said = {step.variable: step.said for step in steps if step.fix != "units"}
+    count = "1 of 108 values" if few else "if there is any"
+    assert count in said["lat"]
+    assert "brought to 0 to 360" in said["lon"]
+    assert np.isnan(once["lat"].values[2, 3])
+    assert once["lon"].values.min() == 0
+    assert once["lon"].values.max() == 330
+    again, more = harmonise(once, {})
+    assert [step for step in more if step.kind != "noted"] == []
+    xr.testing.assert_identical(again.compute(), once.compute())
+
+
+def test_coordinates_that_cannot_be_read_stay_as_they_are():
+    def refused(block):
+        raise FileUnreadable("it ends at byte 7", hint="Fetch it again.")
+
+    sea = ocean(0.5)
+    broken = sea["lat"].data.map_blocks(refused, dtype="f8", meta=np.empty((0, 0)))
+    out, steps = harmonise(sea.assign_coords(lat=(("y", "x"), broken, sea["lat"].attrs)), {})
+    assert out["lat"].chunks is not None
+    assert any("ends at byte 7" in step.said for step in steps)

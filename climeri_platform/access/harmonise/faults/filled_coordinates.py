@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from climeri_platform.access.harmonise.fields import bounds_of, elementwise
+from climeri_platform.access.harmonise.fields import bounds_of, elementwise, in_memory
 from climeri_platform.access.steps import STEPS, Step
 
 if TYPE_CHECKING:
@@ -47,10 +47,15 @@ def filled_coordinates(
             declared = {"_FillValue", "missing_value"} & dataset[each].encoding.keys()
             if declared or _FIX in str(dataset[each].attrs.get(STEPS, "")):
                 continue
+            held = in_memory(dataset.variables[each])
+            count = None if held is None else int((np.abs(held) >= _BEYOND).sum())
+            if count == 0:
+                continue
             dataset = dataset.assign({each: elementwise(dataset.variables[each], _no_angle)})
             if each == name:
                 dataset = dataset.set_coords(name)
-            said = f"{_FIX}: values that are no angles, if there are any, are missing"
+            known = ", if there is any" if held is None else f": {count} of {held.size} values"
+            said = f"{_FIX}: what is no angle is missing{known}"
             steps.append(Step(_FIX, each, said, "numbers"))
     return dataset, steps
 
