@@ -14,8 +14,9 @@ import polars as pl
 
 from climeri_platform.catalog.assembly import assemble
 from climeri_platform.catalog.contents import contents_of
+from climeri_platform.catalog.contents_reading import read_contents
 from climeri_platform.catalog.family import Family, load_family
-from climeri_platform.catalog.heading import read_contents, with_headers
+from climeri_platform.catalog.heading import with_headers
 from climeri_platform.catalog.layout import store_path
 from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing
 from climeri_platform.catalog.renewal import LOSS_LIMIT, renew

@@ -2,7 +2,6 @@
 
 Read are files that are new or changed, those that nobody has read yet, and each night a share of
 the others, the longest unread first, so that a change that left size and times alone is seen too.
-Where only the contents of streams are wanted, the newest file of each is read, once.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ import math
 import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -26,18 +23,20 @@ from climeri_platform.catalog.variable_lists import contents_text, list_of, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
     from typing import Any
 
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.renewal import Renewal
 
-__all__ = ["contents_to_read", "files_to_read", "read_contents", "read_some", "with_headers"]
+__all__ = ["CAN_BE_READ", "files_to_read", "read_some", "rows_in_order", "with_headers"]
 
-_CAN = (
+CAN_BE_READ = (
     pl.col("stale").is_null()
     & (pl.col("format") == "netcdf")
     & pl.col("online").fill_null(value=True)
 )
+"""Whether the file of a row can be opened, and is not on tape."""
 _NAMES = {"grid": "horizontal_grid", "problem": "header_problem"}
 _BATCH = 2000  # files whose headers are kept together: what a killed night loses
 _SLOW = 0.25  # seconds a file, on the average of a batch: slower is a mount that hangs
@@ -61,13 +60,13 @@ def files_to_read(renewal: Renewal, *, nights: int, today: date | None = None) -
     unsaid = many & ~pl.col("contents").is_in(list(renewal.contents)).fill_null(value=False)
     # of files that an older release read, nobody knows yet what they hold
     unread = (pl.col("header_read").is_null() | unsaid).alias("unread")
-    fresh = renewal.fresh.with_row_index("row").filter(_CAN)
+    fresh = renewal.fresh.with_row_index("row").filter(CAN_BE_READ)
     again = pl.col("path").is_in(renewal.same.implode())
     nowhere = pl.lit(None, pl.UInt32)
     rest = [fresh.filter(again).select("row", "header_read", unread, at=nowhere)]
     names = [renewal.family.name_in_files, "header_problem", "contents"]
     for at, piece in renewal.pieces("stale", "format", "online", "header_read", *names):
-        rows = piece.with_columns(at=at, row=nowhere).filter(_CAN)
+        rows = piece.with_columns(at=at, row=nowhere).filter(CAN_BE_READ)
         rest.append(rows.select("row", "header_read", unread, "at"))
     seen = pl.concat(rest)
     never = seen.filter("unread").drop("unread")
@@ -80,70 +79,19 @@ def files_to_read(renewal: Renewal, *, nights: int, today: date | None = None) -
     overdue = seen.filter(pl.col("header_read") < due)
     order = pl.concat([never, old, overdue]).unique(maintain_order=True)
     new = fresh.filter(~again).select("row", "header_read", at=nowhere)
-    return _rows(renewal, pl.concat([new, order]))
+    return rows_in_order(renewal, pl.concat([new, order]))
 
 
-def contents_to_read(renewal: Renewal) -> pl.DataFrame:
-    """Return the rows of the files by which the contents of streams are read: one of each.
-
-    That is the newest file that is not on tape and could be read, if nobody has read it yet. Each is
-    looked at once more: files go to tape while a night runs.
+def rows_in_order(renewal: Renewal, order: pl.DataFrame) -> pl.DataFrame:
+    """Return the fresh rows at ``row``, and the known ones at ``at``, in this order.
 
     Parameters
     ----------
     renewal
         The rows of a root.
+    order
+        ``row``, ``at`` and ``header_read``: one of the first two is null.
     """
-    keys = ["dataset", "version"]
-    some = [*keys, "path", "end", "header_read", "header_problem", "contents"]
-    can = _CAN & of_many(renewal.family)
-    nowhere = pl.lit(None, pl.UInt32)
-    fresh = renewal.fresh.with_row_index("row").filter(can)
-    found = [fresh.select(*some, "row", at=nowhere)]
-    names = ["stale", "format", "online", renewal.family.name_in_files]
-    for at, piece in renewal.pieces(*some, *names):
-        # the newest of a piece is enough of it
-        rows = _newest(piece.with_columns(at=at, row=nowhere).filter(can), keys)
-        found.append(rows.select(*some, "row", "at"))
-    newest = _newest(pl.concat(found), keys)
-    known = pl.col("contents").is_in(list(renewal.contents)).fill_null(value=False)
-    tried = pl.col("header_read").is_not_null() & pl.col("header_problem").is_not_null()
-    rows = _rows(renewal, newest.filter(~known & ~tried).select("row", "header_read", "at"))
-    mount = Path(renewal.root.mount)
-    return rows.filter(
-        pl.Series([_on_disk(mount / each) for each in rows["path"]], dtype=pl.Boolean)
-    )
-
-
-def _on_disk(path: Path) -> bool:
-    try:
-        status = path.stat()
-    except OSError:
-        return True  # what is wrong with it, reading it says
-    return status.st_blocks > 0 or not status.st_size
-
-
-def read_contents(renewal: Renewal) -> pl.DataFrame:
-    """Read what streams hold, as `read_some` does, and keep nothing for another time.
-
-    Raises
-    ------
-    MissingExtra
-        If netCDF4 is not installed.
-    """
-    with TemporaryDirectory() as journal:
-        return read_some(contents_to_read(renewal), renewal, Path(journal))
-
-
-def _newest(files: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """Return the newest file of each dataset, one that cannot be read after all others."""
-    broken = pl.col("header_problem").is_not_null()
-    ranked = files.sort(broken, "end", "path", descending=[False, True, True], nulls_last=True)
-    return ranked.unique(keys, keep="first", maintain_order=True)
-
-
-def _rows(renewal: Renewal, order: pl.DataFrame) -> pl.DataFrame:
-    """Return the fresh rows at ``row``, and the known ones at ``at``, in this order."""
     columns = [*SAME, "format", *renewal.family.facets, "time_range", "header_read"]
     columns = list(dict.fromkeys(each for each in columns if each in renewal.fresh.columns))
     at = order["at"].drop_nulls().sort()

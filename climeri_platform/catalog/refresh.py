@@ -20,13 +20,9 @@ import polars as pl
 from climeri_platform.catalog.apart import scan_apart
 from climeri_platform.catalog.assembly import assemble
 from climeri_platform.catalog.build import nothing_found
+from climeri_platform.catalog.contents_reading import contents_to_read
 from climeri_platform.catalog.family import load_family
-from climeri_platform.catalog.heading import (
-    contents_to_read,
-    files_to_read,
-    read_some,
-    with_headers,
-)
+from climeri_platform.catalog.heading import files_to_read, read_some, with_headers
 from climeri_platform.catalog.journal import JOURNAL, job_mark, job_of, left_over
 from climeri_platform.catalog.layout import store_path
 from climeri_platform.catalog.lock import holding

@@ -25,14 +25,10 @@ from climeri_platform.catalog import (
     load_family,
     open_snapshot,
 )
+from climeri_platform.catalog.contents_reading import contents_to_read
 from climeri_platform.catalog.facets import FACETS_TABLE
 from climeri_platform.catalog.forget import forget_root
-from climeri_platform.catalog.heading import (
-    contents_to_read,
-    files_to_read,
-    read_some,
-    with_headers,
-)
+from climeri_platform.catalog.heading import files_to_read, read_some, with_headers
 from climeri_platform.catalog.publish import current_or_none
 from climeri_platform.catalog.refresh import refresh
 from climeri_platform.catalog.renewal import renew
@@ -280,6 +276,20 @@ def test_nothing_on_tape_is_opened(root):
         "19800101_19801231_1M_histmth.nc",
         "19810101_19811231_1M_grid_T.nc",
     ]
+
+
+def test_a_root_that_cannot_be_seen_keeps_what_it_held(root, store, tmp_path):
+    source = {"root": "r", "path": str(root), "family": "libIGCM", "headers": "contents"}
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources/s.yaml").write_text(yaml.safe_dump({"sources": [source]}))
+    for seen in (True, False):
+        (told,) = refresh("local", store=store, sources=tmp_path / "sources").roots
+        assert (told.state == "carried forward") != seen
+        view = CatalogView.open("libIGCM", store)
+        assert ends(view.search(variable="rsdt")) == ["histmth"]
+        assert view.unread == 0
+        if seen:
+            root.rename(tmp_path / "gone")
 
 
 def on_tape(path):
