@@ -45,6 +45,8 @@ class DatasetFiles:
         Paths and bytes of its files that are on tape: they are counted, and never touched.
     period
         What it is to be cut to, years counted by the names of all its files.
+    variables
+        The only ones that are wanted of files of many, as the files call them; none: all.
     measures
         Name of a measure (``areacella``, ``sftlf``, ...) to what may be it, the nearest first. None:
         no measures are wanted.
@@ -61,6 +63,7 @@ class DatasetFiles:
     offline: tuple[tuple[str, int], ...] = ()
     period: AskedPeriod | None = None
     measures: Mapping[str, tuple[DatasetFiles, ...]] | None = None
+    variables: tuple[str, ...] = ()
 
 
 class Opened(Mapping[str, "xr.Dataset"]):

@@ -19,7 +19,7 @@ from climeri_platform.access.lazy import as_dataset
 from climeri_platform.access.measuring import Measuring
 from climeri_platform.access.members import stack_members
 from climeri_platform.access.merging import merge_variables
-from climeri_platform.access.native import prefer_series, to_cmip
+from climeri_platform.access.native import of_many, prefer_series, to_cmip
 from climeri_platform.access.native.seasonal import is_seasonal
 from climeri_platform.access.opened import DatasetFiles, Opened
 from climeri_platform.access.periods import HOLE, RETRACTED
@@ -270,6 +270,8 @@ class _Opening:
         steps: list[Step] = []
         if self.harmonise:
             dataset, steps = to_cmip(dataset, wanted.about)
+        dataset = of_many(dataset, wanted.variables, wanted.key)
+        if self.harmonise:
             dataset, more = harmonised(dataset, wanted.facets)
             steps += more
         dataset, measured = self.measuring.attach(dataset, wanted, self._measure)

@@ -28,6 +28,7 @@ from climeri_platform.catalog.tables import (
     mark_latest,
     sort_files,
 )
+from climeri_platform.catalog.variable_lists import contents_beside
 from climeri_platform.core.errors import ClimeriError, StoreDamaged
 
 if TYPE_CHECKING:
@@ -305,6 +306,7 @@ def _tables(
     retracted: pl.DataFrame | None,
 ) -> FamilyTables:
     rules, cards, beside = cards_for(renewals, previous)
+    beside |= contents_beside(previous, rules, renewals)
     rejected = [each.rejected for each in renewals]
     others = {each.root_id for each in _roots(previous) if each.family == rules.family}
     others -= {each.root.root_id for each in renewals}
@@ -401,6 +403,7 @@ def without_root(
         family = previous.rules(name)
         refused = aligned(previous.read(name, "rejected", pl.col("root") != root_id), REJECTED)
         beside = cards_without(previous, family, root_id)
+        beside |= contents_beside(previous, family)
         parts = Parts(family, previous, others=others)
         parts.check()
         tables.append(FamilyTables(family, parts, refused.sort("root", "path"), beside))

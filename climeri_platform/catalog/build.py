@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from climeri_platform.catalog.assembly import assemble
+from climeri_platform.catalog.contents import contents_of
+from climeri_platform.catalog.contents_reading import read_contents
 from climeri_platform.catalog.family import Family, load_family
+from climeri_platform.catalog.heading import with_headers
 from climeri_platform.catalog.layout import store_path
 from climeri_platform.catalog.publish import current_or_none, prepare_store, publish, writing
 from climeri_platform.catalog.renewal import LOSS_LIMIT, renew
@@ -61,6 +64,10 @@ class BuildReport:
         What looks wrong in the tree; what the list of files could not say.
     carried
         Catalogued files at which nobody could look now, and which stay as they were.
+    opened
+        Streams of many variables of which a file was opened, to know which they hold.
+    unread
+        Streams of which that is not known.
     size
         Bytes of the catalogued files; those that versions share are counted once.
     seconds
@@ -85,6 +92,8 @@ class BuildReport:
     notes: list[str]
     unknown: list[str]
     carried: int
+    opened: int
+    unread: int
     size: int
     seconds: float
 
@@ -122,12 +131,13 @@ def build_catalog(
     inventory: str | os.PathLike[str] | None = None,
     cards: GivenCards = None,
     accept_loss: bool = False,
+    contents: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> BuildReport:
     """Catalogue one root of an archive family, and publish it.
 
-    No file is opened. Rows of other families and of other roots stay as they are; rows of this
-    root are replaced.
+    No file is opened, but for ``contents``. Rows of other families and of other roots stay as they
+    are; rows of this root are replaced.
 
     Parameters
     ----------
@@ -150,6 +160,9 @@ def build_catalog(
         that has its ``simulation``; or cards by the folders of their runs below the root.
     accept_loss
         Publish even if more than a tenth of the root's catalogued files is gone.
+    contents
+        Open one file of each stream of many variables, to know which it holds; none of it is
+        opened again before it has a newer file.
     progress
         Is called with the number of files seen so far.
 
@@ -162,7 +175,10 @@ def build_catalog(
     UnknownFamily, UnknownSite
         If there is no such family or site, or the site's profile names a variable that is not set.
     UsageError
-        If the root id is not one, or stands for another root already.
+        If the root id is not one, or stands for another root already; or if contents are wanted of
+        an inventory.
+    MissingExtra
+        If contents are wanted, and netCDF4 is not installed.
     RootUnusable
         If the root cannot be walked, or holds no file of the family. Nothing is published then.
     RootShrunk
@@ -171,6 +187,11 @@ def build_catalog(
         If the store cannot be written. What was published before stays.
     """
     began = time.perf_counter()
+    if contents and inventory is not None:
+        raise UsageError(
+            f"the list {inventory} stands for its files, and of contents one file each is opened",
+            hint="Leave out one of the two.",
+        )
     rules = load_family(family)
     here = load_site(site)
     for each in here.mounts:
@@ -184,24 +205,35 @@ def build_catalog(
     if not scan.files:
         raise nothing_found(rules, place, scan)
     scan.look_for_cards(place, folder=cards, look=inventory is None)
+
+    def renewed(previous: Snapshot | None, loss: float) -> Renewal:
+        walked = inventory is None
+        return renew(previous, rules, name, str(place), scan, loss=loss, here=here, walked=walked)
+
+    # files are opened before the store is held
+    said = read_contents(renewed(current_or_none(folder), 1.0)) if contents else None
     with writing(folder):
         previous = current_or_none(folder)
-        renewal = renew(
-            previous,
-            rules,
-            name,
-            str(place),
-            scan,
-            loss=1.0 if accept_loss else LOSS_LIMIT,
-            here=here,
-            walked=inventory is None,
-        )
+        renewal = renewed(previous, 1.0 if accept_loss else LOSS_LIMIT)
+        if said is not None:
+            renewal = with_headers(renewal, said)
         tables, roots = assemble(previous, [renewal])
         snapshot = publish(folder, tables, roots, site=site, previous=previous)
-    return _report(renewal, scan, snapshot, began)
+    opened = said.height if said is not None else 0
+    return _report(renewal, scan, snapshot, opened=opened, began=began)
 
 
-def _report(renewal: Renewal, scan: Difference, snapshot: Snapshot, began: float) -> BuildReport:
+def _unread(snapshot: Snapshot, datasets: pl.LazyFrame, rules: Family) -> int:
+    known = contents_of(snapshot, snapshot.rules(rules.family))
+    if known is None:
+        return 0
+    rows = datasets.filter(known.unread(rules)).select(pl.col("dataset").n_unique())
+    return int(snapshot.collect(rows, rules.family, "datasets").item())
+
+
+def _report(
+    renewal: Renewal, scan: Difference, snapshot: Snapshot, *, opened: int, began: float
+) -> BuildReport:
     codes = scan.rejected["code"].value_counts().sort("code")
     family, root = renewal.root.family, renewal.root.root_id
     here = snapshot.scan(family, "datasets").filter(pl.col("root") == root)
@@ -225,6 +257,8 @@ def _report(renewal: Renewal, scan: Difference, snapshot: Snapshot, began: float
         notes=scan.skipped.notes,
         unknown=scan.skipped.unknown,
         carried=renewal.root.carried,
+        opened=opened,
+        unread=_unread(snapshot, here, renewal.family),
         size=int(scan.fresh["size"].sum()) - scan.skipped.shared,
         seconds=round(time.perf_counter() - began, 3),
     )

@@ -82,9 +82,10 @@ def number_text(value: object) -> str:
         number = float(text)
     except ValueError:
         return text
-    if number.is_integer() and abs(number) < 1e15:
-        return str(int(number))
-    return f"{number:.12g}"  # 0.1 * 3 is 0.3
+    for each in (number, float(f"{number:.12g}")):  # 0.1 * 3 is 0.3
+        if each.is_integer() and abs(each) < 1e15:
+            return str(int(each))
+    return f"{number:.12g}"
 
 
 def spread_parameters(facets: Mapping[str, Any]) -> dict[str, Any]:

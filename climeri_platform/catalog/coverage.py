@@ -78,6 +78,8 @@ def _files(view: CatalogView) -> pl.DataFrame:
     marks = [each for each in _CLIMATOLOGY if each in facets or each == "time_range"]
     columns = {name for each in labels.values() for name in each.meta.root_names()}
     files = view.files(*dict.fromkeys([*columns, *marks, *ROW, "start", "end", "size"]))
+    if variable in view.asked:  # all that a stream holds would be hundreds of rows for each file
+        files = _with_variables(view, files, variable)
     files = files.select(
         *[each.alias(f"_{label}") for label, each in labels.items()],
         climatology_expr(marks).alias("_climatology"),
@@ -88,6 +90,15 @@ def _files(view: CatalogView) -> pl.DataFrame:
     chosen = counts.unique(["dataset", "version"], keep="first", maintain_order=True)
     files = files.join(chosen.select(ROW), on=ROW, how="semi", nulls_equal=True)
     return files.drop("dataset", "version", "root").rename(lambda each: each.removeprefix("_"))
+
+
+def _with_variables(view: CatalogView, files: pl.DataFrame, variable: str) -> pl.DataFrame:
+    """Return the files with one row for each variable of a stream that was asked for."""
+    if view.contents is None or variable not in view.contents.facets:
+        return files
+    marks = view.select(*ROW, "contents").lazy()
+    rows = files.lazy().join(marks, on=ROW, how="left", nulls_equal=True, maintain_order="left")
+    return view.spread(rows, variable).select(files.columns).collect()
 
 
 def _per_member(files: pl.DataFrame) -> pl.DataFrame:

@@ -149,10 +149,17 @@ def _branded(snapshot: Snapshot, family: Family, facet: str, words: Sequence[str
     return [each for each in dict.fromkeys(found) if each in known][:SHOWN]
 
 
-def unknown_value(
-    snapshot: Snapshot, family: Family, facet: str, missing: Sequence[Item]
-) -> UnknownValue:
-    """Return the error for values that no dataset of a catalog has, with the nearest."""
+def unknown_value(view: CatalogView, facet: str, missing: Sequence[Item]) -> UnknownValue:
+    """Return the error for values that no dataset of a catalog has, with the nearest.
+
+    Parameters
+    ----------
+    view
+        Of the catalog.
+    facet, missing
+        What was asked for.
+    """
+    snapshot, family = view.snapshot, view.family
     known = facet_values(snapshot, family.family, facet)
     words = [each for each in missing if isinstance(each, str) and pattern_of(each) is None]
     hint = ""
@@ -173,14 +180,20 @@ def unknown_value(
         numbers = any(map(everything.search, known))
         hint = hint if numbers else f"None of its values is a number: {shown}{more}."
     said = ", ".join(repr(show(each)) for each in missing)
+    unread = view.said_of_unread() if facet in family.held else ""
     return UnknownValue(
-        f"no dataset of {family.family} has {facet}={said}",
+        f"no dataset of {family.family} has {facet}={said}{unread and f'; but {unread}'}",
         hint=hint or (f"It has: {shown}{more}." if known else f"No dataset of it has a {facet}."),
     )
 
 
 def why_empty(view: CatalogView) -> str:
     """Return one sentence that says which parts of a question empty a view."""
+    unread = view.said_of_unread() if {*view.asked} & {*view.family.held} else ""
+    return f"{_why_empty(view)}{unread and f'; but {unread}'}"
+
+
+def _why_empty(view: CatalogView) -> str:
     culprits = []
     name = view.family.family
     for facet, wanted in view.asked.items():

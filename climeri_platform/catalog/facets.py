@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from climeri_platform.catalog.contents import contents_of
 from climeri_platform.catalog.vocabulary import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from climeri_platform.catalog.contents import Contents
     from climeri_platform.catalog.layout import Snapshot
 
 __all__ = ["FACETS_TABLE", "count_facets", "facet_table", "facet_values", "missing_values"]
@@ -34,9 +36,17 @@ def facet_values(snapshot: Snapshot, family: str, facet: str) -> list[str]:
     place = (*_place(snapshot, family), facet)
     if place not in _KEPT:
         column = snapshot.scan(family, "datasets").select(facet).unique()
-        found = snapshot.collect(column, family, "datasets")[facet].drop_nulls()
+        found = set(snapshot.collect(column, family, "datasets")[facet].drop_nulls())
+        if (held := _contents(snapshot, family, facet)) is not None:
+            found |= held.values(facet)
         _KEPT[place] = sorted(found, key=in_order)
     return _KEPT[place]
+
+
+def _contents(snapshot: Snapshot, family: str, facet: str) -> Contents | None:
+    """Return what streams hold, if the facet is said by that."""
+    rules = snapshot.rules(family)
+    return contents_of(snapshot, rules) if facet in rules.held else None
 
 
 def missing_values(snapshot: Snapshot, family: str, facet: str, values: Sequence[str]) -> list[str]:
@@ -46,10 +56,14 @@ def missing_values(snapshot: Snapshot, family: str, facet: str, values: Sequence
     column = snapshot.scan(family, "datasets").select(facet)
     asked = column.filter(pl.col(facet).is_in(list(values))).unique()
     found = set(snapshot.collect(asked, family, "datasets")[facet])
+    if not {*values} <= found and (held := _contents(snapshot, family, facet)) is not None:
+        found |= held.values(facet)
     return [each for each in values if each not in found]
 
 
-def facet_table(datasets: pl.LazyFrame, facets: Sequence[str]) -> pl.DataFrame:
+def facet_table(
+    datasets: pl.LazyFrame, facets: Sequence[str], held: Contents | None = None
+) -> pl.DataFrame:
     """Return facet, value and number of datasets, for the newest version of each dataset.
 
     Parameters
@@ -58,8 +72,10 @@ def facet_table(datasets: pl.LazyFrame, facets: Sequence[str]) -> pl.DataFrame:
         The `datasets` table; replicas of a dataset follow one another in it.
     facets
         The family's.
+    held
+        What its streams hold.
     """
-    counts = _count_each(_once(datasets.filter("latest")), facets)
+    counts = _count_each(_once(datasets.filter("latest")), facets, held)
     return pl.DataFrame(
         [
             (facet, value, count)
@@ -87,14 +103,26 @@ def _in_order(counts: list[tuple[str, int]]) -> dict[str, int]:
     return dict(sorted(counts, key=lambda each: in_order(each[0])))
 
 
-def _count_each(datasets: pl.LazyFrame, facets: Sequence[str]) -> dict[str, dict[str, int]]:
+def _count_each(
+    datasets: pl.LazyFrame, facets: Sequence[str], held: Contents | None
+) -> dict[str, dict[str, int]]:
     # one column after the other: together they would fill the memory
     counts = {}
     for facet in facets:
-        rows = datasets.group_by(facet).len().drop_nulls().collect()
-        if rows.height:
-            counts[facet] = _in_order(rows.rows())
+        if held is not None and facet in held.facets:
+            found = _count_held(datasets, facet, held)
+        else:
+            found = datasets.group_by(facet).len().drop_nulls().collect()
+        if found.height:
+            counts[facet] = _in_order(found.rows())
     return counts
+
+
+def _count_held(datasets: pl.LazyFrame, facet: str, held: Contents) -> pl.DataFrame:
+    """Count a facet that streams have many values of: lists are spread once, not for each row."""
+    rows = datasets.group_by(facet, "contents").len()
+    spread = held.spread(rows, [facet]).group_by(facet).agg(pl.col("len").sum())
+    return spread.drop_nulls().collect()
 
 
 def _written(snapshot: Snapshot, family: str) -> dict[str, dict[str, int]]:
@@ -115,6 +143,7 @@ def count_facets(
     facets: Sequence[str],
     *,
     narrowed: bool,
+    held: Contents | None = None,
 ) -> dict[str, dict[str, int]]:
     """Return each facet's values and how many datasets have them.
 
@@ -128,6 +157,8 @@ def count_facets(
         Which to count.
     narrowed
         False if the rows are the newest version of every dataset: these counts are kept.
+    held
+        What streams hold, if one of the facets is said by that.
     """
     place = _place(snapshot, family)
     if not narrowed and place in _COUNTED:
@@ -140,10 +171,14 @@ def count_facets(
     size = snapshot.collect(datasets.select(pl.len()), family, "datasets").item()
     if size > _FEW:
         with snapshot.reading(family, "datasets"):
-            counts = _count_each(chosen, facets)
+            counts = _count_each(chosen, facets, held)
     else:
-        rows = snapshot.collect(chosen.select(facets), family, "datasets")
+        columns = [*facets, *(["contents"] if held is not None else [])]
+        rows = snapshot.collect(chosen.select(columns), family, "datasets")
         counts = {facet: found for facet in facets if (found := _counts(rows[facet]))}
+        if held is not None:
+            counts |= _count_each(rows.lazy(), [e for e in facets if e in held.facets], held)
+            counts = {facet: counts[facet] for facet in facets if facet in counts}
     if not narrowed:
         _COUNTED[place] = counts
     return counts

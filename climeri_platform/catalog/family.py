@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from climeri_platform.catalog.cardfacets import WithCards
 from climeri_platform.catalog.derived import Derived  # noqa: TC001 - pydantic reads the annotation
+from climeri_platform.catalog.manyvariables import WithContents
 from climeri_platform.catalog.tables import ROW_COLUMNS
 from climeri_platform.catalog.templates import FACET, fill, pattern_of
 from climeri_platform.catalog.vocabulary import COMMON, shared_names
@@ -89,7 +89,7 @@ class ParsedPath:
     span: TimeSpan | None
 
 
-class Family(WithCards, BaseModel):
+class Family(WithContents, BaseModel):
     """The naming rules of one archive family, as its YAML file declares them.
 
     Attributes
@@ -120,8 +120,8 @@ class Family(WithCards, BaseModel):
         Where the frequency comes from, if it is not a facet.
     derived
         The same for other facets.
-    cards, parameters
-        Whether simulation cards say more of its runs, and what they name (`WithCards`).
+    cards, parameters, contents
+        Whether cards say more of its runs (`WithCards`), and headers of its files (`WithContents`).
     """
 
     family: str
@@ -131,7 +131,6 @@ class Family(WithCards, BaseModel):
     files: list[str] = []
     layouts: list[Layout] = []
     dataset: list[str]
-    optional: list[str] = []
     patterns: dict[str, str]
     spelled_in_files: dict[str, str] = {}
     directory_stands_for: dict[str, str] = {}
@@ -145,7 +144,7 @@ class Family(WithCards, BaseModel):
         if not re.fullmatch(r"(?!export$)[A-Za-z0-9][A-Za-z0-9._-]*", self.family):
             raise ValueError(f"{self.family!r} is no name: letters, digits, '._-', and not export")
         if not self.trees or not all(tree.directories and tree.files for tree in self.trees):
-            raise ValueError("it wants directories and files, in layouts or by themselves")
+            raise ValueError("it wants directories and files, or layouts")
         try:
             written = {name for each in self._compiled for name in _groups(each)}
         except re.error as problem:
@@ -157,6 +156,7 @@ class Family(WithCards, BaseModel):
         if missing := sorted(named - known):
             raise ValueError(f"no template holds {', '.join(missing)}")
         self.check_cards({*self.dataset, *self._made, *self.constants})
+        self.check_contents()
         return self
 
     @cached_property

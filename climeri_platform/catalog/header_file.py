@@ -40,7 +40,8 @@ def read_header(path: str, variable: str | None, names: Iterable[str] = ()) -> d
     dict
         ``units``, ``grid``, ``chunks`` and ``variable_in_file`` of the main variable,
         ``tracking_id``, ``attributes``, ``holds`` (the variables, if the main one is not among
-        them), what `read_time` returns, and ``problem``. What is not known is missing.
+        them), ``contents`` (the variables of a file of many), what `read_time` returns, and
+        ``problem``. What is not known is missing.
 
     Examples
     --------
@@ -99,6 +100,9 @@ def _main(dataset: Any, variable: str | None, _: Iterable[str], found: dict[str,
         data = _data_variables(known)
         if variable is not None:
             found["holds"] = [each.name for each in data]
+        else:
+            # names with a space would not come out of a list of words as they went in
+            found["contents"] = " ".join(sorted(n for e in data if " " not in (n := e.name)))
         # a file of many: the grid is that of its largest variable
         main = max(data, key=lambda each: each.ndim, default=None)
         if main is not None:

@@ -34,6 +34,7 @@ HEADER_COLUMNS: dict[str, Any] = {
     "tracking_id": pl.String,
     "chunks": pl.String,
     "variable_in_file": pl.String,
+    "contents": pl.String,
     "contradiction": pl.String,
     "problem": pl.String,
 }
@@ -82,6 +83,7 @@ def read_headers(
         are the first and the last minute that the file covers, by its bounds where it has some, as
         YYYYMMDDhhmm in its own calendar. ``grid`` is described in `catalog.header_grid`. ``chunks``
         is the shape of the main variable's chunks, such as ``1x96x144``, or ``contiguous``.
+        ``contents`` are the variables of a file of many, with spaces between.
         ``contradiction`` says what the header says otherwise than the name, ``problem`` why the
         header, or its time, could not be read.
 

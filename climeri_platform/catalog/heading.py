@@ -14,24 +14,34 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from climeri_platform.catalog.contents import of_many
 from climeri_platform.catalog.headers import read_headers
 from climeri_platform.catalog.known import as_known
 from climeri_platform.catalog.renewal import SAME
-from climeri_platform.catalog.tables import FROM_HEADERS
+from climeri_platform.catalog.tables import FROM_HEADERS, ROW_COLUMNS
+from climeri_platform.catalog.variable_lists import contents_text, list_of, read_lists
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import Any
 
+    from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.renewal import Renewal
 
-__all__ = ["files_to_read", "read_some", "with_headers"]
+__all__ = ["CAN_BE_READ", "files_to_read", "read_some", "rows_in_order", "with_headers"]
 
+CAN_BE_READ = (
+    pl.col("stale").is_null()
+    & (pl.col("format") == "netcdf")
+    & pl.col("online").fill_null(value=True)
+)
+"""Whether the file of a row can be opened, and is not on tape."""
 _NAMES = {"grid": "horizontal_grid", "problem": "header_problem"}
 _BATCH = 2000  # files whose headers are kept together: what a killed night loses
 _SLOW = 0.25  # seconds a file, on the average of a batch: slower is a mount that hangs
 _START = 120.0  # and as much for the first file that does not answer
+_READ = {name: ROW_COLUMNS[name] for name in (*SAME, *FROM_HEADERS)} | {"lists": pl.String}
 
 
 def files_to_read(renewal: Renewal, *, nights: int, today: date | None = None) -> pl.DataFrame:
@@ -46,33 +56,42 @@ def files_to_read(renewal: Renewal, *, nights: int, today: date | None = None) -
     today
         By default today, in UTC.
     """
-    can = (
-        pl.col("stale").is_null()
-        & (pl.col("format") == "netcdf")
-        & pl.col("online").fill_null(value=True)
-    )
-    fresh = renewal.fresh.with_row_index("row").filter(can)
+    many = of_many(renewal.family) & pl.col("header_problem").is_null()
+    unsaid = many & ~pl.col("contents").is_in(list(renewal.contents)).fill_null(value=False)
+    # of files that an older release read, nobody knows yet what they hold
+    unread = (pl.col("header_read").is_null() | unsaid).alias("unread")
+    fresh = renewal.fresh.with_row_index("row").filter(CAN_BE_READ)
     again = pl.col("path").is_in(renewal.same.implode())
-    rest = [fresh.filter(again).select("row", "header_read", at=pl.lit(None, pl.UInt32))]
-    for at, piece in renewal.pieces("stale", "format", "online", "header_read"):
-        rows = piece.with_columns(at=at, row=pl.lit(None, pl.UInt32)).filter(can)
-        rest.append(rows.select("row", "header_read", "at"))
+    nowhere = pl.lit(None, pl.UInt32)
+    rest = [fresh.filter(again).select("row", "header_read", unread, at=nowhere)]
+    names = [renewal.family.name_in_files, "header_problem", "contents"]
+    for at, piece in renewal.pieces("stale", "format", "online", "header_read", *names):
+        rows = piece.with_columns(at=at, row=nowhere).filter(CAN_BE_READ)
+        rest.append(rows.select("row", "header_read", unread, "at"))
     seen = pl.concat(rest)
-    never = seen.filter(pl.col("header_read").is_null())
+    never = seen.filter("unread").drop("unread")
+    seen = seen.filter(~pl.col("unread")).drop("unread")
     day = today or datetime.now(UTC).date()
     due = (day - timedelta(days=nights)).isoformat()
-    read = seen.filter(pl.col("header_read").is_not_null())
     # a share each night, even if they were all read in one
-    old = read.sort("header_read", "at", "row").head(math.ceil(read.height / nights))
+    old = seen.sort("header_read", "at", "row").head(math.ceil(seen.height / nights))
     old = old.filter(pl.col("header_read") < day.isoformat())
-    overdue = read.filter(pl.col("header_read") < due)
+    overdue = seen.filter(pl.col("header_read") < due)
     order = pl.concat([never, old, overdue]).unique(maintain_order=True)
-    new = fresh.filter(~again).select("row", "header_read", at=pl.lit(None, pl.UInt32))
-    return _rows(renewal, pl.concat([new, order]))
+    new = fresh.filter(~again).select("row", "header_read", at=nowhere)
+    return rows_in_order(renewal, pl.concat([new, order]))
 
 
-def _rows(renewal: Renewal, order: pl.DataFrame) -> pl.DataFrame:
-    """Return the fresh rows at ``row``, and the known ones at ``at``, in this order."""
+def rows_in_order(renewal: Renewal, order: pl.DataFrame) -> pl.DataFrame:
+    """Return the fresh rows at ``row``, and the known ones at ``at``, in this order.
+
+    Parameters
+    ----------
+    renewal
+        The rows of a root.
+    order
+        ``row``, ``at`` and ``header_read``: one of the first two is null.
+    """
     columns = [*SAME, "format", *renewal.family.facets, "time_range", "header_read"]
     columns = list(dict.fromkeys(each for each in columns if each in renewal.fresh.columns))
     at = order["at"].drop_nulls().sort()
@@ -118,8 +137,9 @@ def read_some(
     Returns
     -------
     polars.DataFrame
-        The columns that name a file as it is now (path, size, times, inode) and `FROM_HEADERS`; files
-        that the time did not allow are left out.
+        The columns that name a file as it is now (path, size, times, inode), `FROM_HEADERS`, and
+        ``lists``: what some marks of contents stand for. Files that the time did not allow are left
+        out.
 
     Raises
     ------
@@ -146,14 +166,14 @@ def read_some(
         if rows.height < batch.height:
             break
     if not parts:
-        return files.select(*SAME, *FROM_HEADERS).clear()
+        return pl.DataFrame(schema=_READ)
     return pl.concat(parts).unique(SAME, keep="last")
 
 
 def _kept(journal: Path) -> Iterator[pl.DataFrame]:
     for each in sorted(journal.glob("*.parquet")):
         try:
-            yield pl.read_parquet(each).select(*SAME, *FROM_HEADERS)
+            yield pl.read_parquet(each).select(list(_READ))
         except (OSError, pl.exceptions.PolarsError):
             each.unlink(missing_ok=True)  # of a power cut, or of an older version: read again
 
@@ -163,7 +183,7 @@ def _read(
 ) -> pl.DataFrame:
     family = renewal.family
     # models that write their own names say them in the file
-    name = "native_variable" if "native_variable" in family.facets else family.variable
+    name = family.name_in_files
     facets = [each for each in family.facets if each not in {"version", *family.constants}]
     wanted = batch.select(
         (pl.lit(renewal.root.mount + "/") + pl.col("path")).alias("path"),
@@ -174,7 +194,30 @@ def _read(
     said = read_headers(wanted, client=client, deadline=deadline).rename(_NAMES)
     below = pl.col("path").str.strip_prefix(renewal.root.mount + "/")
     said = said.with_columns(path=below, header_read=pl.lit(datetime.now(UTC).date().isoformat()))
-    return batch.select(SAME).join(said, on="path", how="inner").select(*SAME, *FROM_HEADERS)
+    rows = batch.join(said, on="path", how="inner", suffix="_said").with_columns(
+        pl.col(f"{each}_said").alias(each) for each in FROM_HEADERS if each in batch.columns
+    )
+    return _marked(rows, family).select(list(_READ))
+
+
+def _marked(rows: pl.DataFrame, family: Family) -> pl.DataFrame:
+    """Return rows with the marks of their contents, and of each mark the list, once."""
+    nothing = pl.lit(None, pl.String)
+    if not family.contents:
+        return rows.with_columns(contents=nothing, lists=nothing)
+    marks: list[str | None] = []
+    lists: list[str | None] = []
+    seen: set[str] = set()
+    for row in rows.iter_rows(named=True):
+        mark = text = None
+        if row[family.name_in_files] is None and row["contents"] is not None:
+            mark, its = list_of(row["contents"].split(), row, family)
+            text = None if mark in seen else contents_text({mark: its}, family)
+            seen.add(mark)
+        marks.append(mark)
+        lists.append(text)
+    kinds = {"contents": pl.String, "lists": pl.String}
+    return rows.with_columns(pl.DataFrame({"contents": marks, "lists": lists}, schema=kinds))
 
 
 def with_headers(renewal: Renewal, said: pl.DataFrame) -> Renewal:
@@ -191,7 +234,10 @@ def with_headers(renewal: Renewal, said: pl.DataFrame) -> Renewal:
     """
     if not said.height:
         return renewal
-    fresh = replace(renewal, fresh=_told(renewal.fresh, said))
+    lists = dict(renewal.contents)
+    for text in said["lists"].drop_nulls().unique():
+        lists |= read_lists(text)
+    fresh = replace(renewal, fresh=_told(renewal.fresh, said), contents=lists)
     found = []
     for at, piece in renewal.pieces(*SAME):
         row = piece.with_row_index("row").join(said, on=SAME, how="semi", nulls_equal=True)["row"]

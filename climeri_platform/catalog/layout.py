@@ -7,6 +7,7 @@
     DIR/snapshots/<snapshot>/snapshot.json
     DIR/snapshots/<snapshot>/<family>/{files,datasets,rejected,facets}.parquet
     DIR/snapshots/<snapshot>/<family>/family.json    the rules that it was built with
+    DIR/snapshots/<snapshot>/<family>/contents.json  what its streams hold
     DIR/snapshots/<snapshot>/<family>/folders/<root>.parquet    what is known of directories
     DIR/snapshots/<snapshot>/export/<site>/<family>.{parquet,csv.gz}
     DIR/export/<site>/<family>.json      for intake-esm; names its snapshot's table
@@ -181,8 +182,9 @@ class Snapshot:
         """
         path = self.folder / family / "family.json"
         if not path.exists():
-            # so old that its tables have no column of cards either
-            return Family.model_validate({**load_family(family).model_dump(), "cards": False})
+            # so old that its tables have no column of cards or contents either
+            older = {"cards": False, "contents": False}
+            return Family.model_validate({**load_family(family).model_dump(), **older})
         try:
             return Family.model_validate(_read_json(path))
         except ValidationError as problem:

@@ -102,8 +102,11 @@ def one_member_per_model(view: CatalogView) -> CatalogView:
     has = view.rows.select(*of, member, *what, _fixed=is_fixed(view)).unique()
     fixed = pl.col("_fixed")
     own = fixed.sum().alias("_own")
+    # a stream counts for each variable that it holds
+    rows = view.spread(view.rows, what[1])
+    each = rows.select(*of, member, *what, _fixed=is_fixed(view)).unique()
     with view.reading("datasets"):
-        counts = has.group_by(*of, member).agg((~fixed).sum(), own).collect()
+        counts = each.group_by(*of, member).agg((~fixed).sum(), own).collect()
     best: dict[tuple[str, ...], Any] = {}
     kept: set[tuple[str | None, ...]] = set()
     for *place, its_member, count, own in counts.iter_rows():
@@ -209,7 +212,9 @@ def complete(
     label = pl.col(member) if same_members else member_of(view)
     simulation = view.family.names.get("simulation") if view.family.cards else None
     columns = list(dict.fromkeys([*names, variable, *filter(None, [simulation])]))
-    wide = wanted.rows.select(*columns, _label=label, _fixed=is_fixed(view)).unique()
+    # a stream counts for each variable that it holds, and stays as the one row that it is
+    spread = wanted.spread(wanted.rows.with_columns(_in_row=pl.col(variable)), variable)
+    wide = spread.select(*columns, "_in_row", _label=label, _fixed=is_fixed(view)).unique()
     with view.reading("datasets"):
         rows = wide.collect()
     of_model: dict[str | None, _Places] = {each: _Places() for each in view.values(model)}
@@ -223,7 +228,7 @@ def complete(
         count, enough, missing = _judge(has, asked[0], asked[1], members, same=same_members)
         told.append((name, count, not missing, "; ".join(missing)))
         if not missing:
-            good += found.of(enough)
+            good += [{**row, variable: row["_in_row"]} for row in found.of(enough)]
     schema = dict.fromkeys(columns, pl.String)
     table = pl.DataFrame([[row[each] for each in columns] for row in good], schema, orient="row")
     said = f"models with all of it and {members} or more members"

@@ -49,6 +49,8 @@ class Narrowing:
         The rows that agree with one of these stay, or go.
     files
         The only files that belong to the view: root and path.
+    variables
+        The only variables of streams that belong to it, as files call them; none: all.
     """
 
     said: str
@@ -56,6 +58,7 @@ class Narrowing:
     within: pl.DataFrame | None = None
     without: pl.DataFrame | None = None
     files: pl.DataFrame | None = None
+    variables: tuple[str, ...] = ()
 
     def apply(self, datasets: pl.LazyFrame) -> pl.LazyFrame:
         """Return the rows of the `datasets` table that stay, in their order."""

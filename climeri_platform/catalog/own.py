@@ -41,6 +41,7 @@ def add_catalog(
     root_id: str | None = None,
     cards: str | os.PathLike[str] | None = None,
     accept_loss: bool = False,
+    contents: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[BuildReport, Guess | None]:
     """Catalogue a tree of one's own; a private catalog, or a group's in a store that it can read.
@@ -55,7 +56,7 @@ def add_catalog(
         In its place, the YAML file of a family of one's own.
     store
         The folder of the catalogs, made if need be; by default the setting ``own_store``.
-    root_id, cards, accept_loss, progress
+    root_id, cards, accept_loss, contents, progress
         As `build_catalog` takes them.
 
     Returns
@@ -89,6 +90,7 @@ def add_catalog(
         root_id=root_id,
         cards=cards,
         accept_loss=accept_loss,
+        contents=contents,
         progress=progress,
     )
     return report, guess

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from climeri_platform import __version__
+from climeri_platform.catalog.contents import contents_in
 from climeri_platform.catalog.export import (
     MASTER,
     export_description,
@@ -37,6 +38,7 @@ from climeri_platform.catalog.lock import Held, holding, still_held
 from climeri_platform.catalog.pieces import whole_datasets, write_pieces
 from climeri_platform.catalog.replicas import mounts_for
 from climeri_platform.catalog.tables import datasets_of, files_schema
+from climeri_platform.catalog.variable_lists import CONTENTS_FILE
 from climeri_platform.core.errors import StoreBusy, StoreError
 from climeri_platform.core.writing import sync, write_whole
 from climeri_platform.sites import load_site
@@ -315,7 +317,9 @@ def _write_family(building: Path, tables: FamilyTables) -> None:
         columns,
         datasets,
     )
-    counts = facet_table(pl.scan_parquet(datasets, glob=False), family.facets)
+    its = pl.scan_parquet(datasets, glob=False)
+    held = contents_in(its, family, tables.beside.get(CONTENTS_FILE, "{}"))
+    counts = facet_table(its, family.facets, held)
     counts.write_parquet(folder / FACETS_TABLE, compression="zstd")
     tables.rejected.write_parquet(folder / "rejected.parquet", compression="zstd")
     rules = family.model_dump_json(indent=2, exclude_defaults=True)

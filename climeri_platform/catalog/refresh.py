@@ -20,6 +20,7 @@ import polars as pl
 from climeri_platform.catalog.apart import scan_apart
 from climeri_platform.catalog.assembly import assemble
 from climeri_platform.catalog.build import nothing_found
+from climeri_platform.catalog.contents_reading import contents_to_read
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.heading import files_to_read, read_some, with_headers
 from climeri_platform.catalog.journal import JOURNAL, job_mark, job_of, left_over
@@ -299,7 +300,10 @@ def _read_headers(
         return
     try:
         now = _renewal(root, root.rules, root.scan, previous, loss=1.0)
-        wanted = files_to_read(now, nights=source.recheck_nights)
+        if source.headers == "contents":
+            wanted = contents_to_read(now)
+        else:
+            wanted = files_to_read(now, nights=source.recheck_nights)
 
         def follow(read: int) -> None:
             if progress is not None:

@@ -21,6 +21,7 @@ from climeri_platform.catalog.tables import (
     aligned,
     files_schema,
 )
+from climeri_platform.catalog.variable_lists import known_lists
 from climeri_platform.catalog.walk import readable
 from climeri_platform.core.errors import RootShrunk, StoreBusy, StoreDamaged, UsageError
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
     from climeri_platform.catalog.scan import Difference
+    from climeri_platform.catalog.variable_lists import VariableList
     from climeri_platform.sites import Site
 
 __all__ = ["LOSS_LIMIT", "SAME", "Renewal", "carry_root", "renew", "same_files"]
@@ -79,6 +81,8 @@ class Renewal:
         snapshot keeps hold.
     folders
         The file of what was learned of its directories; None if there is none.
+    contents
+        The lists of variables of streams that are known, by their marks.
     """
 
     family: Family
@@ -96,6 +100,7 @@ class Renewal:
     listed: pl.DataFrame | None = None
     cards: list[FoundCard] | None = None
     folders: str | None = None
+    contents: dict[str, VariableList] = field(default_factory=dict)
 
     def rows(self, at: pl.Series, *columns: str) -> pl.DataFrame:
         """Return rows of the last table, or some columns of them, at places that ascend."""
@@ -266,6 +271,7 @@ def renew(
         gone=gone,
         cards=found.cards,
         folders=found.folders.path if found.folders is not None else None,
+        contents=known_lists(previous, family),
     )
 
 
@@ -334,6 +340,7 @@ def carry_root(previous: Snapshot, family: Family, root_id: str) -> Renewal | No
         table=table,
         carried=at,
         since=since,
+        contents=known_lists(previous, family),
     )
 
 

@@ -15,6 +15,7 @@ import polars as pl
 
 from climeri_platform.catalog.asking import Period, items_of, pattern_of, show, values_of
 from climeri_platform.catalog.cardfacets import spread_parameters
+from climeri_platform.catalog.contents import contents_of, unread_text
 from climeri_platform.catalog.explain import unknown_facet, unknown_value, why_empty
 from climeri_platform.catalog.facets import count_facets, facet_values, missing_values
 from climeri_platform.catalog.layout import open_snapshot
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from climeri_platform.catalog.asking import Asked, Item
+    from climeri_platform.catalog.contents import Contents
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot, Table
 
@@ -102,9 +104,11 @@ class CatalogView:
     def _chosen(self, table: Literal["datasets", "files"]) -> pl.LazyFrame:
         """Return the rows of a table that have the facets asked for, not yet read."""
         parts = [
-            pl.col(facet).is_in(list(values)) if len(values) != 1 else pl.col(facet) == values[0]
+            self._has(facet, values)
             for facet, values in self.asked.items()
             if (facet, values) != ("version", _ALL)
+            # only the newest file of a stream tells: `files` asks for its dataset
+            and (table == "datasets" or facet not in self.family.held)
         ]
         rows = self.snapshot.scan(self.family.family, table)
         if self.elsewhere is not None:
@@ -114,6 +118,45 @@ class CatalogView:
             parts.append(pl.col("latest"))
         # joined by &: polars skips groups of rows by their statistics only for what it can split
         return rows.filter(reduce(and_, parts) if parts else pl.lit(value=True))
+
+    def _has(self, facet: str, values: tuple[str, ...]) -> pl.Expr:
+        """Return whether a row of `datasets` has one of the values, as a stream if need be."""
+        one = pl.col(facet)
+        has = one == values[0] if len(values) == 1 else one.is_in(list(values))
+        if facet not in self.family.held or self.contents is None:
+            return has
+        return has | pl.col("contents").is_in(self.contents.marks(facet, values))
+
+    @cached_property
+    def contents(self) -> Contents | None:
+        """What streams hold of the variables asked for; None if files hold one variable each."""
+        found = contents_of(self.snapshot, self.family)
+        if found is None:
+            return None
+        for each in self.also:
+            if each.variables:
+                found = found.only({found.native: each.variables})
+        return found.only(self.asked)
+
+    @cached_property
+    def unread(self) -> int:
+        """How many streams might be in it, if it were known what they hold."""
+        if not self.family.contents:
+            return 0
+        known = contents_of(self.snapshot, self.family)
+        assert known is not None
+        rows = self.without(*self.family.held).rows.filter(known.unread(self.family))
+        return int(self._collect(rows.select(pl.struct("dataset", "version").n_unique())).item())
+
+    def said_of_unread(self) -> str:
+        """Return one sentence on streams of which nobody knows what they hold; "" if all is known."""
+        return unread_text(self.unread, self.family.family) if self.unread else ""
+
+    def spread(self, rows: pl.LazyFrame, *facets: str) -> pl.LazyFrame:
+        """Return rows of `datasets` with one for each variable of a stream, if facets ask for that."""
+        if not {*facets} & {*self.family.held} or self.contents is None:
+            return rows
+        return self.contents.spread(rows, facets)
 
     @cached_property
     def rows(self) -> pl.LazyFrame:
@@ -151,7 +194,7 @@ class CatalogView:
         """
         name = self.family.family
         rows = self.file_rows
-        if self.also:
+        if self.also or {*self.asked} & {*self.family.held}:
             chosen = self.select(*ROW).lazy()
             rows = rows.join(chosen, on=ROW, how="semi", nulls_equal=True, maintain_order="left")
         for each in self.also:
@@ -270,7 +313,8 @@ class CatalogView:
             raise UsageError("require_all_on names no facet")
         groups = [self.facet(each) for each in groups]
         with self.reading("datasets"):
-            return narrower.narrow(groups_with_all(groups, meant, narrower.rows))
+            rows = narrower.spread(narrower.rows, *groups, *meant)
+            return narrower.narrow(groups_with_all(groups, meant, rows))
 
     @property
     def split_series(self) -> tuple[str, ...]:
@@ -327,12 +371,12 @@ class CatalogView:
                 missing.append(each)
             meant.append((each, found))
         if missing:
-            raise unknown_value(self.snapshot, self.family, facet, missing)
+            raise unknown_value(self, facet, missing)
         return meant
 
     def values(self, facet: str) -> list[str]:
         """Return the values of a facet within the view, numbers in them in order."""
-        rows = self._collect(self.rows.select(facet).unique())
+        rows = self._collect(self.spread(self.rows, facet).select(facet).unique())
         return sorted(rows[facet].drop_nulls(), key=in_order)
 
     def facets(self, *names: str) -> dict[str, dict[str, int]]:
@@ -351,6 +395,7 @@ class CatalogView:
             self.rows,
             self.family.facets if not narrowed else wanted,
             narrowed=narrowed,
+            held=self.contents,
         )
         return {name: dict(counts[name]) for name in wanted if name in counts}
 
@@ -369,10 +414,15 @@ class CatalogView:
     def describe(self) -> list[dict[str, Any]]:
         """Return the datasets as plain values, for JSON.
 
+        Where files hold many variables, each has ``variables``: those of the stream, of those asked
+        for; None of others, and where nobody has read them.
         In a family with cards each has ``embargo``: the day until which its run's card says that
         it is not public, YYYY-MM-DD; None where there is no such day, or where it has come.
         """
         rows = self.datasets.to_dicts()
+        if self.contents is not None:
+            lists = self.contents.names
+            rows = [{**row, "variables": lists.get(row["contents"])} for row in rows]
         if not self.family.cards:
             return rows
         from climeri_platform.catalog.embargo import embargoes

@@ -9,7 +9,7 @@ import os
 import re
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -77,9 +77,10 @@ class Source(BaseModel):
     inventory
         A list of the root's files, in place of a walk.
     headers
-        Whether new and changed files are opened for what their headers say.
+        Whether new and changed files are opened for what their headers say; ``contents`` opens one
+        file of each stream of many variables, one on disk, and no other.
     tape
-        Whether the root is backed by tape: nothing on it is ever opened.
+        Whether the root is backed by tape: nothing that is there is ever opened.
     walkers, calls_per_second, minutes, window
         How the root is walked: directories at a time, the limit of metadata calls, the time it may
         take, and the hours in which it may (local time).
@@ -105,7 +106,7 @@ class Source(BaseModel):
     path: str = ""
     family: str
     inventory: str | None = None
-    headers: bool = False
+    headers: bool | Literal["contents"] = False
     tape: bool = False
     walkers: Annotated[int, Field(ge=1, le=256)] = 8
     calls_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
@@ -120,7 +121,7 @@ class Source(BaseModel):
 
     @model_validator(mode="after")
     def _agrees(self) -> Source:
-        if self.headers and self.tape:
+        if self.headers is True and self.tape:
             raise ValueError("headers: true would recall files from tape")
         if self.trust_directories and self.tape:
             raise ValueError("trust_directories: files go to tape without their directory")
@@ -206,11 +207,11 @@ def _placed(source: Source, file: Path, site: Site) -> Source:
             hint="Give it a `path`, or add it to `mounts` of the site's profile.",
         )
     tape = source.tape or site.tape(source.root)
-    if tape and source.headers:
+    if tape and source.headers is True:
         raise UsageError(
             f"the sources {file}: headers of {source.root!r} would recall files from tape, which "
             f"the site {site.site} says is behind it",
-            hint="Leave `headers` out.",
+            hint="Leave `headers` out; `headers: contents` opens files on disk alone.",
         )
     if tape and source.trust_directories:
         raise UsageError(

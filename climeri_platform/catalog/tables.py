@@ -67,6 +67,7 @@ ROW_COLUMNS: dict[str, Any] = {
     "tracking_id": pl.String,
     "chunks": pl.String,
     "variable_in_file": pl.String,
+    "contents": pl.String,
     "contradiction": pl.String,
     "header_problem": pl.String,
     "header_read": pl.String,
@@ -89,7 +90,8 @@ def files_schema(family: Family) -> dict[str, Any]:
     What headers say is null until they are read, on the date ``header_read``: ``calendar``,
     ``units`` of the variable, the ``horizontal_grid``, the number of time ``steps``,
     ``start_in_file`` and ``end_in_file``, ``tracking_id``, ``chunks`` of the variable,
-    ``variable_in_file``, the ``contradiction`` with the name, and the ``header_problem``.
+    ``variable_in_file``, the ``contents`` of a file of many variables (a mark: `catalog.contents`),
+    the ``contradiction`` with the name, and the ``header_problem``.
     """
     return {
         **dict.fromkeys(family.facets, pl.String),
@@ -170,7 +172,9 @@ def datasets_of(files: pl.DataFrame, family: Family) -> pl.DataFrame:
     Columns are the facets, ``dataset``, ``latest``, ``root``, and over its files: how many,
     ``size`` in bytes (null if none is known), first ``start`` and last ``end``, whether it is
     ``retracted`` or wholly ``online`` (null where nobody knows), and since when it is ``stale``.
+    Where files hold many variables: the ``contents`` of the newest that was read.
     """
+    held = [pl.col("contents").drop_nulls().last()] if family.contents else []
     return (
         files.group_by("dataset", "version", "root", maintain_order=True)
         .agg(
@@ -184,10 +188,12 @@ def datasets_of(files: pl.DataFrame, family: Family) -> pl.DataFrame:
             pl.col("retracted").any(ignore_nulls=False),
             pl.col("online").all(ignore_nulls=False),
             pl.col("stale").min(),
+            *held,
         )
         .select(
             *family.facets,
             *("dataset", "latest", "format", "root", "files", "size", "start", "end"),
             *("retracted", "online", "stale"),
+            *(["contents"] if held else []),
         )
     )

@@ -54,11 +54,14 @@ class Located:
         Its datasets.
     emptied
         Why it has none, if it lacks a facet or a value that was asked for.
+    unread
+        What a search for variables could not know of it; "" if nothing.
     """
 
     store: str
     view: CatalogView
     emptied: str = ""
+    unread: str = ""
 
     @property
     def family(self) -> str:
@@ -144,11 +147,20 @@ def narrow_all(
                 for name in unmet
                 if name not in lacking
             ]
-            found.append(part.empty("; ".join(said)))
+            unread = _unread(part, unmet)
+            said += [unread] if unread else []
+            found.append(replace(part.empty("; ".join(said)), unread=unread))
             continue
         view = part.view.search(period=period, covers=covers, require_all_on=groups or None, **its)
-        found.append(replace(part, view=view))
+        found.append(replace(part, view=view, unread=_unread(replace(part, view=view), asked)))
     return found
+
+
+def _unread(part: Located, asked: Iterable[str]) -> str:
+    """Return what nobody has read of it yet, if variables are asked for."""
+    family = part.view.family
+    held = {family.names.get(name) for name in asked} & {*family.held}
+    return part.view.said_of_unread() if held else part.unread
 
 
 def _known(parts: Sequence[Located], name: str, items: tuple[Item, ...]) -> list[list[Item]]:
@@ -219,11 +231,12 @@ def _unknown_value(holders: Sequence[Located], name: str, missing: list[Item]) -
     like = [found for each in words for found in nearest(each, known)]
     meant = [found for each in words for found in translate_value(each, known)]
     said = ", ".join(repr(show(each)) for each in missing)
+    unread = [f"; but {its}" for part in holders if (its := _unread(part, [name]))]
     hint = f"They have: {', '.join(list(known)[:6])}."
     if likely := list(dict.fromkeys([*meant, *like]))[:6]:
         hint = f"Did you mean {' or '.join(likely)}?"
     looked = ", ".join(dict.fromkeys(part.family for part in holders))
-    return UnknownValue(f"no dataset of {looked} has {name}={said}", hint=hint)
+    return UnknownValue(f"no dataset of {looked} has {name}={said}{''.join(unread)}", hint=hint)
 
 
 def _read(part: Located, rows: pl.LazyFrame) -> pl.DataFrame:
@@ -270,7 +283,8 @@ def datasets_table(parts: Sequence[Located]) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        The common facets (null where a family has none), ``start``, ``end``, ``dataset``,
+        The common facets (null where a family has none; of a stream of many variables ``variable``
+        are those asked for, with blanks between), ``start``, ``end``, ``dataset``,
         ``version``, ``files``, ``size``, ``format``, ``card`` (``carded`` or ``uncarded``, null
         where a family has no cards), ``embargo`` (the day until which its card says that it is not
         public, YYYY-MM-DD), ``catalog``, ``store``, ``root``, and ``replicas``: where else it is,
@@ -297,7 +311,7 @@ def datasets_table(parts: Sequence[Located]) -> pl.DataFrame:
 def _table_of(part: Located) -> pl.DataFrame:
     shared = part.view.family.shared
     common = [
-        (pl.lit(None, pl.String) if facet is None else pl.col(facet)).alias(f"#{name}")
+        (pl.lit(None, pl.String) if facet is None else _shown(part.view, facet)).alias(f"#{name}")
         for name, facet in shared.items()
     ]
     rows = part.view.rows.with_columns(common)
@@ -324,6 +338,16 @@ def _table_of(part: Located) -> pl.DataFrame:
         orient="row",
     )
     return table.join(days, on=ROW, how="left", nulls_equal=True, maintain_order="left")
+
+
+def _shown(view: CatalogView, facet: str) -> pl.Expr:
+    """Return a facet of a row, and of a stream the variables asked for: all would be hundreds."""
+    if facet != view.family.variable or not {*view.asked} & {*view.family.held}:
+        return pl.col(facet)
+    names = view.contents.names if view.contents is not None else {}
+    texts = {mark: " ".join(its) for mark, its in names.items()}
+    held = pl.col("contents").replace_strict(texts, default=None, return_dtype=pl.String)
+    return pl.coalesce(facet, held)
 
 
 def without_replicas(parts: Sequence[Located]) -> list[Located]:

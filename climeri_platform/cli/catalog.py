@@ -10,7 +10,7 @@ import click
 from climeri_platform.cli import history, lineage, night, own, refresh
 from climeri_platform.cli.progress import counting
 from climeri_platform.cli.questions import COMMANDS, JSON, STORE, parse_facets
-from climeri_platform.cli.reports import print_report
+from climeri_platform.cli.reports import CONTENTS, print_report
 from climeri_platform.cli.tables import size_of
 from climeri_platform.core.errors import StoreError, StoreMissing
 
@@ -49,6 +49,7 @@ for _each in (
 @click.option("--inventory", metavar="FILE", help="A list of the files, in place of a walk.")
 @click.option("--cards", metavar="FOLDER", help="Further simulation cards, *.yaml.")
 @click.option("--accept-loss", is_flag=True, help="Publish even if much of the root is gone.")
+@CONTENTS
 @JSON
 def build(
     family: str,
@@ -59,9 +60,10 @@ def build(
     inventory: str | None,
     cards: str | None,
     accept_loss: bool,
+    contents: bool,
     as_json: bool,
 ) -> None:
-    """Catalogue the files under ROOT; no file is opened.
+    """Catalogue the files under ROOT, by their names.
 
     FAMILY is an archive family, or the path of a YAML file of one's own.
     """
@@ -77,6 +79,7 @@ def build(
             inventory=inventory,
             cards=cards,
             accept_loss=accept_loss,
+            contents=contents,
             progress=follow,
         )
     if as_json:

@@ -66,6 +66,7 @@ def _catalogs(archive: Path, store: Path) -> str:
                 # a name that stays, so that an archive built again replaces its rows
                 root_id=f"demo-{family}",
                 accept_loss=True,  # another version's archive may hold less
+                contents=True,
                 progress=lambda seen, follow=follow: follow(seen, None),  # type: ignore[misc] # bound here
             )
         counts.append(f"{family} {report.datasets}")

@@ -9,7 +9,7 @@ import click
 
 from climeri_platform.cli.progress import counting
 from climeri_platform.cli.questions import JSON
-from climeri_platform.cli.reports import print_report
+from climeri_platform.cli.reports import CONTENTS, print_report
 
 __all__ = ["COMMANDS"]
 
@@ -26,6 +26,7 @@ OWN_STORE = click.option(
 @click.option("--root-id", metavar="ID", help="The name of this root in the store.")
 @click.option("--cards", metavar="FOLDER", help="Further simulation cards, *.yaml.")
 @click.option("--accept-loss", is_flag=True, help="Publish even if much of the root is gone.")
+@CONTENTS
 @JSON
 def add(
     root: str,
@@ -35,9 +36,10 @@ def add(
     root_id: str | None,
     cards: str | None,
     accept_loss: bool,
+    contents: bool,
     as_json: bool,
 ) -> None:
-    """Catalogue the files under ROOT in a catalog of your own; no file is opened.
+    """Catalogue the files under ROOT in a catalog of your own, by their names.
 
     Searches without a name find it beside the shared catalogs. Run it again to renew it.
     """
@@ -52,6 +54,7 @@ def add(
             root_id=root_id,
             cards=cards,
             accept_loss=accept_loss,
+            contents=contents,
             progress=follow,
         )
     if as_json:

@@ -118,6 +118,8 @@ def found_in(name: str, facets: tuple[str, ...], **how: Any) -> Selection:
     found = open_catalog(name, **where).search(**what)
     if not len(found):
         raise NothingFound(found.why_empty())
+    for each in found.not_known():
+        click.echo(f"climeri: {each}", err=True)
     return found
 
 
@@ -136,6 +138,9 @@ def found_anywhere(facets: tuple[str, ...], **how: Any) -> Catalogs:
         click.echo(f"climeri: does not answer: {each}", err=True)
     if empty:
         raise NothingFound(found.why_empty())
+    for part in found.parts:
+        if part.unread:
+            click.echo(f"climeri: {part.family}: {part.unread}", err=True)
     return found
 
 

@@ -11,7 +11,13 @@ from climeri_platform.cli.tables import size_of
 if TYPE_CHECKING:
     from climeri_platform.catalog import BuildReport
 
-__all__ = ["print_report"]
+__all__ = ["CONTENTS", "print_report"]
+
+CONTENTS = click.option(
+    "--contents",
+    is_flag=True,
+    help="Open one file of each stream of many variables, to know which it holds.",
+)
 
 
 def print_report(report: BuildReport) -> None:
@@ -27,19 +33,25 @@ def print_report(report: BuildReport) -> None:
         click.echo(
             f"  each with its reason: climeri catalog rejected {report.family} --store {report.store}"
         )
-    if report.links:
-        click.echo(f"  directory links not followed: {report.links}")
+    for each in _noted(report):
+        click.echo(f"  {each}")
+    click.echo(f"  snapshot {report.snapshot} in {report.store}")
+
+
+def _noted(report: BuildReport) -> list[str]:
+    """Return what is to be told beside the numbers of files."""
+    counts = {
+        "directory links not followed": report.links,
+        "other paths to the same file of a version": report.repeated,
+        "gone under way": report.gone,
+        "not seen now, and kept as they were": report.carried,
+        "streams opened for what they hold": report.opened,
+        "streams of which nobody has read what they hold (--contents does)": report.unread,
+    }
+    lines = [f"{what}: {count}" for what, count in counts.items() if count]
     if report.unreadable:
         path, reason = report.unreadable[0]
-        click.echo(f"  not readable: {len(report.unreadable)}, the first: {path}: {reason}")
-    if report.repeated:
-        click.echo(f"  other paths to the same file of a version: {report.repeated}")
-    if report.gone:
-        click.echo(f"  gone under way: {report.gone}")
+        lines.append(f"not readable: {len(report.unreadable)}, the first: {path}: {reason}")
     if report.notes:
-        click.echo(f"  looks wrong: {len(report.notes)}, the first: {report.notes[0]}")
-    for each in report.unknown:
-        click.echo(f"  the inventory cannot say {each}")
-    if report.carried:
-        click.echo(f"  not seen now, and kept as they were: {report.carried}")
-    click.echo(f"  snapshot {report.snapshot} in {report.store}")
+        lines.append(f"looks wrong: {len(report.notes)}, the first: {report.notes[0]}")
+    return [*lines, *(f"the inventory cannot say {each}" for each in report.unknown)]

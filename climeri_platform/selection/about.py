@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from climeri_platform.catalog.narrowing import ROW
 from climeri_platform.catalog.vocabulary import shared_names
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from climeri_platform.catalog import CatalogView, Family
 
-__all__ = ["facets_of", "in_common_words"]
+__all__ = ["facets_of", "in_common_words", "variables_asked"]
 
 
 def facets_of(view: CatalogView) -> dict[tuple[str, str | None], dict[str, str]]:
@@ -60,3 +61,37 @@ def _common(family: Family) -> dict[str, str]:
     # where cards say the members, the word for a simulation is none of a member
     words = [*shared_names(), *(["simulation"] if family.cards else [])]
     return {word: family.names[word] for word in words if word in family.names}
+
+
+def variables_asked(
+    view: CatalogView, *, every: bool = False
+) -> dict[tuple[str, str | None, str], dict[str, str]]:
+    """Return which variables of streams were asked for.
+
+    Parameters
+    ----------
+    view
+        Of the catalog.
+    every
+        Whether those of which all is wanted are told too, as far as it is known.
+
+    Returns
+    -------
+    dict
+        Dataset, version and root to variables: what files call them, and CMIP. Streams of which
+        all is wanted are not in it.
+    """
+    held = view.contents
+    chosen = [name for each in view.also for name in each.variables]
+    if held is None or not (every or chosen or {*view.asked} & {*held.facets}):
+        return {}
+    # what was chosen once is wanted, though nobody may know any more which stream has it
+    other = {name: name for name in chosen}
+    found: dict[tuple[str, str | None, str], dict[str, str]] = {}
+    for dataset, version, root, mark, native in view.select(
+        *ROW, "contents", held.native
+    ).iter_rows():
+        its = held.lists[mark].variables if mark in held.lists else other
+        if native is None and its:
+            found[dataset, version, root] = its
+    return found

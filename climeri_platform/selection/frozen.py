@@ -18,6 +18,7 @@ from climeri_platform.catalog.replicas import replicas_here
 from climeri_platform.catalog.tables import version_number
 from climeri_platform.core.errors import SelectionChanged, UsageError
 from climeri_platform.core.writing import write_named
+from climeri_platform.selection.about import variables_asked
 from climeri_platform.selection.changes import Changes
 from climeri_platform.selection.origin import frozen_from, label_of, views_of
 
@@ -71,6 +72,8 @@ def freeze(view: CatalogView, path: str | os.PathLike[str]) -> Path:
             facet: view.typed.get(facet, list(values)) for facet, values in view.asked.items()
         },
         "also": [each.said for each in view.also],
+        # of streams that hold many: what files call them
+        "variables": sorted({name for its in variables_asked(view).values() for name in its}),
         "datasets": [
             {"dataset": dataset, "version": version, "root": root, "files": files}
             for (dataset, version, root), files in datasets.items()
@@ -186,8 +189,20 @@ def compare(
             + ".",
         )
     said = f"frozen in {Path(path).name}"
-    how = Narrowing(said, within=kept.select(ROW).unique(), files=kept.select("root", "path"))
+    how = Narrowing(
+        said,
+        within=kept.select(ROW).unique(),
+        files=kept.select("root", "path"),
+        variables=_variables(content, path),
+    )
     return view.search(version="all").narrow(how), changes
+
+
+def _variables(content: dict[str, Any], path: str | os.PathLike[str]) -> tuple[str, ...]:
+    its = content.get("variables", [])
+    if not isinstance(its, list) or not all(isinstance(each, str) for each in its):
+        raise UsageError(f"{path} is no frozen selection: variables={its!r}")
+    return tuple(its)
 
 
 def _compared(view: CatalogView, frozen: pl.DataFrame) -> tuple[pl.DataFrame, Changes]:

@@ -6,7 +6,9 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from climeri_platform.catalog.export import export_description, export_frame
+from climeri_platform.catalog.narrowing import ROW
 from climeri_platform.catalog.replicas import all_here
+from climeri_platform.selection.about import variables_asked
 from climeri_platform.sites import load_site
 
 with warnings.catch_warnings():
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from climeri_platform.catalog import CatalogView
 
 __all__ = ["datastore"]
+
+_HELD = "variables_in_file"
 
 
 def datastore(view: CatalogView) -> Any:
@@ -39,4 +43,29 @@ def datastore(view: CatalogView) -> Any:
     esmcat = described[f"{view.family.family}.json"]
     del esmcat["catalog_file"]
     frame = pd.DataFrame({name: table[name].to_list() for name in table.columns})
+    if view.contents is not None:
+        frame[_HELD] = _held(view, frame["path"], table[view.contents.native])
+        control = esmcat["aggregation_control"]
+        control["variable_column_name"] = _HELD
+        control["aggregations"] = [
+            {**each, "attribute_name": _HELD} if each["type"] == "union" else each
+            for each in control["aggregations"]
+        ]
+        esmcat["attributes"].append({"column_name": _HELD, "vocabulary": ""})
     return intake_esm.esm_datastore({"df": frame, "esmcat": esmcat}, sep=".")
+
+
+def _held(view: CatalogView, paths: Any, native: Any) -> list[list[str]]:
+    """Return for each file the variables of it, as it calls them: of a stream those asked for.
+
+    intake-esm makes coordinates of what a file holds beside its variables, so that it has to know
+    all of them; it cannot open a stream of several files without.
+    """
+    streams = variables_asked(view, every=True)
+    files = view.files(*ROW, "path")
+    mounts = {name: each.mount for name, each in all_here(view).items()}
+    its = {
+        f"{mounts.get(root)}/{path}": list(streams.get((dataset, version, root), {}))
+        for dataset, version, root, path in files.iter_rows()
+    }
+    return [[name] if name else its[path] for path, name in zip(paths, native, strict=True)]

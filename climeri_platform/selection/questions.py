@@ -35,6 +35,17 @@ class Questions:
 
     view: CatalogView
 
+    def not_known(self, *, listed: bool = False) -> list[str]:
+        """Return what a search for variables could not know: streams that nobody has looked into.
+
+        Parameters
+        ----------
+        listed
+            Whether variables are listed, so that it is to be said without such a search, too.
+        """
+        asks = listed or {*self.view.asked} & {*self.view.family.held}
+        return [self.view.said_of_unread()] if asks and self.view.unread else []
+
     def one_member_per_model(self) -> Self:
         """Return the selection with one member of each model: one model, one vote.
 
@@ -203,7 +214,11 @@ class Questions:
     def _pairs(self, table: pl.DataFrame, of: CatalogView | None = None) -> Pairs:
         from climeri_platform.selection.selection import Selection
 
-        whole = replace(self.view, asked={}, also=(), typed={})
+        # of a stream, what is asked is all that is opened
+        held = {
+            each: self.view.asked[each] for each in self.view.family.held if each in self.view.asked
+        }
+        whole = replace(self.view, asked=held, also=(), typed={})
         matched = table.drop_nulls("partner")
         return Pairs(
             table,

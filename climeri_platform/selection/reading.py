@@ -11,11 +11,11 @@ from climeri_platform.access.periods import HOLE, RETRACTED, not_covered
 from climeri_platform.catalog.embargo import embargoes
 from climeri_platform.catalog.replicas import choose, not_here, replicas_here
 from climeri_platform.core.errors import DataError, OnTape
-from climeri_platform.selection.about import facets_of, in_common_words
+from climeri_platform.selection.about import facets_of, in_common_words, variables_asked
 from climeri_platform.selection.offline import bytes_offline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import polars as pl
 
@@ -64,7 +64,7 @@ def files_to_open(
         )
     groups = _grouped(files)
     chosen = choose(files, replicas)
-    facets = facets_of(view)
+    facets, asked = facets_of(view), variables_asked(view)
     longer = {} if "version" in view.asked else _of_older_versions(view)
     versions: dict[str, int] = {}
     for dataset, _ in groups:
@@ -87,6 +87,7 @@ def files_to_open(
         opened = [] if refusal else opened
         spans = [(start, end) for _, start, end, _ in roots[root] if start and end]
         notes = _notes(root, roots) + more_before(version, spans, longer.get(dataset, []))
+        named = asked.get((dataset, version, root), {})
         wanted.append(
             DatasetFiles(
                 key,
@@ -95,13 +96,20 @@ def files_to_open(
                 attributes,
                 () if refusal else (*notes, *marks.get((dataset, version, root), ())),
                 refusal,
-                in_common_words(its, view.family),
+                in_common_words(its, view.family) | _as_one(named),
                 its,
                 tuple(offline),
                 its_period,
+                variables=tuple(named),
             )
         )
     return wanted
+
+
+def _as_one(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the facets of a stream of which one variable is asked for: those of that variable."""
+    names = set(variables.values())
+    return {"variable": names.pop()} if len(names) == 1 else {}
 
 
 def _of_older_versions(view: CatalogView) -> dict[str, list[tuple[str, int, int]]]:

@@ -416,9 +416,10 @@ class Selection(Questions):
 
     def __repr__(self) -> str:
         words = [f"{name}={self.view.said(name)}" for name in self.view.asked]
-        asked = ", ".join([*words, *(each.said for each in self.view.also)])
-        of = f" of {asked}" if asked else ""
-        return f"<{self.view.family.family}: {len(self)} datasets{of}, snapshot {self.snapshot}>"
+        words += [each.said for each in self.view.also]
+        of = f" of {', '.join(words)}" if words else ""
+        told = f"{self.view.family.family}: {len(self)} datasets{of}, snapshot {self.snapshot}"
+        return "\n".join([f"<{told}>", *self.not_known()])
 
     def _repr_html_(self) -> str:
         rows = ""
@@ -430,11 +431,10 @@ class Selection(Questions):
                 f"<tr><td style='text-align:left'><b>{escape(facet)}</b></td>"
                 f"<td>{len(names)}</td><td style='text-align:left'>{shown}</td></tr>"
             )
-        title = f"{self.view.family.title}: {len(self)} datasets"
-        return (
-            f"<p><b>{escape(title)}</b><br><small>snapshot {escape(self.snapshot)}</small></p>"
-            f"<table>{rows}</table>"
-        )
+        title = escape(f"{self.view.family.title}: {len(self)} datasets")
+        notes = "".join(f"<p>{escape(each)}</p>" for each in self.not_known(listed=True))
+        small = f"<small>snapshot {escape(self.snapshot)}</small>"
+        return f"<p><b>{title}</b><br>{small}</p><table>{rows}</table>{notes}"
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -7,7 +7,7 @@ import os
 import stat
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from climeri_platform.catalog.cardfacets import number_text, spread_parameters
@@ -147,6 +147,7 @@ def test_no_text_is_a_traceback(tmp_path_factory, text):
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**15), 10**15))
+@example(999999999999.5)
 def test_numbers_have_one_text(number):
     text = number_text(number)
     assert float(text) == pytest.approx(float(number), rel=1e-11)

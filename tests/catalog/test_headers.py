@@ -530,7 +530,7 @@ def test_a_worker_that_is_killed_costs_the_file_it_was_reading(with_a_fifo):
     thread.join()
     assert len(killed) == 1
     assert found.filter(pl.col("problem").is_not_null()).rows() == [
-        (str(with_a_fifo[5]), *[None] * 10, "the process that read it died (SIGKILL)")
+        (str(with_a_fifo[5]), *[None] * 11, "the process that read it died (SIGKILL)")
     ]
     assert counted == list(range(1, len(with_a_fifo) + 1))
     assert found.height == len(with_a_fifo)
