@@ -347,7 +347,8 @@ class Catalogs:
         lines = [f"<{len(self.parts)} catalogs: {len(self)} datasets{of}>"]
         for name, part in self._named().items():
             held = "nothing" if part.emptied else f"{len(part.view)} datasets"
-            why = f" ({part.emptied})" if part.emptied else ""
+            why = part.emptied or part.unread
+            why = f" ({why})" if why else ""
             lines.append(f"  {name}: {held}{why}, {part.store} {part.view.snapshot.store}")
         return "\n".join([*lines, *(f"  does not answer: {each}" for each in self.troubles)])
 

@@ -32,7 +32,7 @@ def harmonised(
     about = {
         f"{part.family}:{key}": its
         for part in found.parts
-        for key, its in facets_of(part.view).items()
+        for (key, _), its in facets_of(part.view).items()
     }
     opened = found.open(harmonise=False)
     made, steps = {}, {}
