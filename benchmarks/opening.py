@@ -23,6 +23,7 @@ import netCDF4
 import numpy as np
 from page import measured_on, show
 
+REAL = Path(__file__).resolve().parents[2] / "shared/data/mini-esgf"
 CALENDARS = ("standard", "noleap", "360_day")
 GRIDS = ((45, 90), (48, 72), (32, 64), (36, 72), (24, 48))
 YEARS = range(1850, 2015)
@@ -167,6 +168,36 @@ print(json.dumps(found))
 sys.exit()
 def run(datasets):
     pass
+"""
+OPENS = """
+from concurrent.futures import ThreadPoolExecutor
+os.environ["CLIMERI_HEADER_CACHE"] = "off"
+from climeri_platform.access import open_file
+paths = sorted(glob.glob(f"{sys.argv[1]}/**/*.nc", recursive=True))
+def theirs(path):
+    xarray.open_dataset(path, engine="netcdf4", chunks={}).close()
+def opens(way, path):
+    try:
+        way(path)
+    except Exception:
+        return False
+    return True
+def rate(way, its, threads):
+    wall, cpu = clock()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(way, its))
+    end, used = clock()
+    return len(its) / (end - wall), len(its) / (used - cpu)
+def run(datasets):
+    its = [path for path in paths if opens(open_file, path) and opens(theirs, path)]
+    found = {"files": len(its)}
+    for name, way, threads in (
+        ("this", open_file, 1), ("this", open_file, 32), ("open_dataset of xarray, netCDF4", theirs, 1)
+    ):
+        rates = max(rate(way, its, threads) for _ in range(5))
+        found[f"{name}, {threads} thread{'s' * (threads > 1)}"] = rates
+    print(json.dumps(found))
+    sys.exit()
 """
 # what is made of what was opened: each way computes it with two threads
 GLOBAL_MEAN = """
@@ -339,6 +370,19 @@ def engines(coarse: Path, fine: Path) -> list[str]:
     return lines
 
 
+def opens(real: Path) -> list[str]:
+    """Measure how many real files are opened in a second, and return the lines of a table."""
+    found = ask(OPENS, real)
+    lines = [
+        "",
+        f"Opening each of {found.pop('files')} real files by itself, the best of five rounds:",
+        "",
+        "| way | opens a second | opens a second of CPU |",
+        "|---|---|---|",
+    ]
+    return lines + [f"| {way} | {wall:.0f} | {cpu:.0f} |" for way, (wall, cpu) in found.items()]
+
+
 def compute(folder: Path, repeat: int) -> list[str]:
     """Measure what is made of 17 files, opening included, and return the lines of a table."""
     lines = [
@@ -368,6 +412,7 @@ def main() -> None:
     parser.add_argument("--print-only", action="store_true", help="leave the page as it is")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="where the files are, or are made")
+    parser.add_argument("--real", type=Path, default=REAL, help="real files, where they are")
     asked = parser.parse_args()
     lines = [
         (
@@ -407,6 +452,8 @@ def main() -> None:
             make(fine, [17], grids=((180, 360),))
         lines += compute(fine, asked.repeat)
         lines += engines(root / "set-165", fine)
+    if asked.real.is_dir():
+        lines += opens(asked.real)
     show("opening", lines, print_only=asked.print_only)
 
 

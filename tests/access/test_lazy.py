@@ -7,11 +7,12 @@ import pickle
 import dask
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from climeri_platform.access import DatasetFiles, open_datasets, open_file
 from climeri_platform.access.decoding import Decoding
+from climeri_platform.access.engines import header
 from climeri_platform.access.engines.header import HeldArray
 from climeri_platform.access.joined import Piece
 from climeri_platform.access.lazy import JoinedArray
@@ -159,3 +160,29 @@ def test_a_long_axis_is_read_for_its_index_and_a_huge_one_is_not(write, form):
     assert "huge" in dataset.coords
     assert "huge" not in dataset.indexes
     np.testing.assert_array_equal(dataset["huge"].values, np.arange(600_000) / 2)
+
+
+@pytest.mark.parametrize("form", ["NETCDF4", "NETCDF3_64BIT_OFFSET"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.data())
+def test_any_part_of_files_that_are_packed_otherwise(write, form, monkeypatch, data):
+    """Each file is read into its place in a block; what is of its type is not copied."""
+    monkeypatch.setattr(header, "_SMALL", -1)
+    expected, paths = [], []
+    for n, how in enumerate(data.draw(st.lists(st.booleans(), min_size=2, max_size=3))):
+        times = 3.0 * n + np.arange(3)
+        values = 270 + n + 0.5 * np.arange(3)
+        options = {"packing": (0.25, 200.0)} if how else {}
+        paths.append(write(f"{n}.nc", times, values, form=form, lat=(-45.0, 0.0, 45.0), **options))
+        expected += values.tolist()
+    field = open_datasets([DatasetFiles("k", tuple(paths))])["k"]["tas"]
+    assert field.data.npartitions == 1
+    whole = np.repeat(np.array(expected)[:, None], 3, axis=1)
+    np.testing.assert_array_equal(field.values, whole)
+    part = st.one_of(st.integers(0, 2), st.slices(3).filter(lambda each: each.step != 0))
+    steps = len(expected)
+    along = st.one_of(
+        st.integers(0, steps - 1), st.slices(steps).filter(lambda each: each.step != 0)
+    )
+    key = data.draw(along), data.draw(part)
+    np.testing.assert_array_equal(field[key].values, whole[key])
