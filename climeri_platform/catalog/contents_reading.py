@@ -70,7 +70,8 @@ def read_contents(renewal: Renewal) -> pl.DataFrame:
 
 
 def _newest(files: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """Return the newest file of each dataset, one that cannot be read after all others."""
-    broken = pl.col("header_problem").is_not_null()
+    """Return the newest file of each dataset, one of which nothing is known after all others."""
+    # a time axis that cannot be read leaves the contents, which were read before it
+    broken = pl.col("header_problem").is_not_null() & pl.col("contents").is_null()
     ranked = files.sort(broken, "end", "path", descending=[False, True, True], nulls_last=True)
     return ranked.unique(keys, keep="first", maintain_order=True)

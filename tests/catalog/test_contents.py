@@ -342,6 +342,17 @@ def test_of_a_broken_file_the_one_before_is_read(root, store, tmp_path):
     assert contents_to_read(every).height == 0
 
 
+def test_a_time_axis_that_cannot_be_read_opens_no_older_file(root, store):
+    for span in YEARS:
+        path = root.parent / RUN / f"ATM/Output/MO/run1_{span}_1M_histmth.nc"
+        with netCDF4.Dataset(path, "a") as file:
+            file["time_counter"].units = "fortnights since the flood"
+    report = build_catalog("libIGCM", root, store=store, root_id="r", contents=True)
+    assert (report.opened, report.unread) == (3, 0)
+    report = build_catalog("libIGCM", root, store=store, root_id="r", contents=True)
+    assert (report.opened, report.unread) == (0, 0)
+
+
 def test_a_killed_night_does_not_open_a_file_twice(root, tmp_path):
     now = renewal_of(root)
     wanted = contents_to_read(now)
