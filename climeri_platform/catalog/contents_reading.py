@@ -20,8 +20,8 @@ __all__ = ["contents_to_read", "read_contents"]
 def contents_to_read(renewal: Renewal) -> pl.DataFrame:
     """Return the rows of the files by which the contents of streams are read: one of each.
 
-    That is the newest file that is not on tape and could be read, if nobody has read it yet. Each is
-    looked at once more: files go to tape while a night runs.
+    That is the newest file that is not on tape and could be read, if nobody has read it yet. No file
+    is touched here: `read_some` looks at each once more before it opens it (``on_disk``).
 
     Parameters
     ----------
@@ -42,19 +42,7 @@ def contents_to_read(renewal: Renewal) -> pl.DataFrame:
     newest = _newest(pl.concat(found), keys)
     known = pl.col("contents").is_in(list(renewal.contents)).fill_null(value=False)
     tried = pl.col("header_read").is_not_null() & pl.col("header_problem").is_not_null()
-    rows = rows_in_order(renewal, newest.filter(~known & ~tried).select("row", "header_read", "at"))
-    mount = Path(renewal.root.mount)
-    return rows.filter(
-        pl.Series([_on_disk(mount / each) for each in rows["path"]], dtype=pl.Boolean)
-    )
-
-
-def _on_disk(path: Path) -> bool:
-    try:
-        status = path.stat()
-    except OSError:
-        return True  # what is wrong with it, reading it says
-    return status.st_blocks > 0 or not status.st_size
+    return rows_in_order(renewal, newest.filter(~known & ~tried).select("row", "header_read", "at"))
 
 
 def read_contents(renewal: Renewal) -> pl.DataFrame:
@@ -66,11 +54,12 @@ def read_contents(renewal: Renewal) -> pl.DataFrame:
         If netCDF4 is not installed.
     """
     with TemporaryDirectory() as journal:
-        return read_some(contents_to_read(renewal), renewal, Path(journal))
+        return read_some(contents_to_read(renewal), renewal, Path(journal), on_disk=True)
 
 
 def _newest(files: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """Return the newest file of each dataset, one that cannot be read after all others."""
-    broken = pl.col("header_problem").is_not_null()
+    """Return the newest file of each dataset, one of which nothing is known after all others."""
+    # a time axis that cannot be read leaves the contents, which were read before it
+    broken = pl.col("header_problem").is_not_null() & pl.col("contents").is_null()
     ranked = files.sort(broken, "end", "path", descending=[False, True, True], nulls_last=True)
     return ranked.unique(keys, keep="first", maintain_order=True)

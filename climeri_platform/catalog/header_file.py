@@ -20,7 +20,10 @@ from climeri_platform.catalog.header_time import read_time, text_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["read_header", "serve"]
+__all__ = ["ON_TAPE", "read_header", "serve"]
+
+ON_TAPE = "it is on tape, and was not opened"
+"""The problem of a file that is not on disk."""
 
 
 def read_header(path: str, variable: str | None, names: Iterable[str] = ()) -> dict[str, Any]:
@@ -62,6 +65,14 @@ def read_header(path: str, variable: str | None, names: Iterable[str] = ()) -> d
     except Exception as problem:  # noqa: BLE001 - as above; what was read until then stays
         found.setdefault("problem", _said(problem))
     return found
+
+
+def _on_tape(path: str) -> bool:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - of each file
+    except OSError:
+        return False  # what is wrong with it, opening it says
+    return not status.st_blocks and status.st_size > 0
 
 
 def _said(problem: BaseException) -> str:
@@ -130,8 +141,8 @@ def _data_variables(known: dict[str, Any]) -> list[Any]:
 def serve() -> None:
     """Answer lines of standard input until it ends.
 
-    The first line holds ``names``, ``timeout`` in seconds and ``deadline`` (of the monotonic clock,
-    which all processes of a machine share), the others a path and a variable. A file that comes
+    The first line holds ``names``, ``timeout`` in seconds, ``deadline`` (of the monotonic clock,
+    which all processes of a machine share) and ``on_disk``, the others a path and a variable. A file that comes
     after the deadline is not opened; its answer is ``null``.
     """
     import netCDF4  # noqa: F401 - that it is there is said before the first file
@@ -149,7 +160,9 @@ def serve() -> None:
         if deadline is None or time.monotonic() < deadline:
             # the parent ends a worker that hangs; this ends one that has lost its parent
             signal.setitimer(signal.ITIMER_REAL, 2 * orders["timeout"])
-            answer = read_header(path, variable, orders["names"])
+            # files go to tape while others are read: asked as late as can be, where it may hang
+            away = orders["on_disk"] and _on_tape(path)
+            answer = {"problem": ON_TAPE} if away else read_header(path, variable, orders["names"])
             signal.setitimer(signal.ITIMER_REAL, 0)
         print(json.dumps(answer), file=answers, flush=True)
 

@@ -189,6 +189,7 @@ def read_files(
     workers: int = 1,
     timeout: float = 60.0,
     deadline: float | None = None,
+    on_disk: bool = False,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the headers of files as they come, read by processes of their own.
 
@@ -204,6 +205,8 @@ def read_files(
         Seconds after which a file is given up, and the process that reads it is killed.
     deadline
         Of the monotonic clock; no file is opened after it.
+    on_disk
+        Whether a file that has a size and no blocks is not opened: it is on tape.
 
     Yields
     ------
@@ -221,7 +224,7 @@ def read_files(
     >>> list(read_files([]))
     []
     """
-    orders = {"names": list(names), "timeout": timeout, "deadline": deadline}
+    orders = {"names": list(names), "timeout": timeout, "deadline": deadline, "on_disk": on_disk}
     crew = _Crew(files, orders, max(1, workers))
     try:
         crew.fill()

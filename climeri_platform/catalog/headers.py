@@ -50,6 +50,7 @@ def read_headers(
     timeout: float = 60.0,
     progress: Callable[[int], None] | None = None,
     deadline: float | None = None,
+    on_disk: bool = False,
 ) -> pl.DataFrame:
     """Read the headers of files; each is opened once.
 
@@ -71,6 +72,9 @@ def read_headers(
         Is called with the number of files read so far.
     deadline
         A moment of `time.monotonic`, after which no file is opened. What was not read is left out.
+    on_disk
+        Whether each file is looked at once more, and not opened if it went to tape since; its
+        problem is `header_file.ON_TAPE` then.
 
     Returns
     -------
@@ -115,6 +119,7 @@ def read_headers(
             raise ModuleNotFoundError("no netCDF4", name="netCDF4")
     items = list(zip(files["path"].to_list(), files["variable"].to_list(), strict=True))
     options: dict[str, Any] = {"names": ATTRIBUTES, "timeout": timeout, "deadline": deadline}
+    options["on_disk"] = on_disk
     if client is None:
         answers = read_files(items, workers=workers or _enough(len(items)), **options)
     else:
@@ -149,11 +154,13 @@ def _read_batch(
     names: Sequence[str],
     timeout: float,
     until: float | None,
+    on_disk: bool,
 ) -> list[tuple[int, dict[str, Any]]]:
     """Read a batch on a worker of Dask, whose threads must not meet in netCDF4."""
     # each machine has its own monotonic clock
     deadline = None if until is None else time.monotonic() + until - time.time()
-    return list(read_files(items, names=names, timeout=timeout, deadline=deadline))
+    options: dict[str, Any] = {"timeout": timeout, "deadline": deadline, "on_disk": on_disk}
+    return list(read_files(items, names=names, **options))
 
 
 def _on_client(
@@ -163,13 +170,16 @@ def _on_client(
     names: Sequence[str],
     timeout: float,
     deadline: float | None,
+    on_disk: bool,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     threads = sum(client.nthreads().values()) or 1
     size = max(1, min(_BATCH, math.ceil(len(items) / threads)))
     until = None if deadline is None else time.time() + deadline - time.monotonic()
     starts = range(0, len(items), size)
     futures = [
-        client.submit(_read_batch, items[at : at + size], names, timeout, until, pure=False)
+        client.submit(
+            _read_batch, items[at : at + size], names, timeout, until, on_disk, pure=False
+        )
         for at in starts
     ]
     failed: list[Exception] = []

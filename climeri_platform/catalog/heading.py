@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from climeri_platform.catalog.contents import of_many
+from climeri_platform.catalog.header_file import ON_TAPE
 from climeri_platform.catalog.headers import read_headers
 from climeri_platform.catalog.known import as_known
 from climeri_platform.catalog.renewal import SAME
@@ -113,6 +114,7 @@ def read_some(
     renewal: Renewal,
     journal: Path,
     *,
+    on_disk: bool = False,
     client: Any = None,
     deadline: float | None = None,
     progress: Callable[[int], None] | None = None,
@@ -127,6 +129,8 @@ def read_some(
         Of which root.
     journal
         A folder for what was read.
+    on_disk
+        Whether files that went to tape since they were listed are left out, and not opened.
     client
         A Dask client; without one, processes on this machine read.
     deadline
@@ -154,7 +158,10 @@ def read_some(
     for start in range(0, files.height, _BATCH):
         batch = files.slice(start, _BATCH)
         until = time.monotonic() + _START + _SLOW * batch.height
-        rows = _read(batch, renewal, client, min(until, deadline or until))
+        until = min(until, deadline or until)
+        answered = _read(batch, renewal, client, until, on_disk=on_disk)
+        away = pl.col("header_problem") == ON_TAPE
+        rows = answered.filter(~away.fill_null(value=False))
         if rows.height:
             path = journal / f"{len(parts):06}.parquet"
             rows.write_parquet(path.with_suffix(".part"))
@@ -163,7 +170,7 @@ def read_some(
         done += rows.height
         if progress is not None:
             progress(done)
-        if rows.height < batch.height:
+        if answered.height < batch.height:
             break
     if not parts:
         return pl.DataFrame(schema=_READ)
@@ -179,7 +186,7 @@ def _kept(journal: Path) -> Iterator[pl.DataFrame]:
 
 
 def _read(
-    batch: pl.DataFrame, renewal: Renewal, client: Any, deadline: float | None
+    batch: pl.DataFrame, renewal: Renewal, client: Any, deadline: float | None, *, on_disk: bool
 ) -> pl.DataFrame:
     family = renewal.family
     # models that write their own names say them in the file
@@ -191,7 +198,7 @@ def _read(
         *[each for each in facets if each not in {"path", "variable"}],
         "time_range",
     )
-    said = read_headers(wanted, client=client, deadline=deadline).rename(_NAMES)
+    said = read_headers(wanted, client=client, deadline=deadline, on_disk=on_disk).rename(_NAMES)
     below = pl.col("path").str.strip_prefix(renewal.root.mount + "/")
     said = said.with_columns(path=below, header_read=pl.lit(datetime.now(UTC).date().isoformat()))
     rows = batch.join(said, on="path", how="inner", suffix="_said").with_columns(

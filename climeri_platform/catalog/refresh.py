@@ -313,6 +313,7 @@ def _read_headers(
             wanted,
             now,
             store / JOURNAL / f"{job_mark(source, root.rules)}-headers",
+            on_disk=source.headers == "contents",
             client=client,
             deadline=_deadline(root, root.scan),
             progress=follow,

@@ -105,7 +105,8 @@ def write_named(
     Parameters
     ----------
     path
-        As it was given.
+        As it was given. A link stays, and what it leads to is replaced; a pipe or a device, such as
+        ``/dev/stdout``, is written to.
     content, mode
         As for `write_whole`.
 
@@ -120,10 +121,17 @@ def write_named(
     """
     there = Path(path)
     try:
-        write_whole(there, content, mode=mode)
+        if _is_stream(there):
+            there.write_bytes(content.encode() if isinstance(content, str) else content)
+        else:
+            write_whole(there.resolve() if there.is_symlink() else there, content, mode=mode)
     except OSError as problem:
         raise UsageError(
             f"{there} cannot be written: {problem.strerror or problem}",
             hint="Name a file in a folder that exists and that you may write to.",
         ) from problem
     return there
+
+
+def _is_stream(path: Path) -> bool:
+    return path.exists() and not (path.is_file() or path.is_dir())

@@ -315,15 +315,28 @@ def test_a_root_with_tape_behind_it_is_read_where_it_is_on_disk(root, store, tmp
     assert view.search(variable="tas").unread == 1
 
 
-def test_a_file_that_went_to_tape_since_is_not_opened(root, store):
+def test_a_file_that_went_to_tape_since_is_not_opened(root, tmp_path):
     now = renewal_of(root)
     on_tape(root.parent / RUN / "OCE/Output/MO/run1_19810101_19811231_1M_grid_T.nc")
-    assert names_of(contents_to_read(now)) == [
+    wanted = contents_to_read(now)
+    said = read_some(wanted, now, tmp_path / "journal", on_disk=True)
+    assert names_of(said) == [
         "19810101_19811231_1D_histday.nc",
         "19810101_19811231_1M_histmth.nc",
     ]
     (root.parent / RUN / "OCE/Output/MO/run1_19810101_19811231_1M_grid_T.nc").unlink()
-    assert contents_to_read(now).height == 3  # what is wrong with it, reading it says
+    gone = read_some(wanted, now, tmp_path / "other", on_disk=True)
+    assert gone["header_problem"].drop_nulls().to_list() == ["No such file or directory"]
+
+
+def test_to_choose_what_is_read_touches_no_file(root, monkeypatch):
+    # a mount that hangs would hang the night: only workers, which can be killed, ask it
+    now = renewal_of(root)
+    for name in ("stat", "lstat", "open"):
+        monkeypatch.setattr(os, name, lambda *_, **__: pytest.fail("a file was touched"))
+    wanted = contents_to_read(now)
+    monkeypatch.undo()
+    assert wanted.height == 3
 
 
 def test_of_a_broken_file_the_one_before_is_read(root, store, tmp_path):
@@ -340,6 +353,17 @@ def test_of_a_broken_file_the_one_before_is_read(root, store, tmp_path):
     every = renewal_of(root, store, header_problem=pl.lit("no"), contents=pl.lit(None, pl.String))
     every = replace(every, fresh=every.fresh.with_columns(header_read=pl.lit("2026-01-01")))
     assert contents_to_read(every).height == 0
+
+
+def test_a_time_axis_that_cannot_be_read_opens_no_older_file(root, store):
+    for span in YEARS:
+        path = root.parent / RUN / f"ATM/Output/MO/run1_{span}_1M_histmth.nc"
+        with netCDF4.Dataset(path, "a") as file:
+            file["time_counter"].units = "fortnights since the flood"
+    report = build_catalog("libIGCM", root, store=store, root_id="r", contents=True)
+    assert (report.opened, report.unread) == (3, 0)
+    report = build_catalog("libIGCM", root, store=store, root_id="r", contents=True)
+    assert (report.opened, report.unread) == (0, 0)
 
 
 def test_a_killed_night_does_not_open_a_file_twice(root, tmp_path):

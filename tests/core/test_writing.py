@@ -150,3 +150,20 @@ def test_a_place_that_somebody_named_wrongly_is_told(tmp_path):
         assert str(wrong) in told.value.message
         assert "folder that exists" in told.value.hint
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
+
+
+def test_links_and_pipes_that_somebody_named_stay(tmp_path):
+    real, link, pipe = (tmp_path / each for each in ("real", "link", "pipe"))
+    real.write_text("old")
+    link.symlink_to(real)
+    assert write_named(link, "new") == link
+    assert link.is_symlink()
+    assert real.read_text() == "new"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_named(pipe, "told")
+        assert os.read(end, 10) == b"told"
+    finally:
+        os.close(end)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
