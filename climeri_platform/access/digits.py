@@ -70,7 +70,7 @@ def dates_of_digits(
     Raises
     ------
     ValueError
-        If digits name no day of the calendar.
+        If digits name no day of the calendar, or their type is too narrow to tell days apart.
 
     Examples
     --------
@@ -78,9 +78,22 @@ def dates_of_digits(
     >>> dates_of_digits(digits, np.zeros(1, bool), "day", "standard")[0].isoformat()
     '2001-01-31T18:00:00'
     """
+    _check_precision(numbers[~absent], form)
     dates = np.full(numbers.shape, None, dtype=object)
     dates[~absent] = [_date(float(each), form, calendar) for each in numbers[~absent].ravel()]
     return dates
+
+
+def _check_precision(numbers: NDArray[Any], form: str) -> None:
+    """Refuse digits of a type that has no number for each date: 20010115 is 20010116 in 32 bits."""
+    if numbers.dtype.kind != "f" or not numbers.size:
+        return
+    largest = np.abs(numbers).max()
+    if np.spacing(largest) > 1:
+        raise ValueError(
+            f"{numbers.dtype} holds no digits as long as those of {float(largest):.10g}: the {form} "
+            "was lost when they were written"
+        )
 
 
 def _date(number: float, form: str, calendar: str) -> cftime.datetime:

@@ -22,6 +22,7 @@ from climeri_platform.access.reindexing import reindexed, say_names
 from climeri_platform.access.stamps import (
     begins_of,
     dates_like,
+    ends_of,
     later_by,
     middles_of,
     numbers_of,
@@ -38,6 +39,7 @@ _TOLD = 5
 _DAY = 86_400
 _MONTH = 31 * _DAY  # of the numbers of steps: see `numbers_of`
 _YEAR = 12 * _MONTH
+_DAYS = {"year": (359, 367), "month": (27, 32), "day": (0.99, 1.01)}
 _ONE_LENGTH = ("noleap", "360_day", "all_leap", "366_day")
 _WHOLE_YEARS = "Cut each to whole years first: open(period='first_100Y')."
 
@@ -130,6 +132,7 @@ def align_elapsed(datasets: Mapping[str, xr.Dataset], *, pad: bool = False) -> E
 
 def _check_steps(datasets: Mapping[str, xr.Dataset], time: str, unit: str) -> None:
     if unit:
+        _check_single(datasets, time, unit)
         return
     steps = {
         label: float(steps_between(each[time].values[:2])[0])
@@ -144,6 +147,21 @@ def _check_steps(datasets: Mapping[str, xr.Dataset], time: str, unit: str) -> No
             f"steps of time differ (hours): {said}",
             hint="Choose one frequency, or average one of them first.",
         )
+
+
+def _check_single(datasets: Mapping[str, xr.Dataset], time: str, unit: str) -> None:
+    """Refuse one step whose bounds are not as long as the steps of the others: no other tells it."""
+    shortest, longest = _DAYS[unit]
+    for label, each in datasets.items():
+        ends = ends_of(each, time) if each.sizes[time] == 1 else None
+        if ends is None:
+            continue
+        days = float(steps_between(ends[0])[0]) / _DAY
+        if not shortest <= days <= longest:
+            raise DatasetInconsistent(
+                f"{label} has one step, of {days:.3g} days, and those of others are of a {unit}",
+                hint="Choose one frequency, or average one of them first.",
+            )
 
 
 def _check_calendars(calendars: Mapping[str, list[str]], unit: str) -> None:

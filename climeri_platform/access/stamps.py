@@ -12,6 +12,7 @@ from climeri_platform.access.coordinates import bounds_of, read_here
 __all__ = [
     "begins_of",
     "dates_like",
+    "ends_of",
     "later_by",
     "middles_of",
     "moment_like",
@@ -45,7 +46,7 @@ def _number(moment: Any) -> int:
 
 def middles_of(dataset: xr.Dataset, time: str) -> xr.DataArray | None:
     """Return the middle of each step by its bounds; None where these do not say it of all steps."""
-    values = _bounds(dataset, time)
+    values = ends_of(dataset, time)
     if values is None:
         return None
     return xr.DataArray(values[:, 0] + (values[:, 1] - values[:, 0]) / 2, dims=(time,))
@@ -53,11 +54,12 @@ def middles_of(dataset: xr.Dataset, time: str) -> xr.DataArray | None:
 
 def begins_of(dataset: xr.Dataset, time: str) -> xr.DataArray | None:
     """Return the beginning of each step by its bounds, as `middles_of`."""
-    values = _bounds(dataset, time)
+    values = ends_of(dataset, time)
     return None if values is None else xr.DataArray(values[:, 0], dims=(time,))
 
 
-def _bounds(dataset: xr.Dataset, time: str) -> np.ndarray | None:
+def ends_of(dataset: xr.Dataset, time: str) -> np.ndarray | None:
+    """Return the beginning and the end of each step by its bounds, as `middles_of`."""
     name = bounds_of(dataset, time)
     if name is None:
         return None

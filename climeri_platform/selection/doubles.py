@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from climeri_platform.access.grouping import agree
+from climeri_platform.access.grouping import agree, unclear
 from climeri_platform.access.periods import RETRACTED
+from climeri_platform.catalog.tables import version_number
 from climeri_platform.selection.reading import more_before
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from climeri_platform.access import DatasetFiles
     from climeri_platform.catalog.union import Located
 
@@ -27,7 +29,7 @@ def without_doubles(found: Found) -> Found:
 
     It is the same if all facets agree that both families have, and both have a version. The newest
     one that is not retracted is taken, of one version in two catalogs that which can be read, and
-    then the first.
+    then the first. What could be the same as two of another family is opened beside both.
 
     Parameters
     ----------
@@ -43,19 +45,47 @@ def without_doubles(found: Found) -> Found:
     for places in alike.values():
         if len({found[at][0].family for at in places}) < 2:
             continue
+        same = {
+            at: [other for other in places if other != at and _are_one(found[at], found[other])]
+            for at in places
+        }
         for at in sorted(places, key=lambda at: _rank(found, at), reverse=True):
-            rivals = [other for other in places if other in kept and other != at]
-            for other in rivals if at in kept else []:
-                if _are_one(found[at], found[other]):
-                    kept[at] = kept[at][0], _told(kept[at], found[other])
-                    del kept[other]
+            if at in kept:
+                _take(kept, found, at, same)
     return [kept[at] for at in sorted(kept)]
 
 
+def _take(
+    kept: dict[int, tuple[Located, DatasetFiles]],
+    found: Found,
+    at: int,
+    same: Mapping[int, Sequence[int]],
+) -> None:
+    """Leave out what is the same as one that is taken, or say why it is not known to be."""
+    part, its = kept[at]
+    if _is_clear(found, at, same):
+        for other in same[at]:
+            if other in kept:
+                kept[at] = part, _told(kept[at], found[other])
+                del kept[other]
+    elif len(same[at]) > 1:
+        note = unclear("taken for one", [found[other][1].key for other in same[at]])
+        kept[at] = part, replace(its, notes=(*its.notes, note))
+
+
+def _is_clear(found: Found, at: int, same: Mapping[int, Sequence[int]]) -> bool:
+    """Return whether it is known which are the same: of two grids of a family, one takes neither."""
+    group = {at, *same[at]}
+    families = {found[each][0].family for each in group}
+    return len(families) == len(group) and all({each, *same[each]} == group for each in group)
+
+
 def _rank(found: Found, at: int) -> tuple[bool, int, bool, int]:
+    import polars as pl
+
     each = found[at][1]
     retracted = any(note.startswith(RETRACTED) for note in each.notes)
-    number = int(re.sub(r"\D", "", each.attributes["version"]) or 0)
+    number = pl.DataFrame({"version": each.attributes["version"]}).select(version_number()).item()
     return not retracted, number, each.refusal is None, -at
 
 

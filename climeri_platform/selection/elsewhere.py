@@ -40,7 +40,8 @@ class _Replica:
 def readable(every: Sequence[Located], found: Found, files_of: FilesOf) -> Found:
     """Return what is to be opened, from another store where the first has it elsewhere or on tape.
 
-    Of what is on tape in part, another store is taken only if it has as many files on disk.
+    Of what is on tape in part, another store is taken only if it has as many files on disk, and
+    all years that the first can read.
 
     Parameters
     ----------
@@ -71,7 +72,8 @@ def readable(every: Sequence[Located], found: Found, files_of: FilesOf) -> Found
             if n is None or each.refusal is not None:
                 continue
             where, other = taken[n]
-            if len(each.paths) >= len(other.paths) + len(other.offline):
+            lost = not_covered(other.spans, each.spans) if other.spans else []
+            if not lost and len(each.paths) >= len(other.paths) + len(other.offline):
                 note = f"the catalog of {where.store} has no whole replica that can be read now"
                 taken[n] = part, replace(each, key=other.key, notes=(note, *each.notes))
     return taken

@@ -109,3 +109,15 @@ def test_a_day_that_is_not_is_told(tmp_path, units, digits):
         file.createVariable("tas", "f4", ("time",))[:] = [280.0]
     with pytest.raises(DataError, match=r"names no (day|month) of the calendar standard"):
         open_datasets([DatasetFiles("k", (str(path),))])
+
+
+def test_digits_that_are_too_narrow_for_days_are_told(tmp_path):
+    path = tmp_path / "tas.nc"
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension("time", None)
+        time = file.createVariable("time", "f4", ("time",))
+        time.setncatts({"units": "day as %Y%m%d.%f", "calendar": "standard"})
+        time[:] = [20010115.5, 20010215.0]  # in 32 bits the 16th, of either month
+        file.createVariable("tas", "f4", ("time",))[:] = [280.0, 281.0]
+    with pytest.raises(DataError, match="float32 holds no digits as long as"):
+        open_datasets([DatasetFiles("k", (str(path),))])

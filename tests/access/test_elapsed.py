@@ -243,6 +243,16 @@ def test_years_count_too_and_years_from_july_are_others():
         beside({"A": yearly(1, 30), "B": yearly(1850, 40, month=7)})
 
 
+def test_one_step_beside_a_series_says_by_its_bounds_how_long_it_is():
+    month = yearly(1850, 1)
+    begin = month["time_bnds"].values[0, 0]
+    month["time_bnds"] = ("time", "bnds"), np.array([[begin, begin.replace(month=2)]])
+    with pytest.raises(DatasetInconsistent, match="B has one step, of 31 days"):
+        beside({"A": yearly(1, 30), "B": month})
+    dataset, _ = beside({"A": yearly(1, 30), "B": yearly(1850, 1)})
+    assert dataset.sizes["time"] == 1
+
+
 def test_dates_that_are_none_and_words_that_are_none(field):
     numbers = field().assign_coords(time=np.arange(24.0))
     with pytest.raises(DatasetInconsistent, match="nothing says which dates"):

@@ -305,6 +305,63 @@ def test_one_dataset_in_two_families_is_opened_once(centres, versions, taken):
     assert len(every) == len(set(versions))
 
 
+VERSIONED = """
+family: {family}
+title: Runs that were published
+variable: variable
+directories: [<model>/<experiment>/<member>/<frequency>/<version>]
+files: ["<variable>_<model>_<experiment>_<member>.nc"]
+dataset: [model, experiment, member, frequency, variable]
+patterns:
+  member: 'r\\d+i\\d+p\\d+f\\d+'
+  frequency: 'mon|day'
+  variable: '[a-z0-9]+'
+  version: 'v[0-9.]+'
+"""
+
+
+def published(centres, family, version, source):
+    """Hold a dataset in a family that has versions and says no grid."""
+    place = centres.top / family / family / f"BORA-ESM1/historical/r1i1p1f1/mon/{version}"
+    place.mkdir(parents=True)
+    shutil.copyfile(source, place / "tas_BORA-ESM1_historical_r1i1p1f1.nc")
+    card = centres.top / f"{family}.yaml"
+    card.write_text(VERSIONED.format(family=family))
+    build_catalog(card, centres.top / family / family, store=centres.top / "s" / family)
+    centres.names.append(family)
+    places = ":".join(str(centres.top / "s" / each) for each in centres.names)
+    centres.monkeypatch.setenv("CLIMERI_STORES", places)
+
+
+def test_what_could_be_one_of_two_grids_takes_the_place_of_neither(centres, small_archive):
+    archive = small_archive / ARCHIVE_ROOTS["CMIP6"]
+    run = RUN.format("BORA-ESM1", "r1i1p1f1", "tas")
+
+    def on_two_grids(root):
+        for file in sorted(root.glob(run)):
+            place = root / str(file.relative_to(root)).replace("gn", "gr")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, place)
+
+    centres.hold("here", archive, [run], then=on_two_grids)
+    published(centres, "Ours", "v20991231", max(archive.glob(run)))
+    opened = open_catalog().open()
+    assert [key.partition(":")[0] for key in opened].count("CMIP6") == 2
+    assert len(opened) == 3
+    (note,) = [each for each in told(opened) if "it could be with" in each]
+    assert ".gn" in note
+    assert ".gr" in note
+
+
+def test_versions_are_numbers_part_by_part(centres, small_archive):
+    archive = small_archive / ARCHIVE_ROOTS["CMIP6"]
+    source = max(archive.glob(RUN.format("BORA-ESM1", "r1i1p1f1", "tas")))
+    published(centres, "Ours", "v1.10", source)
+    published(centres, "Theirs", "v2.0", source)
+    (key,) = open_catalog().open()
+    assert key.partition(":")[0] == "Theirs"
+
+
 def test_a_catalog_whose_files_cannot_be_read_costs_only_itself(centres, real_data):
     archive = real_data / "mini-esgf/test_data/badc/cmip6/data/CMIP6"
     centres.hold("here", archive, [HINDCAST.format("r1")])
