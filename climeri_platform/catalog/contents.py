@@ -7,6 +7,7 @@ for a variable asks which lists have it, and then for rows with their marks.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from climeri_platform.catalog.variable_lists import read_lists, stored_lists
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from pathlib import Path
 
     from climeri_platform.catalog.family import Family
     from climeri_platform.catalog.layout import Snapshot
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Contents", "contents_in", "contents_of", "of_many", "unread_text"]
 
-_KNOWN: dict[tuple[str, str], Contents] = {}
+_KNOWN: dict[tuple[str, int, str], Contents] = {}
+_KEPT = 8  # snapshots and families of which it is kept: a hub runs for weeks
 
 
 def of_many(family: Family) -> pl.Expr:
@@ -152,13 +155,25 @@ def contents_of(snapshot: Snapshot, family: Family) -> Contents | None:
     """
     if not family.contents:
         return None
-    place = str(snapshot.folder), family.family
-    if place not in _KNOWN:
+    place = str(snapshot.folder), _changed_at(snapshot.folder), family.family
+    found = _KNOWN.get(place)
+    if found is None:
         lists = stored_lists(snapshot, family.family)
         rows = snapshot.scan(family.family, "datasets")
         with snapshot.reading(family.family, "datasets"):
-            _KNOWN[place] = _used(rows, family, lists)
-    return _KNOWN[place]
+            found = _KNOWN[place] = _used(rows, family, lists)
+        while len(_KNOWN) > _KEPT:
+            with suppress(KeyError, RuntimeError):  # of another thread
+                del _KNOWN[next(iter(_KNOWN))]
+    return found
+
+
+def _changed_at(folder: Path) -> int:
+    """Return when a folder changed: a store that was made anew may repeat a name."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def contents_in(datasets: pl.LazyFrame, family: Family, text: str) -> Contents | None:

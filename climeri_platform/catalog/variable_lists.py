@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -125,11 +126,21 @@ def stored_lists(snapshot: Snapshot | None, family: str) -> dict[str, VariableLi
 
 
 def known_lists(snapshot: Snapshot | None, family: Family) -> dict[str, VariableList]:
-    """Return the lists to go on from: none of damaged ones, which are read anew."""
-    try:
-        return stored_lists(snapshot, family.family) if family.contents else {}
-    except StoreDamaged:
+    """Return the lists to go on from.
+
+    Where they are damaged, those of the snapshots before are: a mark means one list for ever. What
+    only the damaged ones had is read anew.
+    """
+    if snapshot is None or not family.contents:
         return {}
+    try:
+        return stored_lists(snapshot, family.family)
+    except StoreDamaged:
+        found: dict[str, VariableList] = {}
+        for path in snapshot.folder.parent.glob(f"*/{family.family}/{CONTENTS_FILE}"):
+            with suppress(OSError, ValidationError):
+                found |= read_lists(path.read_bytes())
+        return found
 
 
 def read_lists(text: str | bytes) -> dict[str, VariableList]:

@@ -430,6 +430,29 @@ def test_damaged_lists_are_told_and_mended(view, root, store, monkeypatch):
     assert ends(CatalogView.open("libIGCM", store).search(variable="rsdt")) == ["histmth"]
 
 
+def test_damaged_lists_are_those_of_the_snapshots_before(view, root, store):
+    """A build that reads no contents keeps what all roots of the family know."""
+    before = view.search(variable="rsdt").files("path", "contents")
+    build_catalog("libIGCM", root, store=store, root_id="r", accept_loss=True)
+    newest = CatalogView.open("libIGCM", store).snapshot
+    assert newest.folder != view.snapshot.folder
+    (newest.folder / "libIGCM" / CONTENTS_FILE).write_text("[")
+    build_catalog("libIGCM", root, store=store, root_id="r")
+    now = CatalogView.open("libIGCM", store)
+    assert now.search(variable="rsdt").files("path", "contents").equals(before)
+    assert now.search(variable="rsdt").unread == 0
+
+
+def test_a_store_that_was_made_anew_under_one_name_has_its_own_lists(view, store, monkeypatch):
+    monkeypatch.setattr(contents, "_KEPT", 2)
+    folder = view.snapshot.folder
+    assert view.search(variable="rsdt").unread == 0
+    (folder / "libIGCM" / CONTENTS_FILE).write_text("{}")
+    os.utime(folder, ns=(1, 1))
+    assert CatalogView.open("libIGCM", store).search(frequency="mon", stream="histmth").unread == 1
+    assert len(contents._KNOWN) <= 2
+
+
 def test_what_was_read_stays_without_another_look(view, root, store, tmp_path):
     before = view.search(variable="rsdt").files("path", "contents")
     shutil.copytree(root.parent / RUN, tmp_path / "more/LMDZ/PROD/amip/run1")
