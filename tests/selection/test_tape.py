@@ -222,6 +222,21 @@ def test_a_smaller_copy_on_disk_does_not_stand_in_for_what_is_on_tape_in_part(ce
     assert dataset["tas"].values.tolist() == [2001] * 12 + [2002] * 12
 
 
+def test_as_many_files_of_other_years_do_not_stand_in_either(centre, monkeypatch):
+    kept = centre.top / "disk/CMIP6"
+    for year in (1990, 1991, 2000):
+        monthly(kept / PLACE.format("tas", year), year)
+    gone = centre.write(2000, 2001, 2002)
+    centre.release(gone[0])
+    centre.catalogue()
+    build_catalog("CMIP6", kept, store=centre.top / "group", root_id="disk")
+    monkeypatch.setenv("CLIMERI_STORES", str(centre.top / "group"))
+    with pytest.warns(IncompleteDataWarning, match="1 of its 3 files"):
+        opened = open_catalog().open()
+    (dataset,) = opened.values()
+    assert dataset["tas"].values.tolist() == [2001] * 12 + [2002] * 12
+
+
 def test_catalogs_that_are_all_offline_are_refused_with_the_counts(centre):
     gone = [*centre.write(2000, 2001), *centre.write(2000, name="pr")]
     centre.release(*gone)
