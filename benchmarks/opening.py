@@ -32,7 +32,7 @@ MODELS = [1] * 20 + [4] * 10 + [17] * 6 + [165] * 4
 SMALL = 40  # attributes beside those that matter, of the length that CMIP6's have
 CLOCK = """
 import json, os, sys, time, warnings, glob
-import numpy, xarray, dask.array, cftime, pandas, netCDF4, h5py
+import numpy, xarray, dask.array, cftime, pandas, netCDF4, h5py, numcodecs
 warnings.simplefilter("ignore")
 folder, kept = sys.argv[1:3]
 datasets = {

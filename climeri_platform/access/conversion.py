@@ -15,10 +15,8 @@ from functools import cache, lru_cache
 from threading import Lock
 from typing import Any
 
-import yaml
-
 from climeri_platform.core.extras import needs
-from climeri_platform.core.resources import data_path
+from climeri_platform.core.resources import data_path, read_yaml
 
 __all__ = ["Table", "is_unit", "linear", "table", "to_canonical"]
 
@@ -56,7 +54,7 @@ class Table:
 @cache
 def table() -> Table:
     """Return the table that is shipped."""
-    held = yaml.safe_load((data_path("catalogs") / "units.yaml").read_text(encoding="utf-8"))
+    held = read_yaml(data_path("catalogs") / "units.yaml")
     return Table(
         canonical={name: units for units, names in held["units"].items() for name in names},
         water=frozenset(held["water"]),

@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from climeri_platform.core.errors import UnknownFamily
-from climeri_platform.core.resources import data_path
+from climeri_platform.core.resources import data_path, read_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +31,6 @@ __all__ = [
 ]
 
 Direction = Literal["up", "down"]
-# libyaml where PyYAML was built with it: the tables are read in every process that walks a tree
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class CmipVariable(BaseModel):
@@ -179,8 +177,7 @@ def cmip_variables() -> dict[str, CmipVariable]:
     >>> cmip_variables()["hfls"].positive
     'up'
     """
-    text = (data_path("catalogs") / "cmip-variables.yaml").read_text(encoding="utf-8")
-    read: dict[str, Any] = yaml.load(text, Loader=_LOADER)  # noqa: S506 # a safe loader, both of them
+    read: dict[str, Any] = read_yaml(data_path("catalogs") / "cmip-variables.yaml")
     return {name: CmipVariable.model_validate(each) for name, each in read.items()}
 
 
@@ -215,8 +212,7 @@ def native_table(name: str) -> NativeTable:
             hint=f"There is: {', '.join(native_tables())}.",
         )
     try:
-        read = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 # as above
-        return NativeTable.model_validate(read)
+        return NativeTable.model_validate(read_yaml(path))
     except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as problem:
         raise UnknownFamily(
             f"the table of variables {path} is not valid: {problem}",

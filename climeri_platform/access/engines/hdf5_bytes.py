@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
-
-from numcodecs.jenkins import jenkins_lookup3
 
 from climeri_platform.access.engines.filters import runs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from climeri_platform.access.engines.stored import Source
 
@@ -56,8 +55,16 @@ def verify(data: bytes, begin: int, end: int, blank: int | None = None) -> None:
     if blank is not None:
         content = data[begin:blank] + bytes(_SUM) + data[blank + _SUM : end]
     written = int.from_bytes(data[at : at + _SUM], "little")
-    if len(data) < at + _SUM or jenkins_lookup3(content) != written:
+    if len(data) < at + _SUM or _checksum()(content) != written:
         raise Damaged("what it says of itself does not match its checksum")
+
+
+@cache
+def _checksum() -> Callable[[bytes], int]:
+    # numcodecs loads all its codecs: files that are known already need none
+    from numcodecs.jenkins import jenkins_lookup3
+
+    return jenkins_lookup3  # type: ignore[no-any-return]
 
 
 class Blocks:

@@ -10,9 +10,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import yaml
 
-from climeri_platform.core.resources import data_path
+from climeri_platform.core.resources import data_path, read_yaml
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,8 +57,7 @@ class Domain:
 @cache
 def domains() -> dict[str, Domain]:
     """Return the domains by their names of CMIP5 (EUR-11) and of CMIP6 (EUR-12)."""
-    text = (data_path("catalogs") / "cordex-domains.yaml").read_text(encoding="utf-8")
-    held = yaml.safe_load(text)["domains"]
+    held = read_yaml(data_path("catalogs") / "cordex-domains.yaml")["domains"]
     found: dict[str, Domain] = {}
     for name, values in held.items():
         later, *numbers = values
