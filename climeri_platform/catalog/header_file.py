@@ -15,15 +15,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from climeri_platform.catalog.header_grid import grid_text
+from climeri_platform.catalog.header_names import ON_TAPE
 from climeri_platform.catalog.header_time import read_time, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["ON_TAPE", "read_header", "serve"]
-
-ON_TAPE = "it is on tape, and was not opened"
-"""The problem of a file that is not on disk."""
+__all__ = ["read_header", "serve"]
 
 
 def read_header(path: str, variable: str | None, names: Iterable[str] = ()) -> dict[str, Any]:

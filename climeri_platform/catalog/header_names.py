@@ -1,4 +1,4 @@
-"""Where a header contradicts the name of its file."""
+"""Where a header contradicts the name of its file, or nobody read it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from climeri_platform.core.timespan import TimeSpan, parse_time_range
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ATTRIBUTES", "contradiction"]
+__all__ = ["ATTRIBUTES", "ON_TAPE", "contradiction"]
+
+ON_TAPE = "it is on tape, and was not opened"
+"""The problem of a file that is not on disk."""
 
 # facet -> the global attributes that say the same; the first that a file has is compared
 _SAID_BY: dict[str, tuple[str, ...]] = {

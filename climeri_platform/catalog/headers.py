@@ -74,7 +74,7 @@ def read_headers(
         A moment of `time.monotonic`, after which no file is opened. What was not read is left out.
     on_disk
         Whether each file is looked at once more, and not opened if it went to tape since; its
-        problem is `header_file.ON_TAPE` then.
+        problem is `header_names.ON_TAPE` then.
 
     Returns
     -------

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from climeri_platform.catalog.contents import of_many
-from climeri_platform.catalog.header_file import ON_TAPE
+from climeri_platform.catalog.header_names import ON_TAPE
 from climeri_platform.catalog.headers import read_headers
 from climeri_platform.catalog.known import as_known
 from climeri_platform.catalog.renewal import SAME
