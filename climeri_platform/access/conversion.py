@@ -56,7 +56,7 @@ def table() -> Table:
     """Return the table that is shipped."""
     held = read_yaml(data_path("catalogs") / "units.yaml")
     return Table(
-        canonical={name: units for units, names in held["units"].items() for name in names},
+        canonical={name: units for units, names in held["units"].items() for name in names.split()},
         water=frozenset(held["water"]),
         words=held["words"],
         spelling=held["spelling"],

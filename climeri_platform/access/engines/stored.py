@@ -1,7 +1,7 @@
 """Arrays as they lie in a file: which bytes hold which chunk, and how they become numbers.
 
 Once the places of the chunks are known no library is needed to read them, and none that allows one
-thread at a time: bytes are read by the system and inflated by zlib, both beside other threads. The
+thread at a time: bytes are read by the system and inflated by ISA-L, both beside other threads. The
 file is open only while it is read, so that there is no number of files that is too large.
 """
 

@@ -32,7 +32,7 @@ def domain_of(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[str, Domai
         about.get("domain") or dataset.attrs.get("CORDEX_domain") or dataset.attrs.get("domain_id")
     )
     name = str(named or "")
-    return name, domains().get(name)
+    return name, domains().get(name) if name else None
 
 
 def snap_to_domain(dataset: xr.Dataset, about: Mapping[str, str]) -> tuple[xr.Dataset, list[Step]]:
