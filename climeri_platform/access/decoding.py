@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from climeri_platform.access.quiet import quiet
+from climeri_platform.core.errors import DatasetInconsistent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["PACKING", "Decoding", "decoding_of", "encoding_of_changed", "fitted"]
 
 _MISSING = ("_FillValue", "missing_value")
+_LINE = ("scale_factor", "add_offset")
 PACKING = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
 """The attributes that say how numbers are packed (CF conventions, sections 2.5.1 and 8.1)."""
 OF_VALUES = ("valid_min", "valid_max", "valid_range", "actual_range")
@@ -95,11 +97,22 @@ def decoding_of(attrs: Mapping[str, Any], stored: np.dtype[Any]) -> Decoding:
     Returns
     -------
     Decoding
-        As xarray decodes it; arrays that hold no numbers are left alone.
+        As xarray decodes it, but never as whole numbers; arrays that hold no numbers are left alone.
+
+    Raises
+    ------
+    DatasetInconsistent
+        If the packing is text.
     """
     packing = tuple((name, attrs[name]) for name in PACKING if name in attrs)
     if stored.kind not in "iuf" or not packing:
         return Decoding((), stored)
+    for name in _LINE:
+        if np.asarray(attrs.get(name, 1)).dtype.kind not in "iuf":
+            raise DatasetInconsistent(
+                f"{name} is {attrs[name]!r}, which is text and no number",
+                hint="Write it as a number (ncatted), or ask the author of the file.",
+            )
     return Decoding(packing, _dtype_of(tuple(map(_Same, packing)), stored))
 
 
@@ -133,6 +146,9 @@ def _dtype_of(packing: tuple[_Same, ...], stored: np.dtype[Any]) -> np.dtype[Any
             "x", variable, decode_times=False, decode_timedelta=False
         )
     dtype: np.dtype[Any] = decoded.dtype
+    if dtype.kind in "iu" and attrs.keys() & {*_LINE}:
+        # it takes the type of a factor that is a whole number, which cuts off what is behind the point
+        return stored if stored.kind == "f" else np.dtype("f8")
     return dtype
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from climeri_platform.access.decoding import decoding_of, fitted
+from climeri_platform.core.errors import DatasetInconsistent
 
 KINDS = ["f4", "f8", "i1", "i2", "i4", "u1", "u2", "i8"]
 
@@ -84,6 +85,21 @@ def test_an_unsigned_missing_value_is_missing():
     attrs = {"missing_value": np.int8(-1), "_Unsigned": "true"}
     values = decoding_of(attrs, np.dtype("i1"))(np.array([-1, -2], "i1"))
     np.testing.assert_array_equal(values, [np.nan, 254])
+
+
+@pytest.mark.parametrize("stored", ["f4", "f8", "i2", "u4"])
+@pytest.mark.parametrize("marginal", [False, True])
+def test_a_factor_that_is_a_whole_number_cuts_nothing_off(stored, marginal):
+    raw = np.array([2, 3]).astype(stored) + (0.5 if stored[0] == "f" else 0)
+    made = fitted({"scale_factor": np.int16(30_000)}, raw.dtype, marginal=marginal)
+    values = decoding_of(made, raw.dtype)(raw.copy())
+    assert values.dtype == (stored if stored[0] == "f" else "f8")
+    np.testing.assert_array_equal(values, raw.astype("f8") * 30_000)
+
+
+def test_a_factor_that_is_text_is_refused():
+    with pytest.raises(DatasetInconsistent, match=r"scale_factor is '0\.01', which is text"):
+        decoding_of({"scale_factor": "0.01"}, np.dtype("i2"))
 
 
 def test_text_is_left_alone():
