@@ -125,6 +125,8 @@ def _cut_axes(dataset: xr.Dataset, grid: Grid, asked: Region) -> xr.Dataset:
     if not places.size:
         raise _nothing(asked, *extents)
     places = places[np.argsort(away[places], kind="stable")]
+    if asked.width < 360:  # 0 and 360 degrees are one place: within the row it would count twice
+        places = places[np.append(True, np.diff(away[places]) > TOLERANCE)]
     turns = np.round((asked.west + away - lon) / 360)[places]
     dimension = str(dataset[grid.lon].dims[0])
     cut = dataset.isel({**index, dimension: _index(places)})

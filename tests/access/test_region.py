@@ -216,6 +216,15 @@ def test_longitudes_increase_in_the_convention_of_the_box(box, lons, west, back)
     assert cut["lat_bnds"].equals(dataset["lat_bnds"])
 
 
+def test_a_meridian_within_the_box_counts_once():
+    lon = np.arange(0.0, 361, 10)
+    field = xr.Dataset({"tas": ("lon", np.cos(np.deg2rad(lon)))}, {"lon": ("lon", lon)})
+    field["lon"].attrs["units"] = "degrees_east"
+    cut, _ = cut_region(field, {"lon": (-10, 20)})
+    assert cut["lon"].values.tolist() == [-10, 0, 10, 20]
+    np.testing.assert_allclose(cut["tas"], np.cos(np.deg2rad(cut["lon"])))
+
+
 def test_a_meridian_that_is_there_twice():
     lon = np.arange(0.0, 361, 10)
     dataset = xr.Dataset({"tas": ("lon", np.arange(37.0))}, {"lon": lon})
