@@ -23,6 +23,7 @@ __all__ = [
     "Dataset",
     "NoNetCDF",
     "encoding_of",
+    "fill_of_netcdf",
     "is_held",
     "lengths",
     "named",
@@ -41,6 +42,19 @@ _HIDDEN = {
 _ONLY_A_DIMENSION = "This is a netCDF dimension but not a netCDF variable"
 _NOT_A_COORDINATE = "_nc4_non_coord_"
 _UNLIMITED = 2**64 - 1
+# netcdf.h: NC_FILL_BYTE, NC_FILL_UBYTE, and so on
+_DEFAULT_FILL: dict[str, int | float] = {
+    "i1": -127,
+    "i2": -32767,
+    "i4": -2147483647,
+    "i8": -9223372036854775806,
+    "u1": 255,
+    "u2": 65535,
+    "u4": 4294967295,
+    "u8": 18446744073709551614,
+    "f4": 9.969209968386869e36,
+    "f8": 9.969209968386869e36,
+}
 
 
 class NoNetCDF(ValueError):
@@ -196,6 +210,30 @@ def encoding_of(
     if 1 in filters:
         encoding["complevel"] = filters[1][0]
     return encoding
+
+
+def fill_of_netcdf(attrs: Mapping[str, Any], dtype: np.dtype[Any]) -> Any:
+    """Return the value of what was never written, where HDF5 was given none.
+
+    The NetCDF library reads what the variable declares, or else the default of its type (NetCDF
+    Users' Guide, "Fill Values"), and no zeros: CDO writes files that HDF5 is told not to fill.
+
+    Parameters
+    ----------
+    attrs
+        Of the variable.
+    dtype
+        The type of its numbers.
+    """
+    kind = dtype.newbyteorder("=")
+    if kind.kind not in "iuf":
+        return np.zeros((), kind)[()]
+    for word in ("_FillValue", "missing_value"):
+        declared = np.ravel(attrs.get(word, ()))
+        if declared.size and declared.dtype.kind in "iuf":
+            with np.errstate(over="ignore", invalid="ignore"):
+                return declared[:1].astype(kind)[0]
+    return kind.type(_DEFAULT_FILL.get(kind.str[1:], 0))
 
 
 def is_held(

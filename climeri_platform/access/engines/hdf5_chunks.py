@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from climeri_platform.access.engines.chunked import Places
+from climeri_platform.access.engines.conventions import fill_of_netcdf
 from climeri_platform.access.engines.filters import DamagedChunk, chunks_of, laid_out
 from climeri_platform.access.engines.hdf5_bytes import NOWHERE, Damaged, Unusual
 from climeri_platform.access.engines.hdf5_objects import FILL, FILL_ONCE, FILTERS, LAYOUT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from climeri_platform.access.engines.hdf5_bytes import Blocks
     from climeri_platform.access.engines.hdf5_objects import Object
     from climeri_platform.access.engines.hdf5_types import Kind
@@ -36,6 +39,7 @@ _SHORT_FILTER = Struct("<HHH")
 _SIZE = Struct("<i")
 _NODE = Struct("<4sBBHQQ")
 _MOST_FILTERS = 32
+_NEVER = 1  # when HDF5 fills, says a message
 _USUAL = 66  # entries of a full node, and its beginning
 _HELD = 2**26  # bytes of the chunks of a small array: one chunk may be much larger than it
 
@@ -130,11 +134,21 @@ def filters_of(found: Object) -> list[tuple[int, tuple[int, ...]]]:
     return filters
 
 
-def fill_of(found: Object, kind: Kind) -> Any:
-    """Return the value of what was never written."""
+def fill_of(found: Object, kind: Kind, attrs: Mapping[str, Any], *, shorter: bool) -> Any:
+    """Return the value of what was never written.
+
+    Parameters
+    ----------
+    found, kind, attrs
+        The array, the type of its elements, and its attributes.
+    shorter
+        Whether it is shorter than its dimensions, of which HDF5 knows nothing.
+    """
     content = _fill(found)
     if kind.any_length:
         content = content or bytes(kind.size)
+    if not content and not kind.text and (shorter or _never_filled(found)):
+        return fill_of_netcdf(attrs, kind.native)
     if not content:
         return np.zeros((), kind.native)[()]
     if len(content) != kind.size:
@@ -165,6 +179,14 @@ def _fill(found: Object) -> bytes:
     if size < 0 or begin + 4 + size > len(message):
         raise Damaged("a fill value beyond its message")
     return message[begin + 4 : begin + 4 + size]
+
+
+def _never_filled(found: Object) -> bool:
+    """Return whether HDF5 leaves what was never written as it happens to be."""
+    message = found.message(FILL)
+    if message is None or message[0] not in (1, 2, 3):
+        return False
+    return (message[2] if message[0] < 3 else message[1] >> 2 & 3) == _NEVER
 
 
 def _cut(values: np.ndarray[Any, Any], kind: Kind) -> np.ndarray[Any, Any]:

@@ -16,6 +16,7 @@ from climeri_platform.access.engines.conventions import (
     KNOWN_FILTERS,
     Dataset,
     encoding_of,
+    fill_of_netcdf,
     is_held,
     lengths,
     named,
@@ -83,7 +84,13 @@ class LibraryArray:
 
             dataset.chunk_iter(note)
             want(places)
-        return h5py.Dataset(dataset)[part]
+        if self.dtype.kind not in "iuf":
+            return h5py.Dataset(dataset)[part]
+        # the library leaves alone what was never written, if it was told not to fill it
+        lengths = zip(part, self.extent, strict=True)
+        found = np.full([len(range(size)[each]) for each, size in lengths], self.fill, self.dtype)
+        h5py.Dataset(dataset).read_direct(found, part)
+        return found
 
 
 def read_header(source: Source) -> Header:
@@ -184,12 +191,12 @@ class _Found:
             return HeldArray(self._labels())
         if not numbers or not known:
             dtype = self.dataset.dtype.newbyteorder("=")
-            fill = self._fill(plan, dtype) if numbers else np.zeros((), dtype)[()]
+            fill = self._fill(plan, dtype, shape) if numbers else np.zeros((), dtype)[()]
             return LibraryArray(self.stamp, self.name, shape, dtype, fill, self.shape)
         stored = self.dataset.dtype
         small = is_held(self.stamp, shape, self.shape, stored.itemsize, chunks)
         if small or plan.get_layout() == h5d.COMPACT:
-            fill = self._fill(plan, stored)
+            fill = self._fill(plan, stored, shape)
             return HeldArray(self._read(stored.newbyteorder("="), fill))
         if chunks is None:
             offset = self.dataset.get_offset()
@@ -201,7 +208,7 @@ class _Found:
         else:
             find = AskPlaces(self.name)
         names = tuple(KNOWN_FILTERS[code] for code, *_ in filters)
-        fill = self._fill(plan, stored)
+        fill = self._fill(plan, stored, shape)
         return ChunkedArray(self.stamp, shape, stored, chunks, names, find, fill, self.shape)
 
     def _labels(self) -> np.ndarray[Any, Any]:
@@ -217,12 +224,14 @@ class _Found:
         self.dataset.read(h5s.ALL, h5s.ALL, values)
         return values
 
-    def _fill(self, plan: Any, dtype: np.dtype[Any]) -> Any:
+    def _fill(self, plan: Any, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Any:
         from h5py import h5d
 
         fill = np.zeros((), dtype.newbyteorder("="))
         if plan.fill_value_defined() == h5d.FILL_VALUE_USER_DEFINED:
             plan.get_fill_value(fill)
+        elif shape != self.shape or plan.get_fill_time() == h5d.FILL_TIME_NEVER:
+            return fill_of_netcdf(self.told.attrs, dtype)
         return fill[()]
 
 

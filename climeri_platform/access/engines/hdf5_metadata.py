@@ -159,7 +159,7 @@ class _Part:
         known = all(number in KNOWN_FILTERS for number in filters)
         names = tuple(KNOWN_FILTERS[number] for number in filters) if known else ()
         blocks = self._file.blocks
-        fill = fill_of(self._found, kind)
+        fill = fill_of(self._found, kind, self.dataset.attrs, shorter=shape != its)
         if kind.any_length:
             return HeldArray(self._labels(layout, names, fill, known=known))
         if not known:

@@ -173,6 +173,41 @@ def test_a_variable_that_is_shorter_than_its_dimension_is_filled(tmp_path, check
     assert (never == netCDF4.default_fillvals["f8"]).all()
 
 
+@pytest.mark.parametrize("checked", [False, True])
+@pytest.mark.parametrize("engine", [hdf5_metadata, hdf5_library])
+def test_what_hdf5_is_told_not_to_fill_is_no_zero(tmp_path, checked, engine):
+    """As CDO writes it, which ended for want of room: netCDF reads missing values there."""
+    path = tmp_path / "x.nc"
+    with netCDF4.Dataset(path, "w") as file:
+        file.set_fill_off()
+        file.createDimension("time", None)
+        file.createDimension("lat", 3)
+        how = {"chunksizes": (2, 3), "fletcher32": checked}
+        file.createVariable("time", "f8", ("time",))[:] = np.arange(6)
+        for name, attrs in (
+            ("plain", {}),
+            ("filled", {"_FillValue": np.float32(1e20)}),
+            ("old", {"missing_value": 1e20}),
+        ):
+            field = file.createVariable(name, "f4", ("time", "lat"), fill_value=False, **how)
+            field.setncatts(attrs)
+            field[:3] = 7.0
+        sparse = file.createVariable("sparse", "i2", ("time", "lat"), fill_value=False, **how)
+        sparse[4:6] = 7
+    header = engine.read_header(FileStamp.of(path))
+    found = {
+        name: header.variables[name].array.read((slice(None), 0)).tolist()
+        for name in ("plain", "filled", "old", "sparse")
+    }
+    fill, declared = netCDF4.default_fillvals["f4"], float(np.float32(1e20))
+    assert found == {
+        "plain": [7, 7, 7, *[float(np.float32(fill))] * 3],
+        "filled": [7, 7, 7, *[declared] * 3],
+        "old": [7, 7, 7, *[declared] * 3],
+        "sparse": [*[netCDF4.default_fillvals["i2"]] * 4, 7, 7],
+    }
+
+
 @pytest.fixture
 def field(tmp_path):
     path = tmp_path / "x.nc"
