@@ -235,7 +235,7 @@ class Period:
     precise: bool
 
     @classmethod
-    def parse(cls, text: str) -> Period:
+    def parse(cls, text: str, *, name: str = "period") -> Period:
         """Return the period that a text names.
 
         Parameters
@@ -243,6 +243,8 @@ class Period:
         text
             ``"1980/2014"``, ``"1980-01/2014-12"``, ``"19800101/20141231"``, ``"1980"``, and open
             ones: ``"1980/"``, ``"/2014"``.
+        name
+            What the question calls it.
 
         Raises
         ------
@@ -255,7 +257,7 @@ class Period:
         198001010000
         """
         wrong = UsageError(
-            f"period={text!r} is no period",
+            f"{name}={text!r} is no period",
             hint="Such as 1980/2014, 1980-01/2014-06, 1980/ or 1980.",
         )
         if not isinstance(text, str):

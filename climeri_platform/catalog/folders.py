@@ -55,7 +55,7 @@ _BATCH = 20_000  # notes
 _PIECE = 50_000  # directories whose paths are in memory at the same time
 _OTHER, _SAME, _GONE = range(3)
 _ABSENT = {errno.ENOENT, errno.ENOTDIR}
-_SEEDS = (9, 10, 11, 12)
+_SEED = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def folder_number(*, of: str = "path") -> pl.Expr:
 
 
 def _number(path: pl.Expr) -> pl.Expr:
-    return path.hash(*_SEEDS)
+    return path.hash(_SEED)
 
 
 def state_of(path: str, mtime: int, ctime: int, inode: int, device: int) -> int:
@@ -232,7 +232,7 @@ class Folders:
         walkers, until
             As of `Spread`.
         """
-        number = pl.Series("path", first, pl.String).hash(*_SEEDS)
+        number = pl.Series("path", first, pl.String).hash(_SEED)
         self._trusted &= ~self._rows["one"].is_in(number.implode())
         found = pl.zeros(self._rows.height, pl.UInt8, eager=True)
 

@@ -241,7 +241,8 @@ def _numbered(frame: pl.LazyFrame) -> pl.DataFrame:
 
 
 def _hash(names: list[str], seed: int) -> pl.Expr:
-    first, *rest = (pl.col(name).hash(seed, at) for at, name in enumerate(names))
+    # one number each: polars 2 takes no more
+    first, *rest = (pl.col(name).hash(seed << 8 | at) for at, name in enumerate(names))
     return reduce(pl.Expr.xor, rest, first)
 
 

@@ -99,10 +99,10 @@ def as_known(rows: pl.DataFrame, family: Family) -> pl.DataFrame:
 
 def _numbers(group: str) -> list[pl.Expr | str]:
     return [
-        pl.col("path").hash(1, 2, 3, 4).alias("one"),
-        pl.col("path").hash(5, 6, 7, 8).alias("two"),
+        pl.col("path").hash(1).alias("one"),
+        pl.col("path").hash(2).alias("two"),
         *map(pl.col, _SAME),
-        (pl.col(group).hash(1) ^ pl.col("format").hash(2)).alias("words"),
+        (pl.col(group).hash(3) ^ pl.col("format").hash(4)).alias("words"),
     ]
 
 

@@ -32,6 +32,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from climeri_platform.catalog.family import Family, load_family
 from climeri_platform.core.errors import (
     StoreDamaged,
+    StoreError,
     StoreMissing,
     StoreTooNew,
     UnknownFamily,
@@ -305,9 +306,18 @@ def check_format(store: Path, *, to_write: bool = False) -> None:
     Raises
     ------
     StoreMissing, StoreDamaged, StoreTooNew
+    StoreError
+        If it may not be looked into.
     """
     path = store / "store.json"
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as problem:
+        raise StoreError(
+            f"the store {store} cannot be read: {problem.strerror or problem}",
+            hint="Ask for the group that may read it, or name another one with --store.",
+        ) from problem
+    if not there:
         what = "is not a catalog store" if store.is_dir() else "does not exist"
         if store.is_file():
             what = "is a file"

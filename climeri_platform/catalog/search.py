@@ -302,7 +302,7 @@ class CatalogView:
                 time = overlapping(when, narrower.rows, narrower.file_rows)
             narrower = narrower.narrow(time)
         if covers is not None:
-            when, series = Period.parse(covers), narrower.split_series
+            when, series = Period.parse(covers, name="covers"), narrower.split_series
             with self.reading("files"):
                 time = covering(when, narrower.rows, narrower.file_rows, series)
             narrower = narrower.narrow(time)

@@ -157,6 +157,10 @@ def check_root(root: str | os.PathLike[str]) -> Path:
     RootUnusable
         If it does not exist, is not a directory, may not be read, or its path is not UTF-8.
     """
+    if not os.fspath(root):  # which would be the folder one is in
+        raise RootUnusable(
+            "the root '' is no path", hint="Is a variable of the shell empty? `.` is this folder."
+        )
     path = Path(os.path.abspath(root))  # noqa: PTH100 - resolve() would lose the mount's name
     if (shown := readable(str(path))) != str(path):
         raise RootUnusable(

@@ -128,7 +128,7 @@ def _show_rehearsal(hub: RunningHub, done: Rehearsal, seconds: float) -> None:
 @click.option("--check", is_flag=True, help="Log in, run the first notebook in the hub, and stop.")
 @click.option(
     "--port",
-    type=int,
+    type=click.IntRange(0, 65535),
     help="Of the hub; 0 takes a free one. Default: 8000, a free one with --check.",
 )
 @click.option(

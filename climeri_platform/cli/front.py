@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -98,12 +99,25 @@ def run(arguments: Sequence[str]) -> int:
     except ClimeriError as problem:
         _tell(problem.message, problem.hint)
         return problem.exit_code
-    except Exception as problem:
-        if os.environ.get("CLIMERI_DEBUG"):
-            raise
+    except OSError as problem:
+        if problem.errno != errno.ENOSPC or problem.filename is not None:
+            return _defect(problem)
+        # most often what was printed: those who write files name them
         _tell(
-            f"a defect in climeri_platform {__version__}: {type(problem).__name__}: {problem}",
-            "Set CLIMERI_DEBUG=1 and run it again to see where; please report it with that output.",
+            "what was to be printed, or a file, cannot be written: No space left on device",
+            "Make room on the disk that it goes to, and run it again.",
         )
-        return INTERNAL
+        return ClimeriError.exit_code
+    except Exception as problem:  # noqa: BLE001 - the last one who can tell it
+        return _defect(problem)
     return result if isinstance(result, int) else 0
+
+
+def _defect(problem: Exception) -> int:
+    if os.environ.get("CLIMERI_DEBUG"):
+        raise problem
+    _tell(
+        f"a defect in climeri_platform {__version__}: {type(problem).__name__}: {problem}",
+        "Set CLIMERI_DEBUG=1 and run it again to see where; please report it with that output.",
+    )
+    return INTERNAL

@@ -32,6 +32,8 @@ def progress(*lazy: Any, label: str = "computing") -> Any:
     ------
     ComputeError
         If the cluster lost its workers, most often for want of memory.
+    MissingExtra
+        If the packages of a cluster are not installed.
 
     Examples
     --------
@@ -40,6 +42,7 @@ def progress(*lazy: Any, label: str = "computing") -> Any:
     10.0
     """
     with needs("compute", "computing with Dask"):
+        import distributed  # noqa: F401 - that it is there is said before anything is computed
         from dask.base import unpack_collections
 
     collections, repack = unpack_collections(*lazy)

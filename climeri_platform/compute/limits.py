@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from climeri_platform.core.extras import needs
+
 __all__ = ["Limits", "cgroup_memory", "machine_limits"]
 
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -73,9 +75,15 @@ def machine_limits() -> Limits:
     -------
     Limits
         Cores by affinity and cgroup quota; memory by the machine, the cgroup and ``ulimit``.
+
+    Raises
+    ------
+    MissingExtra
+        If the packages that look are not installed.
     """
-    from dask.system import cpu_count
-    from distributed.system import memory_limit
+    with needs("compute", "looking at the limits of this process"):
+        from dask.system import cpu_count
+        from distributed.system import memory_limit
 
     memory = int(memory_limit())
     return Limits(cpu_count(), min(memory, cgroup_memory() or memory))

@@ -120,6 +120,11 @@ def write_named(
         If it cannot be written there.
     """
     there = Path(path)
+    if not there.name:  # "" and ".", and "/"
+        raise UsageError(
+            f"{os.fspath(path)!r} names no file to write",
+            hint="Name a file in a folder that exists and that you may write to.",
+        )
     try:
         if _is_stream(there):
             there.write_bytes(content.encode() if isinstance(content, str) else content)

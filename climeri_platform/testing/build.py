@@ -329,5 +329,11 @@ def _run(
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    try:
+        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise ArchiveError(
+            f"the archive cannot be written to {path.parent}: {error.strerror or error}",
+            hint="Make room there, or give another folder that you may write to.",
+        ) from error

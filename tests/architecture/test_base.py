@@ -11,7 +11,10 @@ import yaml
 
 NAME = "tas_Amon_IPSL-CM6A-LR_historical_r1i1p1f1_gr_185001-201412.nc"
 FOLDER = "CMIP6/CMIP/IPSL/IPSL-CM6A-LR/historical/r1i1p1f1/Amon/tas/gr/v20180803"
-AWAY = {"cftime", "cf_units", "dask", "distributed", "fsspec", "h5py", "netCDF4", "numpy", "xarray"}
+AWAY = {
+    *("cftime", "cf_units", "dask", "distributed", "fsspec", "h5netcdf", "h5py", "isal", "jinja2"),
+    *("netCDF4", "numcodecs", "numpy", "prometheus_client", "psutil", "xarray", "zarr"),
+}
 # every Python that is started reads this first
 BARE = f"""
 import sys
@@ -48,6 +51,37 @@ def climeri(tmp_path):
         return done.stdout
 
     return run
+
+
+@pytest.mark.parametrize(
+    ("line", "away", "extra"),
+    [
+        ("from climeri_platform.access import open_file", AWAY, "access"),
+        ("from climeri_platform.access import open_file", {"isal"}, "access"),
+        ("from climeri_platform.compute import machine_limits as m; m()", AWAY, "compute"),
+        (
+            "from climeri_platform.compute import machine_limits as m; m()",
+            {"distributed"},
+            "compute",
+        ),
+        (
+            "import dask.array as da, climeri_platform as cp; cp.progress(da.ones(3))",
+            {"distributed"},
+            "compute",
+        ),
+    ],
+)
+def test_a_door_whose_packages_are_missing_says_which_extra(line, away, extra, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(BARE.replace(str(AWAY), str(away)))
+    done = subprocess.run(
+        [sys.executable, "-c", line],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        check=False,
+    )
+    assert "MissingExtra: " in done.stderr
+    assert f"climeri-platform[{extra}]" in done.stderr
 
 
 @pytest.fixture

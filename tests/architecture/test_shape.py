@@ -194,3 +194,17 @@ def test_what_modules_import_is_declared():
     # hypothesis: the strategies of the testing kit are for those who test, and nothing else wants it
     used -= sys.stdlib_module_names | {"climeri_platform", "__future__", "hypothesis"}
     assert {each for each in used if brought.get(each, each) not in declared} == set()
+
+
+def test_hashes_take_one_seed():
+    # polars 1 took four, and polars 2 takes one: both are within the bound
+    many = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("hash", "hash_rows")
+        and (len(node.args) > 1 or node.keywords or isinstance(node.args[0], ast.Starred))
+    ]
+    assert many == []

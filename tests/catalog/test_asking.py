@@ -308,3 +308,9 @@ def test_one_dataset_by_its_key(view):
 
 def test_newest_versions_again(view):
     assert len(view.search(version="v20180803").latest()) == len(view)
+
+
+@pytest.mark.parametrize("name", ["period", "covers"])
+def test_a_period_that_is_none_is_told_by_the_name_that_was_typed(name, view):
+    with pytest.raises(UsageError, match=f"^{name}='abc' is no period"):
+        view.search(**{name: "abc"})

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import polars as pl
 import pytest
@@ -236,3 +239,24 @@ def test_snapshots_are_ordered_by_age(tmp_path):
         (tmp_path / "snapshots" / each).mkdir(parents=True)
     assert snapshot_names(tmp_path) == names
     assert snapshot_names(tmp_path / "nowhere") == []
+
+
+def test_a_store_that_one_may_not_look_into_is_told(store):
+    script = f"""if True:
+        from climeri_platform.catalog import open_snapshot
+        from climeri_platform.core.errors import StoreError
+        try:
+            open_snapshot({str(store)!r})
+        except StoreError as problem:
+            print(type(problem).__name__, problem)
+        """
+    store.chmod(0)
+    try:
+        # root passes every door with its capabilities, and without them as others do
+        bare = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+        done = subprocess.run(
+            [*bare, sys.executable, "-c", script], capture_output=True, text=True, check=False
+        )
+    finally:
+        store.chmod(0o755)
+    assert done.stdout.startswith(f"StoreError the store {store} cannot be read: Permission denied")

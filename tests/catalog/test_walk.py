@@ -370,3 +370,10 @@ def test_a_walk_that_is_given_up_stops_its_walkers(broad):
     while threading.active_count() > before and time.monotonic() < until:
         time.sleep(0.01)
     assert threading.active_count() == before
+
+
+def test_an_empty_word_is_not_the_folder_one_is_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RootUnusable, match="the root '' is no path"):
+        check_root("")
+    assert check_root(".") == tmp_path

@@ -160,3 +160,19 @@ def test_settings_are_shown_with_their_origin(tmp_path):
     done = climeri("settings", env=environment)
     assert done.returncode == 2
     assert "Did you mean language?" in done.stderr
+
+
+def test_a_full_disk_behind_what_is_printed_is_told():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [CLIMERI, "settings"], check=False, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert "defect" not in done.stderr
+
+
+def test_a_port_that_is_none_is_refused(tmp_path):
+    done = climeri("demo", "--port", "99999", "--dir", str(tmp_path / "demo"))
+    assert done.returncode == 2
+    assert "99999 is not in the range 0<=x<=65535" in done.stderr

@@ -167,3 +167,10 @@ def test_links_and_pipes_that_somebody_named_stay(tmp_path):
     finally:
         os.close(end)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.parametrize("named", ["", ".", "/"])
+def test_what_names_no_file_is_told(named):
+    with pytest.raises(UsageError, match="names no file") as problem:
+        write_named(named, "text")
+    assert "Name a file" in problem.value.hint

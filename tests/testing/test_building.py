@@ -228,3 +228,11 @@ def test_what_is_not_an_archive_never_makes_way(tiny, tmp_path):
     with pytest.raises(ArchiveError, match="something else"):
         build.build_recipe(tmp_path, tiny, workers=1, replace=True)
     assert (tmp_path / "CMIP6" / "mine.nc").read_text() == "mine"
+
+
+def test_a_marker_that_cannot_be_written_is_told(tmp_path):
+    with pytest.raises(
+        ArchiveError, match=r"cannot be written to .*/gone: No such file"
+    ) as problem:
+        build._write_json(tmp_path / "gone" / "marker.json", {})
+    assert "another folder" in problem.value.hint
