@@ -18,12 +18,37 @@ from climeri_platform.core.errors import DataError, UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TOLERANCE", "AskedPeriod", "Region", "as_asked", "files_of_period", "nothing_of"]
+__all__ = [
+    "TOLERANCE",
+    "AskedPeriod",
+    "Region",
+    "as_asked",
+    "check_switches",
+    "files_of_period",
+    "nothing_of",
+]
 
 Span = tuple[int, int]
 _WORD = re.compile(r"(first|last)_(\d+)y", re.IGNORECASE | re.ASCII)
 _FULL = ("full", "*")
 _HINT = "Such as 1980/2014, 1980-01/1980-06, 1980, 1980/, last_30Y, first_10Y or full."
+
+
+def check_switches(**switches: object) -> None:
+    """Refuse what is neither True nor False: ``"no"`` would be taken for yes.
+
+    Raises
+    ------
+    UsageError
+        With the name and the value.
+
+    Examples
+    --------
+    >>> check_switches(recall=False)
+    """
+    for name, each in switches.items():
+        if not isinstance(each, bool | np.bool_):
+            raise UsageError(f"{name}={each!r}: it is True or False")
 
 
 @dataclass(frozen=True, slots=True)

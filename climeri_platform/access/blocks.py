@@ -106,7 +106,9 @@ def blocks_of(variable: JoinedVariable, array: JoinedArray, chunks: Any) -> Bloc
         If ``chunks`` names no sizes.
     """
     asked = chunks.values() if isinstance(chunks, Mapping) else [chunks]
-    if any(each is None or isinstance(each, bool) for each in asked):
+    if any(
+        each is None or isinstance(each, bool) or (type(each) is int and not each) for each in asked
+    ):
         raise UsageError(f"chunks={chunks!r} names no size", hint=_HINT)
     shape = list(array.shape)
     if array.steps:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from climeri_platform.access.guard import LoadCost, confirm_large, cost_of_loading, refuse_huge
+from climeri_platform.core.errors import UnknownKey, nearest
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -146,7 +147,16 @@ class Opened(Mapping[str, "xr.Dataset"]):
         return dataset
 
     def __getitem__(self, key: str) -> xr.Dataset:
-        return self._datasets[key]
+        try:
+            return self._datasets[key]
+        except KeyError:
+            near = nearest(str(key), self._datasets) or list(self._datasets)[:3]
+            raise UnknownKey(
+                f"{key!r} is none of the {len(self)} keys of what was opened",
+                hint=f"Such as {' or '.join(map(repr, near))}; list(...) gives all."
+                if near
+                else "",
+            ) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._datasets)

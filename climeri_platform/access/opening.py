@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from climeri_platform.access.asked import check_switches
 from climeri_platform.access.blocks import names_in_files, of_files, refuse_unknown
 from climeri_platform.access.cutting import cut
 from climeri_platform.access.files import read_file
@@ -116,11 +117,12 @@ def open_datasets(
     Raises
     ------
     UsageError
-        If ``on_error`` or ``members`` is none of these, or ``chunks`` names a dimension that no
+        If ``on_error`` or ``members`` is none of these, a switch neither True nor False, or ``chunks`` names a dimension that no
         dataset has.
     DataError
         At the first defect with ``on_error="raise"``; or if nothing at all could be opened.
     """
+    check_switches(pad=pad, merge=merge, allow_gaps=allow_gaps, harmonise=harmonise)
     for name, word, words in (
         ("on_error", on_error, ("report", "raise")),
         ("members", members, ("apart", "stack")),

@@ -202,6 +202,10 @@ def complete(
             "complete() wants experiments, variables and at least one member",
             hint="Such as experiments=['historical', 'ssp585'], variables=['tas', 'pr'].",
         )
+    if isinstance(experiments, str):
+        experiments = [experiments]
+    if isinstance(variables, str):
+        variables = [variables]
     names = [view.facet(each) for each in ("model", "experiment", "member")]
     model, experiment, member = names
     variable = variable_of(view)

@@ -134,8 +134,7 @@ def _quick(piece: bytes, names: list[str], end: bytes) -> pl.DataFrame | None:
             eol_char=end.decode(),
             quote_char=None,
             schema={each: _NUMBERS.get(each, pl.String) for each in names},
-            missing_utf8_is_empty_string=True,
-        )
+        ).with_columns(pl.col(pl.String).fill_null(""))  # the keyword for it has two names
         numbers = table.select(pl.col(each) for each in names if each in _NUMBERS)
         return None if any(each.null_count() for each in numbers) else _typed(table)
     except pl.exceptions.PolarsError:

@@ -128,6 +128,10 @@ class UnknownValue(UsageError):
     """A value that no row of the catalog has."""
 
 
+class UnknownKey(UsageError, KeyError):
+    """A key that nothing was opened under."""
+
+
 class UnknownFamily(UsageError):
     """An archive family, or a catalog, that does not exist."""
 

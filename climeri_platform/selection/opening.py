@@ -53,20 +53,21 @@ def open_gathered(
     Raises
     ------
     UsageError
-        If the period, the region, units or the calendar is none, or measures are wanted of what is
+        If the period, the region, units, the calendar or a switch is none, or measures are wanted of what is
         not harmonised.
     MissingExtra
         If the packages that read data are not installed.
     """
     with needs("access", "opening data"):
         from climeri_platform.access import open_datasets
-        from climeri_platform.access.asked import AskedPeriod, Region
+        from climeri_platform.access.asked import AskedPeriod, Region, check_switches
         from climeri_platform.access.harmonise.calendars import check_calendar
         from climeri_platform.access.harmonise.units import check_units
         from climeri_platform.selection.measures import with_measures
         from climeri_platform.selection.reading import files_to_open
     from tqdm.auto import tqdm
 
+    check_switches(recall=recall, measures=measures, harmonise=harmonise)
     if measures and not harmonise:
         raise UsageError(
             "measures=True with harmonise=False: grids are compared in one vocabulary",

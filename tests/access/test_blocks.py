@@ -56,6 +56,12 @@ def test_blocks_by_the_common_names(native):
     assert "latitude" in told.value.hint
 
 
+@pytest.mark.parametrize("chunks", [0, {"time": 0}, {"time": None}])
+def test_blocks_of_nothing(native, chunks):
+    with pytest.raises(UsageError, match="names no size"):
+        opened(native("a.nc"), chunks=chunks)
+
+
 def test_a_dimension_that_some_have_and_one_that_none_has(native):
     flat, deep = native("a.nc"), native("b.nc", depth=3)
     found = opened(flat, deep, chunks={"depth": 1})

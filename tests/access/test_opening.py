@@ -23,6 +23,7 @@ from climeri_platform.core.errors import (
     DatasetInconsistent,
     FileUnreadable,
     MissingExtra,
+    UnknownKey,
     UsageError,
 )
 
@@ -147,6 +148,23 @@ def test_reports_escape_what_files_say():
     assert json.loads(json.dumps(report.to_dicts()))[0]["status"] == "skipped"
     assert len(report) == len(list(report)) == 1
     assert OpenReport()._repr_html_() == "<p>0 datasets opened, 0 notes, 0 skipped</p>"
+
+
+@pytest.mark.parametrize("switch", ["pad", "merge", "allow_gaps", "harmonise"])
+def test_a_word_is_no_switch(write, switch):
+    """Taken for what Python takes it, "no" would be yes."""
+    with pytest.raises(UsageError, match=f"{switch}='no': it is True or False"):
+        open_datasets([DatasetFiles("k", (write("a.nc"),))], **{switch: "no"})
+
+
+def test_a_key_that_nothing_was_opened_under(write):
+    opened = open_datasets([DatasetFiles("CMIP6.tas", (write("a.nc"),))])
+    with pytest.raises(UnknownKey, match=r"'CMIP6\.tos' is none of the 1 keys") as told:
+        opened["CMIP6.tos"]
+    assert "'CMIP6.tas'" in told.value.hint
+    assert "CMIP6.tos" not in opened
+    assert opened.get("CMIP6.tos") is None
+    assert isinstance(told.value, KeyError)
 
 
 def test_a_place_whose_packages_are_missing_costs_its_dataset(write, monkeypatch):

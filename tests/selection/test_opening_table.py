@@ -120,6 +120,13 @@ def test_a_partial_republication_is_not_mixed_and_what_it_left_out_is_told(write
     assert (years(old[R1]), notes(old)) == ((1850, 1869, 240), [])
 
 
+@pytest.mark.parametrize("switch", ["recall", "measures"])
+def test_no_tape_is_read_for_a_word(write, catalog, switch):
+    write(1850, 1859)
+    with pytest.raises(UsageError, match=f"{switch}='no': it is True or False"):
+        catalog().open(**{switch: "no"})
+
+
 def test_a_hole_of_twenty_years_is_told_and_refused_where_asked(write, catalog):
     write(1850, 1859)
     write(1880, 1889)

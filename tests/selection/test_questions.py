@@ -140,6 +140,8 @@ def test_complete(catalog):
         "A-1",
         "C-3",
     }
+    one = monthly.complete("historical", "tas")
+    assert members(one) == members(monthly.complete(["historical"], ["tas"])) != []
     same = monthly.complete(both, ["tas"], members=2, same_members=True)
     assert set(same.facets("model")["source_id"]) == {"A-1"}
     told = monthly.completeness(both, ["tas", "pr"]).rows_by_key("model", named=True, unique=True)

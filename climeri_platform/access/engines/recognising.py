@@ -17,7 +17,7 @@ from climeri_platform.access.engines import classic, hdf5, opendap, references, 
 from climeri_platform.access.engines.header import TRUNCATED
 from climeri_platform.access.engines.remote import RemoteFile, is_address, shown, unreadable
 from climeri_platform.access.engines.stored import FileStamp
-from climeri_platform.core.errors import FileUnreadable
+from climeri_platform.core.errors import FileUnreadable, MissingExtra
 
 if TYPE_CHECKING:
     from climeri_platform.access.engines.header import Header
@@ -288,7 +288,7 @@ def read_header(place: str | os.PathLike[str] | Place) -> Header:
     engine = find_engine(there)
     try:
         return engine.header(there)
-    except FileUnreadable:
+    except (FileUnreadable, MissingExtra):
         raise
     except Exception as problem:  # noqa: BLE001 - a damaged file raises anything, and costs only itself
         cause = None if there.is_address else problem

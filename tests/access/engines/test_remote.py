@@ -315,6 +315,11 @@ def test_without_the_packages(monkeypatch):
     with pytest.raises(MissingExtra) as told:
         read_header("https://127.0.0.1:1/tas.nc")
     assert "climeri-platform[remote]" in told.value.hint
+    monkeypatch.setitem(sys.modules, "pydap.handlers.dap", None)
+    for address in ("dap4://127.0.0.1:1/tas.nc", "https://127.0.0.1:1/thredds/dodsC/tas.nc"):
+        with pytest.raises(MissingExtra) as told:
+            read_header(address)
+        assert "climeri-platform[remote]" in told.value.hint
     with pytest.raises(FileUnreadable, match="nonsense"):
         read_header("nonsense://127.0.0.1:1/tas.nc")
 
