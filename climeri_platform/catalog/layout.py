@@ -24,6 +24,7 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
@@ -267,7 +268,8 @@ class Snapshot:
 
 
 def _first_line(problem: BaseException) -> str:
-    return (str(problem).splitlines() or [type(problem).__name__])[0]
+    said = (str(problem).splitlines() or [type(problem).__name__])[0]
+    return shorten(said, 200, placeholder=" ...")  # polars 2 goes on with the plan of its query
 
 
 def store_path(store: str | os.PathLike[str] | None = None) -> Path:
