@@ -6,6 +6,7 @@
     ├── UsageError                    2   the question cannot be understood
     │   ├── UnknownFacet
     │   ├── UnknownValue
+    │   ├── UnknownKey
     │   ├── UnknownFamily
     │   └── UnknownSite
     ├── NothingFound                  3   understood, and there is nothing
@@ -77,6 +78,7 @@ __all__ = [
     "UnitMismatch",
     "UnknownFacet",
     "UnknownFamily",
+    "UnknownKey",
     "UnknownSite",
     "UnknownValue",
     "UsageError",
