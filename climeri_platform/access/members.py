@@ -17,7 +17,7 @@ from climeri_platform.catalog.members import member_order
 from climeri_platform.core.errors import DatasetInconsistent, GridMismatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import xarray as xr
 
@@ -66,6 +66,42 @@ class Stacked:
         """Take one result."""
         self.datasets[key], self.facets[key] = dataset, dict(facets)
         self.made_of[key] = tuple(made_of)
+
+    def take(self, key: str, whole: Stacked, made_of: Sequence[str], family: str) -> None:
+        """Take the one result of several families under another key."""
+        (its,) = whole.datasets
+        self.add(key, whole.datasets[its], {**whole.facets[its], "family": family}, made_of)
+        self.notes += [(key, note) for _, note in whole.notes]
+
+    def combine(
+        self,
+        groups: Sequence[Sequence[str]],
+        alike: Iterable[tuple[Sequence[int], Sequence[int]]],
+        done: str,
+        *,
+        across: Callable[[list[Sequence[str]]], bool],
+        alone: Callable[[Sequence[str]], None],
+    ) -> None:
+        """Combine what families have of one, or what each has where these do not fit.
+
+        Parameters
+        ----------
+        groups
+            Keys of what each family has.
+        alike
+            As `clusters` finds them among the groups.
+        done
+            What is done, for the note on groups of which it is not known where they belong.
+        across, alone
+            Combine several groups, if they fit, and one.
+        """
+        for places, rivals in alike:
+            several = [groups[at] for at in places]
+            if rivals:
+                self.notes.append((several[0][0], unclear(done, [groups[at][0] for at in rivals])))
+            if len(several) == 1 or not across(several):
+                for keys in several:
+                    alone(keys)
 
     def in_order_of(self, keys: Iterable[str]) -> Stacked:
         """Return it in the order in which the first of each was opened."""
@@ -118,14 +154,13 @@ def stack_members(
             continue
         ensembles.append(keys)
     known = [(_of_all(keys, facets), _start(facets[keys[0]][MEMBER])) for keys in ensembles]
-    for places, rivals in clusters(known, but=_OF_THE_RUN, variable=True):
-        several = [ensembles[at] for at in places]
-        if rivals:
-            note = unclear("stacked", [ensembles[at][0] for at in rivals])
-            result.notes.append((several[0][0], note))
-        if len(several) == 1 or not _across(result, several, datasets, facets, pad=pad):
-            for keys in several:
-                _stack_one(result, keys, datasets, facets, pad=pad)
+    result.combine(
+        ensembles,
+        clusters(known, but=_OF_THE_RUN, variable=True),
+        "stacked",
+        across=lambda several: _across(result, several, datasets, facets, pad=pad),
+        alone=lambda keys: _stack_one(result, keys, datasets, facets, pad=pad),
+    )
     return result.in_order_of(datasets)
 
 
@@ -157,9 +192,7 @@ def _across(
     name = in_catalogs(new, keys)
     if name in result.datasets or name in datasets:
         name = in_catalogs(several[0][0], keys)
-    common = {**whole.facets[new], "family": families_of(keys, facets)}
-    result.add(name, whole.datasets[new], common, keys)
-    result.notes += [(name, note) for _, note in whole.notes]
+    result.take(name, whole, keys, families_of(keys, facets))
     return True
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from climeri_platform.access.alignment import align_in_time, align_labels
 from climeri_platform.access.clock import time_dimension
 from climeri_platform.access.coordinates import marginal_names, read_here
-from climeri_platform.access.grouping import catalogs_said, clusters, in_catalogs, unclear
+from climeri_platform.access.grouping import catalogs_said, clusters, in_catalogs
 from climeri_platform.access.members import (
     MEMBER,
     Stacked,
@@ -76,14 +76,13 @@ def merge_variables(
         else:
             result.add(keys[0], datasets[keys[0]], facets.get(keys[0], {}), keys)
     known = [(common_facets([facets.get(key, {}) for key in keys]), None) for keys in runs]
-    for places, rivals in clusters(known, but=_OF_THE_VARIABLE, variable=False):
-        several = [runs[at] for at in places]
-        if rivals:
-            note = unclear("merged", [runs[at][0] for at in rivals])
-            result.notes.append((several[0][0], note))
-        if len(several) == 1 or not _across(result, several, datasets, facets, pad=pad):
-            for keys in several:
-                _merge_one(result, keys, datasets, facets, pad=pad)
+    result.combine(
+        runs,
+        clusters(known, but=_OF_THE_VARIABLE, variable=False),
+        "merged",
+        across=lambda several: _across(result, several, datasets, facets, pad=pad),
+        alone=lambda keys: _merge_one(result, keys, datasets, facets, pad=pad),
+    )
     return result.in_order_of(datasets)
 
 
@@ -110,16 +109,13 @@ def _across(
         said = " and ".join(catalogs_said(keys)) or "two families"
         result.notes.append((keys[0], f"variables of {said} are not merged together: {why}"))
         return False
-    (new,) = whole.datasets
     first = list(several[0])
     its = {facets[first[0]].get(word) for word in _OF_THE_VARIABLE}
     plain = ".".join(part for part in first[0].split(".") if part not in its)
     name = in_catalogs(key_of_all(first) if len(first) > 1 else plain, keys)
     if name in result.datasets or name in datasets:
         name = in_catalogs(first[0], keys)
-    common = {**whole.facets[new], "family": families_of(keys, facets)}
-    result.add(name, whole.datasets[new], common, keys)
-    result.notes += [(name, note) for _, note in whole.notes]
+    result.take(name, whole, keys, families_of(keys, facets))
     return True
 
 
