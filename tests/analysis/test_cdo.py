@@ -1,25 +1,13 @@
 """The same fields through Climate Data Operators, an implementation that shares nothing."""
 
-import subprocess
-
 import numpy as np
 import pytest
 import xarray as xr
 
 from climeri_platform.analysis import EARTH_RADIUS, annual_mean, cell_area, global_mean
 
-pytestmark = [pytest.mark.cdo, pytest.mark.usefixtures("cdo")]
+pytestmark = pytest.mark.cdo
 CDO_RADIUS = 6_371_000.0
-
-
-def run_cdo(*words):
-    done = subprocess.run(
-        ["cdo", "-L", "-s", "-b", "F64", *map(str, words)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def read(path):
@@ -102,27 +90,27 @@ GRIDS = {
 
 @pytest.mark.parametrize("name", GRIDS)
 @pytest.mark.parametrize("masked", [False, True])
-def test_with_the_same_areas_the_means_agree_to_rounding(tmp_path, name, masked):
+def test_with_the_same_areas_the_means_agree_to_rounding(cdo, tmp_path, name, masked):
     edges, _ = GRIDS[name]
     ds = planet(edges, masked=masked, months=3)
     file = save(ds, tmp_path / "tas.nc")
     area = cell_area(ds)
     area.to_netcdf(tmp_path / "area.nc")
-    run_cdo("fldmean", f"-setgridarea,{tmp_path / 'area.nc'}", file, tmp_path / "mean.nc")
+    cdo("fldmean", f"-setgridarea,{tmp_path / 'area.nc'}", file, tmp_path / "mean.nc")
     theirs = read(tmp_path / "mean.nc").tas.values.ravel()
     np.testing.assert_allclose(global_mean(ds).values, theirs, rtol=1e-12)
 
-    run_cdo("gridarea", file, tmp_path / "cdo_area.nc")
-    run_cdo("fldmean", file, tmp_path / "cdo_mean.nc")
+    cdo("gridarea", file, tmp_path / "cdo_area.nc")
+    cdo("fldmean", file, tmp_path / "cdo_mean.nc")
     mine = global_mean(ds, area=read(tmp_path / "cdo_area.nc").cell_area)
     np.testing.assert_allclose(mine, read(tmp_path / "cdo_mean.nc").tas.values.ravel(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", GRIDS)
-def test_with_its_own_areas_cdo_is_warmer_by_what_the_docstring_says(tmp_path, name):
+def test_with_its_own_areas_cdo_is_warmer_by_what_the_docstring_says(cdo, tmp_path, name):
     edges, most = GRIDS[name]
     ds = planet(edges, months=1)
-    run_cdo("fldmean", save(ds, tmp_path / "tas.nc"), tmp_path / "mean.nc")
+    cdo("fldmean", save(ds, tmp_path / "tas.nc"), tmp_path / "mean.nc")
     warmer = float(read(tmp_path / "mean.nc").tas.squeeze()) - float(global_mean(ds).squeeze())
     width = np.deg2rad(edges[1][1] - edges[1][0])
     # 55 K * 4/15 * dlon^2 / 12, and the weather of one month
@@ -133,9 +121,9 @@ def test_with_its_own_areas_cdo_is_warmer_by_what_the_docstring_says(tmp_path, n
 @pytest.mark.parametrize(
     "edges", [uniform(36, 72), with_poles(37, 72), gaussian(48, 96), region(21, 30)]
 )
-def test_areas_of_cdo_have_great_circles_for_edges(tmp_path, edges):
+def test_areas_of_cdo_have_great_circles_for_edges(cdo, tmp_path, edges):
     ds = planet(edges, months=1)
-    run_cdo("gridarea", save(ds, tmp_path / "tas.nc"), tmp_path / "area.nc")
+    cdo("gridarea", save(ds, tmp_path / "tas.nc"), tmp_path / "area.nc")
     theirs = read(tmp_path / "area.nc").cell_area.values
     # the triangle pole, corner, corner: tan(E/2) = t sin(dlon) / (1 + t cos(dlon)), t = tan^2(c/2)
     width = np.deg2rad(np.diff(edges[1]))[0]
@@ -152,20 +140,18 @@ def test_areas_of_cdo_have_great_circles_for_edges(tmp_path, edges):
 
 
 @pytest.mark.parametrize("calendar", ["standard", "noleap", "360_day"])
-def test_annual_means_agree_to_rounding(tmp_path, calendar):
+def test_annual_means_agree_to_rounding(cdo, tmp_path, calendar):
     ds = planet(uniform(18, 36), masked=True, months=60, calendar=calendar)
-    run_cdo("yearmonmean", save(ds, tmp_path / "tas.nc"), tmp_path / "year.nc")
+    cdo("yearmonmean", save(ds, tmp_path / "tas.nc"), tmp_path / "year.nc")
     theirs = read(tmp_path / "year.nc").tas.values
     np.testing.assert_allclose(annual_mean(ds).tas.values, theirs, rtol=1e-13)
     np.testing.assert_allclose(annual_mean(ds.tas).values, theirs, rtol=1e-13)
 
 
-def test_the_whole_way_agrees(tmp_path):
+def test_the_whole_way_agrees(cdo, tmp_path):
     ds = planet(uniform(90, 180), masked=True, months=36, calendar="360_day")
     cell_area(ds).to_netcdf(tmp_path / "area.nc")
     file = save(ds, tmp_path / "tas.nc")
-    run_cdo(
-        "yearmonmean", "-fldmean", f"-setgridarea,{tmp_path / 'area.nc'}", file, tmp_path / "y.nc"
-    )
+    cdo("yearmonmean", "-fldmean", f"-setgridarea,{tmp_path / 'area.nc'}", file, tmp_path / "y.nc")
     mine = annual_mean(global_mean(ds))
     np.testing.assert_allclose(mine, read(tmp_path / "y.nc").tas.values.ravel(), rtol=1e-12)

@@ -7,7 +7,6 @@ values are missing where the files do not declare it.
 
 from __future__ import annotations
 
-import subprocess
 import warnings
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from climeri_platform.catalog import build_catalog
 from climeri_platform.testing import ARCHIVE_ROOTS, read_truth
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from climeri_platform.access import Opened
@@ -91,30 +91,15 @@ def files_of(opened, pattern: str) -> list[str]:
     return found
 
 
-def call_cdo(cdo: str, *words: object) -> str:
-    # -L: chained operators run in threads, and CDO's HDF5 does not survive two of them in it
-    command = [cdo, "-L", "-s", "-b", "F64", *map(str, words)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
 def cdo_mean(
-    cdo: str, files: list[str], expression: str, areas: Path | None, folder: Path
+    cdo: Callable[..., str], files: list[str], expression: str, areas: Path | None, folder: Path
 ) -> np.ndarray:
     """Means by time and level, as CDO takes them from the files."""
     joined = folder / "joined.nc"
-    call_cdo(cdo, "-O", "-mergetime", *files, joined)
-    # one operator at a time, and chains on classic files alone: operators of a chain are threads, and
-    # CDO 2.1 dies of two of them in HDF5 now and then even with -L
-    for number, step in enumerate((f"-setrtomiss,{HUGE:g},1e38", f"-expr,x={expression}")):
-        done = folder / f"step-{number}.nc"
-        call_cdo(cdo, "-O", "-f", "nc", step, joined, done)
-        joined = done
-    chain = ["-fldmean"]
-    if areas:
-        classic = folder / "areas-classic.nc"
-        call_cdo(cdo, "-O", "-f", "nc", "-copy", areas, classic)
-        chain.append(f"-setgridarea,{classic}")
-    means = np.array(call_cdo(cdo, "outputf,%.15g", *chain, joined).split(), dtype=float)
+    cdo("-O", "-mergetime", *files, joined)
+    mean = ["outputf,%.15g", "-fldmean", *([f"-setgridarea,{areas}"] if areas else [])]
+    made = [f"-expr,x={expression}", f"-setrtomiss,{HUGE:g},1e38"]
+    means = np.array(cdo(*mean, *made, joined).split(), dtype=float)
     return np.where(np.abs(means) < HUGE, means, np.nan)
 
 
@@ -185,7 +170,7 @@ def native_run(opened) -> tuple[xr.Dataset, list[str]]:
 def test_the_native_run(opened, cdo, tmp_path):
     dataset, files = native_run(opened)
     areas = tmp_path / "aire.nc"
-    call_cdo(cdo, "-selname,aire", files[0], areas)
+    cdo("-selname,aire", files[0], areas)
     for name, native in FLUXES.items():
         ours = global_mean(dataset, variable=name, area=dataset["areacella"]).values
         theirs = cdo_mean(cdo, files, native, areas, tmp_path)
@@ -200,7 +185,7 @@ def test_the_native_run(opened, cdo, tmp_path):
 def test_its_budgets_close(opened, cdo, tmp_path, small_archive):
     dataset, files = native_run(opened)
     areas = tmp_path / "aire.nc"
-    call_cdo(cdo, "-selname,aire", files[0], areas)
+    cdo("-selname,aire", files[0], areas)
     nets = {}
     for where, signs in (("toa_net", INTO_THE_TOP), ("surface_net", INTO_THE_SURFACE)):
         net = sum(sign * dataset[name].astype("f8") for name, sign in signs.items())

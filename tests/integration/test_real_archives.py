@@ -137,11 +137,8 @@ def test_global_means_of_more_than_twenty_models_on_a_cluster(built, client):
     assert len(client.scheduler_info()["workers"]) >= 1
 
 
-def _cdo(cdo: str, operators: list[str], path: str) -> np.ndarray:
-    # -L: chained operators run in threads, and CDO's HDF5 does not survive two of them in it
-    command = [cdo, "-L", "-s", "outputf,%.15g", *operators, path]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return np.array([float(word) for word in done.stdout.split()])
+def numbers(printed: str) -> np.ndarray:
+    return np.array([float(word) for word in printed.split()])
 
 
 @pytest.mark.cdo
@@ -152,9 +149,8 @@ def test_as_cdo_does_by_itself(family, facets, built, cdo):
     variable = facets["variable"]
     (dataset,) = found.open().values()
     ours = global_mean(dataset, variable=variable).values.ravel()
-    theirs = np.concatenate(
-        [_cdo(cdo, ["-fldmean", f"-selname,{variable}"], path) for path in found.paths()]
-    )
+    mean = ["outputf,%.15g", "-fldmean", f"-selname,{variable}"]
+    theirs = np.concatenate([numbers(cdo(*mean, path)) for path in found.paths()])
     assert ours.size == theirs.size > 10
     assert np.nanmin(ours) > 180
     assert np.nanmax(ours) < 320
@@ -184,9 +180,9 @@ def test_as_cdo_does_with_the_same_areas(facets, built, cdo, tmp_path):
         )
         area.to_netcdf(tmp_path / "area.nc", engine="scipy")
         ours = global_mean(file, variable=variable).values.ravel()
-    operators = ["-fldmean", f"-setgridarea,{tmp_path / 'area.nc'}", f"-selname,{variable}"]
-    theirs = _cdo(cdo, operators, path)
-    alone = _cdo(cdo, ["-fldmean", f"-selname,{variable}"], path)
+    mean, chosen = ["outputf,%.15g", "-fldmean"], f"-selname,{variable}"
+    theirs = numbers(cdo(*mean, f"-setgridarea,{tmp_path / 'area.nc'}", chosen, path))
+    alone = numbers(cdo(*mean, chosen, path))
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
     np.testing.assert_allclose(ours, alone, rtol=4e-5)
 
