@@ -52,17 +52,16 @@ def runs(
     gap
         Bytes between two places that cost less to read than to ask twice.
     """
-    first = 0
-    while first < len(places):
-        begin, end = places[first]
-        last = first + 1
-        while last < len(places) and places[last][0] - begin >= 0 and places[last][0] - end <= gap:
-            if places[last][1] - begin > _RUN:
-                break
-            end = max(end, places[last][1])
-            last += 1
-        yield begin, end, places[first:last]
-        first = last
+    if not places:
+        return
+    first, (begin, end) = 0, places[0]
+    for number, (a, b) in enumerate(places):
+        if a < begin or a - end > gap or (b - begin > _RUN and number > first):
+            yield begin, end, places[first:number]
+            first, begin, end = number, a, b
+        elif b > end:
+            end = b
+    yield begin, end, places[first:]
 
 
 def chunks_of(
@@ -71,6 +70,7 @@ def chunks_of(
     filters: tuple[str, ...],
     size: int,
     width: int,
+    wanted: int | None = None,
 ) -> np.ndarray[Any, Any]:
     """Return the bytes of several chunks, a row each.
 
@@ -84,6 +84,9 @@ def chunks_of(
         Those of the array, in the order in which they were applied.
     size, width
         Bytes of a chunk, and of a number.
+    wanted
+        How many bytes are returned of each, whole numbers from its beginning: an unlimited time has
+        chunks for half a million steps in many a file. Default: all.
 
     Raises
     ------
@@ -94,20 +97,28 @@ def chunks_of(
     mask = masks.pop() if len(masks) == 1 else 0
     left = [each for at, each in enumerate(filters) if not mask >> at & 1]
     together = not masks and left in ([], [DEFLATE], [SHUFFLE], [SHUFFLE, DEFLATE])
-    parts = []
-    for number, (data, its) in enumerate(zip(pieces, skipped, strict=True)):
-        try:
-            if not together:
-                found = _unfiltered(data, filters, its, size, width)
-            else:
-                found = _inflated(data, size) if left[-1:] == [DEFLATE] else data
-        except (zlib.error, IsalError) as problem:  # type: ignore[misc] # its stub has an instance
-            raise DamagedChunk(number, str(problem)) from problem
-        if len(found) != size:
-            raise DamagedChunk(number, f"{len(found)} bytes where a chunk has {size}")
-        parts.append(found)
+    parts: list[Any] | None = None
+    if together and left[-1:] == [DEFLATE] and size <= _TINY:
+        pieces = list(pieces)
+        parts = _tiny(pieces, size)
+    if parts is None:
+        parts = []
+        for number, (data, its) in enumerate(zip(pieces, skipped, strict=True)):
+            try:
+                if not together:
+                    found = _unfiltered(data, filters, its, size, width)
+                else:
+                    found = _inflated(data, size) if left[-1:] == [DEFLATE] else data
+            except (zlib.error, IsalError) as problem:  # type: ignore[misc] # its stub has an instance
+                raise DamagedChunk(number, str(problem)) from problem
+            if len(found) != size:
+                raise DamagedChunk(number, f"{len(found)} bytes where a chunk has {size}")
+            parts.append(found)
     whole = np.frombuffer(b"".join(parts), np.uint8).reshape(len(parts), size)
-    return _unshuffled(whole, width) if together and SHUFFLE in left else whole
+    wanted = size if wanted is None else wanted
+    if together and SHUFFLE in left:
+        return _unshuffled(whole, width, wanted)
+    return whole[:, :wanted]
 
 
 def laid_out(
@@ -135,8 +146,20 @@ def _unfiltered(data: Any, filters: tuple[str, ...], skipped: int, size: int, wi
         if filters[at] == DEFLATE:
             data = _inflated(data, size)
         else:
-            data = _unshuffled(np.frombuffer(data, np.uint8)[None], width)[0]
+            data = _unshuffled(np.frombuffer(data, np.uint8)[None], width, len(data))[0]
     return data
+
+
+def _tiny(stored: Sequence[Any], size: int) -> list[Any] | None:
+    """Return what thousands of tiny chunks hold; None where one of them must be looked for by itself."""
+    if max(map(len, stored), default=0) > _TINY:
+        return None
+    inflate, window = zlib.decompress, zlib.MAX_WBITS
+    try:
+        found = [inflate(each, window, size) for each in stored]
+    except zlib.error:
+        return None
+    return found if all(len(each) == size for each in found) else None
 
 
 def _inflated(data: Any, size: int) -> bytes:
@@ -150,15 +173,15 @@ def _inflated(data: Any, size: int) -> bytes:
     return found
 
 
-def _unshuffled(rows: np.ndarray[Any, Any], width: int) -> np.ndarray[Any, Any]:
+def _unshuffled(rows: np.ndarray[Any, Any], width: int, wanted: int) -> np.ndarray[Any, Any]:
     """Undo HDF5's shuffle: the first bytes of all numbers, then the second bytes, and so on."""
     if width == 1:
-        return rows
-    count = rows.shape[1] // width
-    numbers = np.empty_like(rows)
-    numbers[:, count * width :] = rows[:, count * width :]
-    whole = numbers[:, : count * width].reshape(len(rows), count, width)  # of the same bytes
+        return rows[:, :wanted]
+    count, kept = rows.shape[1] // width, wanted // width
+    numbers = np.empty((len(rows), wanted), np.uint8)
+    numbers[:, kept * width :] = rows[:, kept * width : wanted]
+    whole = numbers[:, : kept * width].reshape(len(rows), kept, width)  # of the same bytes
     # byte by byte: a third of the time of turning the array round
     for byte in range(width):
-        whole[:, :, byte] = rows[:, byte * count : (byte + 1) * count]
+        whole[:, :, byte] = rows[:, byte * count : byte * count + kept]
     return numbers

@@ -356,12 +356,15 @@ def _from_chunks(
     written = written[np.argsort(places.offsets[written])]
     begins, sizes = places.offsets[written], places.sizes[written]
     pieces = blocks.pieces(list(zip(begins.tolist(), (begins + sizes).tolist(), strict=True)))
-    here = np.empty((len(places.offsets), size), np.uint8)
+    if chunks and shape[0] < chunks[0]:  # the rest of its only row of chunks is nothing
+        chunks = (shape[0], *chunks[1:])
+    wanted = prod(chunks) * kind.size
+    here = np.empty((len(places.offsets), wanted), np.uint8)
     if len(written) < len(here):
         here[:] = np.frombuffer(np.full(chunks, fill, _raw(kind)).tobytes(), np.uint8)
     skipped = places.skipped[written].tolist()
     try:
-        here[written] = chunks_of(pieces, skipped, filters, size, kind.size)
+        here[written] = chunks_of(pieces, skipped, filters, size, kind.size, wanted)
     except DamagedChunk as problem:
         raise Damaged(f"a chunk at byte {begins[problem.number]}: {problem}") from problem
     grid = [-(-length // chunk) for length, chunk in zip(shape, chunks, strict=True)]
