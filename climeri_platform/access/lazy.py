@@ -70,7 +70,7 @@ def _variable(name: str, joined: Joined, chunks: Any) -> xr.Variable:
                 each.dims, data, dict(each.attrs), dict(each.encoding), fastpath=True
             )
         values = array[:]
-    return xr.Variable(each.dims, values, dict(each.attrs), dict(each.encoding))
+    return xr.Variable(each.dims, values, dict(each.attrs), dict(each.encoding), fastpath=True)
 
 
 def _is_one(name: str, joined: Joined) -> bool:
