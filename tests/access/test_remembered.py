@@ -7,6 +7,9 @@ import json
 import os
 import pickle
 import resource
+import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -16,6 +19,7 @@ import pytest
 import xarray as xr
 import zarr
 
+import climeri_platform
 from climeri_platform.access import DatasetFiles, open_datasets
 from climeri_platform.access.engines import recognising
 from climeri_platform.access.remembered import HeaderCache, header_cache
@@ -139,6 +143,32 @@ def test_a_file_of_the_same_size_and_time_is_another_one(write, cache):
     assert open_datasets([DatasetFiles("k", (path,))], harmonise=False)["k"]["tas"].units == "K"
     Path(other).replace(path)
     assert open_datasets([DatasetFiles("k", (path,))], harmonise=False)["k"]["tas"].units == "m"
+
+
+def test_records_of_other_code_are_not_used(write, cache, tmp_path):
+    """As a checkout has it that is updated under one release."""
+    package = tmp_path / "checkout" / "climeri_platform"
+    shutil.copytree(Path(climeri_platform.__file__).parent, package)
+    catalogs = Path(climeri_platform.__file__).parent.parent / "catalogs"
+    (package.parent / "catalogs").symlink_to(catalogs)
+    script = (
+        "import sys; from climeri_platform.access import DatasetFiles, open_datasets; "
+        "open_datasets([DatasetFiles('k', (sys.argv[1],))]); print(open_datasets.__globals__['__file__'])"
+    )
+    path = aged(write("a.nc"))
+
+    def records():
+        command = [sys.executable, "-c", script, path]
+        done = subprocess.run(
+            command, check=True, cwd=package.parent, capture_output=True, text=True
+        )
+        assert done.stdout.startswith(str(package))
+        return len([*cache.iterdir()])
+
+    assert [records(), records()] == [1, 1]
+    with (package / "access" / "decoding.py").open("a") as code:
+        code.write("\n")
+    assert [records(), records()] == [2, 2]
 
 
 def test_a_file_that_changed_just_now_is_not_remembered(write, cache, reads):
