@@ -200,3 +200,72 @@ def test_the_door_is_lazy_and_says_what_is_missing():
     assert set(room.__all__) <= set(dir(room))
     with pytest.raises(AttributeError, match="no attribute 'zonal'"):
         _ = room.zonal
+
+
+def written(low, high, way):
+    """Bounds of a cell as archives write them: as they are, a turn away, backwards, or through zero."""
+    if way == "backwards":
+        return high, low
+    if way == "a turn away":
+        return low - 360, high - 360
+    if way == "through zero" and low % 360 > high % 360:
+        return low % 360, high % 360
+    return low, high
+
+
+WAYS = ["as it is", "backwards", "a turn away", "through zero"]
+
+
+@given(
+    st.lists(st.integers(1, 60), min_size=2, max_size=24),
+    st.integers(-400, 400),
+    st.data(),
+)
+@settings(deadline=None)
+def test_each_cell_has_its_width_whatever_way_its_bounds_are_written(parts, start, data):
+    widths = np.array(parts) * 360 / sum(parts)
+    edges = start + np.r_[0.0, np.cumsum(widths)]
+    ways = data.draw(st.lists(st.sampled_from(WAYS), min_size=len(parts), max_size=len(parts)))
+    turns = data.draw(st.integers(-1, 1))
+    ds = grid([-90, 90], edges)
+    bounds = [written(*each) for each in zip(edges[:-1], edges[1:], ways, strict=True)]
+    ds = ds.assign_coords(lon=ds.lon + 360 * turns, lon_bnds=(("lon", "two"), bounds))
+    np.testing.assert_allclose(cell_area(ds).values[0] / SPHERE * 360, widths, rtol=1e-9)
+
+
+@pytest.mark.parametrize("beyond", [0.01, 5.0])
+def test_the_last_cell_may_not_reach_into_the_first(beyond):
+    edges = np.array([0.0, 50.0, 170.0, 360.0])
+    ds = grid([-90, 90], edges)
+    ds["lon_bnds"][-1, 1] += beyond
+    with pytest.raises(DatasetInconsistent, match="overlap along 'lon'"):
+        cell_area(ds)
+    ds["lon_bnds"][-1, 1] -= beyond + 5
+    assert float(cell_area(ds).sum()) == pytest.approx(SPHERE * 355 / 360)
+
+
+def test_one_cell_of_more_than_the_circle_is_refused():
+    ds = grid([-90, 90], [0, 360])
+    ds["lon_bnds"][0, 1] += 0.5
+    with pytest.raises(DatasetInconsistent, match="outside its own bounds"):
+        cell_area(ds)
+
+
+def test_a_cell_around_the_pole_may_have_an_edge_beyond_it():
+    ds = grid([-90, -45, 45, 90], [0, 360])
+    ds = ds.assign_coords(lat=[-90.0, 0.0, 90.0])
+    exact = cell_area(ds)
+    ds["lat_bnds"] = (("lat", "two"), [[-135.0, -45.0], [-45.0, 45.0], [45.0, 135.0]])
+    np.testing.assert_allclose(cell_area(ds), exact, rtol=1e-14)
+    assert float(exact.sum()) == pytest.approx(SPHERE)
+
+
+@pytest.mark.parametrize(("gap", "closed"), [(0.49, True), (0.51, False)])
+@pytest.mark.parametrize("upwards", [True, False])
+def test_a_gap_before_the_pole_is_closed_if_it_is_less_than_half_a_step(gap, closed, upwards):
+    step = 90 / (6.5 + gap)
+    centres = np.arange(-6, 7) * step
+    lat = centres if upwards else centres[::-1]
+    area = cell_area(xr.Dataset(coords={"lat": lat, "lon": np.arange(0, 360, 10.0)}))
+    reached = 90.0 if closed else 6.5 * step
+    assert float(area.sum()) == pytest.approx(SPHERE * np.sin(np.deg2rad(reached)), rel=1e-12)
