@@ -348,15 +348,21 @@ def test_retracted_versions_give_way(night, tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("sources: [{root: a, path: /x}]", "family: Field required"),
+        ("sources: [{root: a, path: /x}]", "sources.0.family: it is missing"),
         ("sources: [{root: a, path: /x, family: CMIP6, tape: true, headers: true}]", "recall"),
-        ("sources: [{root: 'a b', path: /x, family: CMIP6}]", "root: String should match"),
+        (
+            "sources: [{root: 'a b', path: /x, family: CMIP6}]",
+            "sources.0.root: it wants a text of the form",
+        ),
         ("sources: [{root: a, family: CMIP6}]", "has no path"),
         ("sources: [{root: a, path: $NOT_SET_HERE/x, family: CMIP6}]", "NOT_SET_HERE"),
         ("sources: [{root: a, path: /x, family: CMIP6, window: late}]", "'late' is no window"),
         ("sources: [{root: a, path: /x, family: C}, {root: a, path: /y, family: D}]", "/x and /y"),
-        ("sources: [{root: a, path: /x, family: C, walkers: 0}]", "greater than or equal to 1"),
-        ("[", "cannot be read"),
+        (
+            "sources: [{root: a, path: /x, family: C, walkers: 0}]",
+            "walkers: it wants at least 1, and is 0",
+        ),
+        ("[", "no YAML, line 1: "),
     ],
 )
 def test_sources_that_are_none(night, text, said):
