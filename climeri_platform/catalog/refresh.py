@@ -20,6 +20,7 @@ import polars as pl
 from climeri_platform.catalog.apart import scan_apart
 from climeri_platform.catalog.assembly import assemble
 from climeri_platform.catalog.build import nothing_found
+from climeri_platform.catalog.carding import check_given_cards
 from climeri_platform.catalog.contents_reading import contents_to_read
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.heading import files_to_read, read_some, with_headers
@@ -211,6 +212,7 @@ def _prepared(source: Source) -> tuple[Family | None, RootNight]:
     told = RootNight(source.root, source.family, source.path)
     try:
         rules = load_family(source.family)
+        check_given_cards(rules, source.cards)
     except ClimeriError as problem:
         told.state, told.reason = "carried forward", problem.message
         return None, told

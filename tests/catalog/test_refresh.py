@@ -325,6 +325,24 @@ def test_a_broken_family_costs_its_source(night, tmp_path):
     assert by_root(report)["a"].state == "walked"
 
 
+def test_cards_that_would_hold_for_nothing_cost_their_source(night, tmp_path):
+    night.run()
+    (tmp_path / "cards").mkdir()
+    runs = tmp_path / "runs/T/PROD/e/J1/ATM/Output/MO"
+    runs.mkdir(parents=True)
+    (runs / "J1_20000101_20001231_1M_histmth.nc").write_bytes(b"x")
+    wanted = [("d", "a", "CMIP6", "cards"), ("e", "runs", "libIGCM", "none")]
+    sources = [
+        {"root": root, "path": str(tmp_path / path), "family": family, "cards": str(tmp_path / its)}
+        for root, path, family, its in wanted
+    ]
+    (night.folder / "more.yaml").write_text(yaml.safe_dump({"sources": sources}))
+    report = by_root(night.run())
+    assert "the family CMIP6 has no simulation cards" in report["d"].reason
+    assert f"{tmp_path / 'none'} is not there" in report["e"].reason
+    assert report["a"].state == "walked"
+
+
 def test_retracted_versions_give_way(night, tmp_path):
     old = model(tmp_path / "a", "A-0", "v20190101")
     taken = tmp_path / "taken.txt"
