@@ -33,6 +33,7 @@ from climeri_platform.catalog.renewal import SAME, carry_root, renew
 from climeri_platform.catalog.reporting import write_report
 from climeri_platform.catalog.retraction import listed_together, read_retractions
 from climeri_platform.catalog.sources import load_sources
+from climeri_platform.catalog.tables import UNREADABLE
 from climeri_platform.core.errors import (
     ClimeriError,
     RootUnusable,
@@ -323,7 +324,7 @@ def _read_headers(
     except ClimeriError as problem:
         told.headers_problem = problem.message
         return
-    except (OSError, pl.exceptions.PolarsError) as problem:
+    except UNREADABLE as problem:
         told.headers_problem = f"what was read cannot be kept: {problem}"
         return
     failed = root.headers.filter(pl.col("header_problem").is_not_null())
@@ -348,7 +349,7 @@ def _renew(root: _Root, previous: Snapshot | None) -> None:
             return
         except ClimeriError as problem:
             root.problem = problem
-        except (OSError, pl.exceptions.PolarsError) as problem:
+        except UNREADABLE as problem:
             root.problem = StoreError(f"what was known of it can no longer be read: {problem}")
     if root.rules is not None and root.problem is not None:
         told.state, told.reason = "carried forward", root.problem.message
