@@ -221,6 +221,20 @@ def test_the_html_is_whole(everything):
     html = everything._repr_html_()
     assert html.count("<table>") == html.count("</table>") == 1
     assert "Oasis" in html
+    assert f" catalogs: {len(everything)} datasets" in html
+
+
+def test_one_of_something_is_not_several(tmp_path):
+    place = tmp_path / "CMIP/IPSL/IPSL-CM6A-LR/historical/r1i1p1f1/fx/areacella/gr/v20180803"
+    place.mkdir(parents=True)
+    (place / "areacella_fx_IPSL-CM6A-LR_historical_r1i1p1f1_gr.nc").write_bytes(b"x")
+    store = tmp_path / "store"
+    build_catalog("CMIP6", tmp_path / "CMIP", store=store)
+    for one in (open_catalog(store=store), open_catalog("CMIP6", store=store)):
+        for shown in (repr(one), one._repr_html_()):
+            assert "1 dataset" in shown
+            assert "1 datasets" not in shown
+            assert "1 catalogs" not in shown
 
 
 def ruin(kind, store):
