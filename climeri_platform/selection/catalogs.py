@@ -334,6 +334,9 @@ class Catalogs:
     def stage(self) -> Staging:
         """Return the commands that recall what is on tape, as `Selection.stage` does.
 
+        What another store has on disk is not recalled: the same version of a dataset of the same
+        family, with files of the same names. `Staging.spared` counts it.
+
         Raises
         ------
         NothingFound
@@ -343,7 +346,8 @@ class Catalogs:
 
         if not len(self):
             raise NothingFound(self.why_empty())
-        return stage(part.view for part in self._ask(without_replicas) if not part.emptied)
+        wanted = [part.view for part in self._ask(without_replicas) if not part.emptied]
+        return stage(wanted, [part.view for part in self.parts if not part.emptied])
 
     def __repr__(self) -> str:
         of = f" of {', '.join(self.asked)}" if self.asked else ""
