@@ -185,6 +185,11 @@ class Catalogs:
 
     def __getitem__(self, name: str) -> Selection:
         named = self._named()
+        if not isinstance(name, str):
+            raise UnknownFamily(
+                f"[{name!r}]: a catalog is taken by its name, a text",
+                hint=f"There is: {', '.join(named)}.",
+            )
         lower = {each.lower(): part for each, part in named.items()}
         lower |= {f"{part.store}:{part.family}".lower(): part for part in self.parts}
         if name.lower() not in lower:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from climeri_platform.catalog import CatalogView
 from climeri_platform.catalog.replicas import only_here, paths_here
 from climeri_platform.core.errors import NothingFound, UnknownValue, UsageError, nearest
 from climeri_platform.core.extras import needs
@@ -73,7 +72,7 @@ def open_catalog(
     Raises
     ------
     UnknownFamily
-        If no store has such a catalog; the nearest is named.
+        If no store has such a catalog, the nearest is named; or if the name is no text.
     StoreError
         If the store or the snapshot is missing, damaged, or written by a newer version.
 
@@ -87,9 +86,7 @@ def open_catalog(
 
     if name is None:
         return open_catalogs(store, snapshot)
-    if store is None and snapshot is None:
-        return Selection(find_catalog(name))
-    return Selection(CatalogView.open(name, store, snapshot))
+    return Selection(find_catalog(name, store, snapshot))
 
 
 def open_selection(

@@ -217,6 +217,27 @@ def test_one_store_and_one_snapshot(stores):
         open_catalog(snapshot=name)
 
 
+@pytest.mark.parametrize("name", [3, b"CMIP6", ["CMIP6", "CMIP5"], slice(0, 1)])
+def test_what_is_no_name_is_refused_in_our_words(everything, stores, name):
+    for store in (None, stores[0]):
+        with pytest.raises(UnknownFamily, match="a catalog goes by its name") as told:
+            open_catalog(name, store=store)
+        assert f"open_catalog({name!r})" in told.value.message
+    with pytest.raises(UnknownFamily, match="a catalog is taken by its name") as told:
+        everything[name]
+    assert f"[{name!r}]" in told.value.message
+    assert everything.catalogs[0] in told.value.hint
+    with pytest.raises(UnknownValue, match="a dataset is taken by its key") as told:
+        open_catalog("Oasis", store=stores[1])[name]
+    assert f"[{name!r}]" in told.value.message
+
+
+@pytest.mark.parametrize("name", [None, "CMIP6"])
+def test_what_is_no_folder_of_a_store_is_refused_in_our_words(name):
+    with pytest.raises(UsageError, match="store=3: it is a text, or a path"):
+        open_catalog(name, store=3)
+
+
 def test_the_html_is_whole(everything):
     html = everything._repr_html_()
     assert html.count("<table>") == html.count("</table>") == 1
