@@ -23,6 +23,7 @@ from climeri_platform.catalog.carding import cards_of, cards_text
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.folders import Noted, Trust
 from climeri_platform.catalog.scan import Difference, Walking, compare_root
+from climeri_platform.catalog.tables import UNREADABLE
 from climeri_platform.catalog.walk import Skipped, check_root
 from climeri_platform.core import errors
 from climeri_platform.core.errors import ClimeriError, RootUnusable
@@ -105,7 +106,7 @@ def scan_apart(
         )
     try:
         return load_scan(folder)
-    except (OSError, pl.exceptions.PolarsError):
+    except UNREADABLE:
         if job["known"] is None:
             raise
     # the table is damaged where the child had no need to look, or was pruned
@@ -288,7 +289,8 @@ def child(path: str) -> None:
     try:
         try:
             found = _compared(job, folder, tell)
-        except pl.exceptions.PolarsError:  # part of what is known is damaged
+        # part of what is known is damaged
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
             found = _compared({**job, "known": None}, folder, tell)
     except ClimeriError as problem:
         told = {

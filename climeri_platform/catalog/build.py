@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from climeri_platform.catalog.assembly import assemble
+from climeri_platform.catalog.carding import check_given_cards
 from climeri_platform.catalog.contents import contents_of
 from climeri_platform.catalog.contents_reading import read_contents
 from climeri_platform.catalog.family import Family, load_family
@@ -175,8 +176,8 @@ def build_catalog(
     UnknownFamily, UnknownSite
         If there is no such family or site, or the site's profile names a variable that is not set.
     UsageError
-        If the root id is not one, or stands for another root already; or if contents are wanted of
-        an inventory.
+        If the root id is not one, or stands for another root already; if contents are wanted of
+        an inventory; or if a folder of cards is not there, or is given for a family without cards.
     MissingExtra
         If contents are wanted, and netCDF4 is not installed.
     RootUnusable
@@ -193,6 +194,7 @@ def build_catalog(
             hint="Leave out one of the two.",
         )
     rules = load_family(family)
+    check_given_cards(rules, cards)
     here = load_site(site)
     for each in here.mounts:
         here.mount(each)  # a variable that is not set is told before the walk, not after

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from climeri_platform.catalog.cardfacets import PARAMETERS
 from climeri_platform.catalog.cards import CARD_FILE, SimulationCard, check_card, os_text
-from climeri_platform.catalog.family import Family
+from climeri_platform.catalog.family import Family, family_names, load_family
 from climeri_platform.catalog.igcm import CONFIG_CARD, RunFacts, read_run
 from climeri_platform.catalog.runs import several_runs
 from climeri_platform.core.errors import StoreDamaged, UsageError
@@ -40,6 +40,7 @@ __all__ = [
     "cards_of",
     "cards_text",
     "cards_without",
+    "check_given_cards",
     "completed",
     "find_cards",
     "stored_cards",
@@ -50,6 +51,7 @@ CARDS_FILE = "cards.json"
 """The whole cards, beside the tables of a family."""
 GivenCards: TypeAlias = "str | os.PathLike[str] | Mapping[str, SimulationCard] | None"
 _BESIDE = f"put each run's card into its folder, as {CARD_FILE}"
+_A_FOLDER_OF_CARDS = "It holds one YAML file a simulation: climeri card new RUNDIR --to FILE."
 CARDED, UNCARDED = "carded", "uncarded"
 
 
@@ -93,6 +95,38 @@ class FoundCards:
 
     cards: list[FoundCard] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
+
+
+def check_given_cards(family: Family, given: GivenCards) -> None:
+    """Refuse cards that would hold for nothing, before a root is walked for them.
+
+    Parameters
+    ----------
+    family
+        Of the root.
+    given
+        As `find_cards` takes them.
+
+    Raises
+    ------
+    UsageError
+        If the family has no simulation cards, or their folder is not there.
+    """
+    if given is None or isinstance(given, Mapping):
+        return
+    folder = Path(given).expanduser()
+    if not family.cards:
+        having = ", ".join(each for each in family_names() if load_family(each).cards)
+        raise UsageError(
+            f"the family {family.family} has no simulation cards: nothing would be read from the "
+            f"folder of cards {os_text(folder)}",
+            hint=f"Leave it out. With cards are {having}, and families of your own by `cards: true`.",
+        )
+    if not folder.is_dir():
+        raise UsageError(
+            f"the folder of cards {os_text(folder)} is not there, or is no folder",
+            hint=_A_FOLDER_OF_CARDS,
+        )
 
 
 def _above(folders: Iterable[str]) -> list[str]:
@@ -194,7 +228,7 @@ def _by_name(folder: Path, root: str, problems: list[tuple[str, str]]) -> Iterat
     except OSError as problem:
         raise UsageError(
             f"the folder of cards {os_text(folder)} cannot be read: {problem.strerror}",
-            hint="It holds one YAML file a simulation: climeri card new RUNDIR --to FILE.",
+            hint=_A_FOLDER_OF_CARDS,
         ) from problem
     for path in paths:
         card, wrong = check_card(path)

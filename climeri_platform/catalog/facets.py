@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from climeri_platform.catalog.contents import contents_of
+from climeri_platform.catalog.tables import UNREADABLE
 from climeri_platform.catalog.vocabulary import in_order
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _written(snapshot: Snapshot, family: str) -> dict[str, dict[str, int]]:
         counts: dict[str, dict[str, int]] = {}
         for facet, value, count in rows.iter_rows():
             counts.setdefault(facet, {})[value] = count
-    except (OSError, ValueError, pl.exceptions.PolarsError):
+    except (ValueError, *UNREADABLE):
         return {}  # older stores have none; it holds nothing that the datasets do not
     return counts
 

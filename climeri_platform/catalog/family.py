@@ -13,14 +13,14 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from climeri_platform.catalog.derived import Derived  # noqa: TC001 - pydantic reads the annotation
 from climeri_platform.catalog.manyvariables import WithContents
 from climeri_platform.catalog.tables import ROW_COLUMNS
 from climeri_platform.catalog.templates import FACET, fill, pattern_of
 from climeri_platform.catalog.vocabulary import COMMON, shared_names
+from climeri_platform.core.declared import read_declared
 from climeri_platform.core.errors import UnknownFamily, UsageError, nearest
 from climeri_platform.core.resources import data_path
 from climeri_platform.core.timespan import parse_time_range
@@ -444,7 +444,5 @@ def load_family(name: str | os.PathLike[str]) -> Family:
 
 @lru_cache(maxsize=32)
 def _read(path: Path, _changed: int) -> Family:
-    try:
-        return Family.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise UnknownFamily(f"the family file {path} is not valid: {problem}") from problem
+    mend = f"Mend it; valid ones are in {_folder()}."
+    return read_declared(path, Family, what="family file", error=UnknownFamily, hint=mend)

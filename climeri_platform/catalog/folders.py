@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from climeri_platform.catalog.pieces import height, rows_at, write_pieces
+from climeri_platform.catalog.tables import UNREADABLE
 from climeri_platform.catalog.walkers import Spread
 
 if TYPE_CHECKING:
@@ -422,7 +423,7 @@ def _loaded(trust: Trust, root_id: str) -> tuple[pl.LazyFrame, pl.DataFrame]:
             if (piece["of"] != f"{root_id} {trust.mark}").any():
                 return none, empty
             parts.append(piece.drop("of"))
-    except (OSError, pl.exceptions.PolarsError):
+    except UNREADABLE:
         return none, empty
     rows = pl.concat(parts)
     return (none, empty) if rows["one"].is_duplicated().any() else (table, rows)

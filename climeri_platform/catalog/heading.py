@@ -19,7 +19,7 @@ from climeri_platform.catalog.header_names import ON_TAPE
 from climeri_platform.catalog.headers import read_headers
 from climeri_platform.catalog.known import as_known
 from climeri_platform.catalog.renewal import SAME
-from climeri_platform.catalog.tables import FROM_HEADERS, ROW_COLUMNS
+from climeri_platform.catalog.tables import FROM_HEADERS, ROW_COLUMNS, UNREADABLE
 from climeri_platform.catalog.variable_lists import contents_text, list_of, read_lists
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _kept(journal: Path) -> Iterator[pl.DataFrame]:
     for each in sorted(journal.glob("*.parquet")):
         try:
             yield pl.read_parquet(each).select(list(_READ))
-        except (OSError, pl.exceptions.PolarsError):
+        except UNREADABLE:
             each.unlink(missing_ok=True)  # of a power cut, or of an older version: read again
 
 

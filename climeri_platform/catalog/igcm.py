@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     import os
 
-__all__ = ["CONFIG_CARD", "RunFacts", "calendar_of", "read_run", "sections_of"]
+__all__ = ["CONFIG_CARD", "RUN_CARD", "RunFacts", "calendar_of", "read_run", "sections_of"]
 
 CONFIG_CARD, RUN_CARD = "config.card", "run.card"
 _LARGEST = 1_000_000  # bytes

@@ -12,13 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from climeri_platform.catalog.apart import load_scan
 from climeri_platform.catalog.folders import known_folders
 from climeri_platform.catalog.known import known_table
 from climeri_platform.catalog.reader import reader_mark
-from climeri_platform.catalog.tables import files_schema
+from climeri_platform.catalog.tables import UNREADABLE, files_schema
 from climeri_platform.catalog.walk import Walking
 
 if TYPE_CHECKING:
@@ -85,7 +83,7 @@ def left_over(folder: Path) -> Difference | None:
     """Return the scan that a folder holds; None if there is none that can be used."""
     try:
         scan = load_scan(folder)
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, pl.exceptions.PolarsError):
+    except (ValueError, TypeError, LookupError, AttributeError, *UNREADABLE):
         return None
     if not scan.files:
         return None  # a mount that was not there may be there now

@@ -31,6 +31,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from climeri_platform.catalog.family import Family, load_family
+from climeri_platform.catalog.tables import UNREADABLE
 from climeri_platform.core.errors import (
     StoreDamaged,
     StoreError,
@@ -213,7 +214,7 @@ class Snapshot:
         try:
             frame = pl.scan_parquet(path, glob=False)
             frame.collect_schema()
-        except (OSError, pl.exceptions.PolarsError) as problem:
+        except UNREADABLE as problem:
             raise self._damaged(family, path, problem) from problem
         return frame
 
@@ -251,18 +252,21 @@ class Snapshot:
         """
         try:
             yield
-        except (OSError, pl.exceptions.PolarsError) as problem:
+        except UNREADABLE as problem:
             path = self.path_of(family, table)
             raise self._damaged(family, path, problem) from problem
 
-    def _damaged(self, family: str, path: Path, problem: Exception) -> StoreDamaged:
+    def _damaged(self, family: str, path: Path, problem: BaseException) -> StoreDamaged:
         if not self.folder.exists():
             return StoreDamaged(
                 f"the snapshot {self.name} of {self.store} is there no longer",
                 hint="Newer ones were published since: open the catalog again.",
             )
+        said = f"cannot be read: {_first_line(problem)}"
+        if isinstance(problem, pl.exceptions.PanicException):  # which tells of its own code
+            said = "is damaged: polars broke off while it read it, as where a file is cut short"
         return StoreDamaged(
-            f"the table {path} cannot be read: {_first_line(problem)}",
+            f"the table {path} {said}",
             hint=f"Rebuild it: climeri catalog build {family} ROOT --store {self.store}",
         )
 

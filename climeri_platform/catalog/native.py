@@ -11,9 +11,9 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from climeri_platform.core.declared import read_declared
 from climeri_platform.core.errors import UnknownFamily
 from climeri_platform.core.resources import data_path, read_yaml
 
@@ -211,10 +211,11 @@ def native_table(name: str) -> NativeTable:
             f"there is no table of variables {name!r}",
             hint=f"There is: {', '.join(native_tables())}.",
         )
-    try:
-        return NativeTable.model_validate(read_yaml(path))
-    except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise UnknownFamily(
-            f"the table of variables {path} is not valid: {problem}",
-            hint="docs/design/007-native-names.md says what a row holds.",
-        ) from problem
+    return read_declared(
+        path,
+        NativeTable,
+        what="table of variables",
+        error=UnknownFamily,
+        hint="docs/design/007-native-names.md says what a row holds.",
+        read=read_yaml,
+    )

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 from climeri_platform.catalog.cards import CARD_FILE, os_text
-from climeri_platform.catalog.igcm import RunFacts, read_run
+from climeri_platform.catalog.igcm import CONFIG_CARD, RUN_CARD, RunFacts, read_run
+from climeri_platform.catalog.walk import format_of
 from climeri_platform.core.errors import UsageError
 from climeri_platform.core.writing import write_whole
 
@@ -41,6 +42,8 @@ _KINDS = (
     "coupled, atmosphere-only, ocean-only, land-only, slab-ocean, regional, zoomed, nudged, "
     "aquaplanet, 1D, LES, other; or [several]"
 )
+_LEVELS = 5  # the files of a run of libIGCM stand in the third folder below it
+_FOLDERS = 1000  # of one level: a run has some tens
 _OF = {"ATM": "atmosphere-only", "OCE": "ocean-only", "SRF": "land-only"}
 
 
@@ -94,6 +97,46 @@ def card_text(folder: str | os.PathLike[str]) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
 
+def _check_run(place: Path) -> None:
+    """Refuse a folder that is no run: it has neither the files of libIGCM nor data.
+
+    The first of both that stands below counts, level by level, so that a folder of runs is none.
+    """
+    if read_run(place) is not None:
+        return
+    level = [place]
+    for _ in range(_LEVELS):
+        below: list[Path] = []
+        data, runs = False, []
+        for folder in level[:_FOLDERS]:
+            inside = _listed(folder)
+            data = data or any(format_of(each.name, directory=each.is_dir()) for each in inside)
+            below += [Path(each.path) for each in inside if each.is_dir()]
+            runs += [folder.relative_to(place)] if read_run(folder) is not None else []
+        if runs:
+            named = ", ".join(os_text(each) for each in runs[:3])
+            raise UsageError(
+                f"{os_text(place)} is no run: {len(runs)} below it have cards of libIGCM, such as {named}",
+                hint="Give the folder of one of them: each has its own card.",
+            )
+        if data:
+            return
+        level = sorted(below)
+    raise UsageError(
+        f"{os_text(place)} is no run: there is no {CONFIG_CARD} or {RUN_CARD} in it, and no NetCDF "
+        f"or Zarr data down to {_LEVELS} levels of folders",
+        hint=f"Give the folder of {CONFIG_CARD}, or the one that holds the run's files.",
+    )
+
+
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except OSError:  # what one may not look into is somebody else's
+        return []
+
+
 def new_card(folder: str | os.PathLike[str], to: str | os.PathLike[str] | None = None) -> Path:
     """Write a new card for the run in a folder; never over an old one.
 
@@ -112,13 +155,14 @@ def new_card(folder: str | os.PathLike[str], to: str | os.PathLike[str] | None =
     Raises
     ------
     UsageError
-        If the folder is none, if there is a card already, or if it cannot be written.
+        If the folder is none or no run, if there is a card already, or if it cannot be written.
     """
     place = Path(folder).expanduser()
     if not place.is_dir():
         raise UsageError(
             f"{os_text(place)} is no folder of a run", hint="Give the folder of config.card."
         )
+    _check_run(place)
     path = Path(to).expanduser() if to is not None else place / CARD_FILE
     text = card_text(place)
     try:

@@ -15,7 +15,7 @@ from climeri_platform import __version__
 from climeri_platform.catalog.night import NAMED, STALE, UNCOUNTED, NightReport, RootNight
 from climeri_platform.catalog.walk import readable
 from climeri_platform.core.extras import needs
-from climeri_platform.core.sizes import size_text
+from climeri_platform.core.sizes import many, size_text
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -24,7 +24,6 @@ __all__ = [
     "KINDS",
     "complete_report",
     "duration_text",
-    "many",
     "night_page",
     "printable",
     "verdict",
@@ -277,21 +276,3 @@ def cut(text: str, listed: list[Any], count: int) -> str:
 
 def _cut(listed: list[Any], count: int) -> bool:
     return len(listed) >= NAMED and count <= len(listed)
-
-
-def many(count: int, one: str, several: str = "") -> str:
-    """Return a number with its noun.
-
-    Parameters
-    ----------
-    count
-        How many.
-    one, several
-        The noun; by default the plural takes an s.
-
-    Examples
-    --------
-    >>> many(1, "file"), many(1200, "file"), many(2, "directory", "directories")
-    ('1 file', '1,200 files', '2 directories')
-    """
-    return f"{count:,} {one if count == 1 else several or one + 's'}"

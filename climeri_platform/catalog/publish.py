@@ -37,7 +37,7 @@ from climeri_platform.catalog.layout import (
 from climeri_platform.catalog.lock import Held, holding, still_held
 from climeri_platform.catalog.pieces import whole_datasets, write_pieces
 from climeri_platform.catalog.replicas import mounts_for
-from climeri_platform.catalog.tables import datasets_of, files_schema
+from climeri_platform.catalog.tables import UNREADABLE, datasets_of, files_schema
 from climeri_platform.catalog.variable_lists import CONTENTS_FILE
 from climeri_platform.core.errors import StoreBusy, StoreError
 from climeri_platform.core.writing import sync, write_whole
@@ -208,7 +208,7 @@ def publish(
         sync(store)  # CURRENT must not outlive a power cut that the folder of snapshots did not
     except BaseException as problem:  # also a damaged table, and somebody who ends it
         _discard(building, finished)
-        if isinstance(problem, OSError | pl.exceptions.PolarsError):
+        if isinstance(problem, UNREADABLE):
             raise _refused(store, name, problem) from problem
         raise
     try:

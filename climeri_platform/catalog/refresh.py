@@ -20,6 +20,7 @@ import polars as pl
 from climeri_platform.catalog.apart import scan_apart
 from climeri_platform.catalog.assembly import assemble
 from climeri_platform.catalog.build import nothing_found
+from climeri_platform.catalog.carding import check_given_cards
 from climeri_platform.catalog.contents_reading import contents_to_read
 from climeri_platform.catalog.family import load_family
 from climeri_platform.catalog.heading import files_to_read, read_some, with_headers
@@ -32,6 +33,7 @@ from climeri_platform.catalog.renewal import SAME, carry_root, renew
 from climeri_platform.catalog.reporting import write_report
 from climeri_platform.catalog.retraction import listed_together, read_retractions
 from climeri_platform.catalog.sources import load_sources
+from climeri_platform.catalog.tables import UNREADABLE
 from climeri_platform.core.errors import (
     ClimeriError,
     RootUnusable,
@@ -211,6 +213,7 @@ def _prepared(source: Source) -> tuple[Family | None, RootNight]:
     told = RootNight(source.root, source.family, source.path)
     try:
         rules = load_family(source.family)
+        check_given_cards(rules, source.cards)
     except ClimeriError as problem:
         told.state, told.reason = "carried forward", problem.message
         return None, told
@@ -321,7 +324,7 @@ def _read_headers(
     except ClimeriError as problem:
         told.headers_problem = problem.message
         return
-    except (OSError, pl.exceptions.PolarsError) as problem:
+    except UNREADABLE as problem:
         told.headers_problem = f"what was read cannot be kept: {problem}"
         return
     failed = root.headers.filter(pl.col("header_problem").is_not_null())
@@ -346,7 +349,7 @@ def _renew(root: _Root, previous: Snapshot | None) -> None:
             return
         except ClimeriError as problem:
             root.problem = problem
-        except (OSError, pl.exceptions.PolarsError) as problem:
+        except UNREADABLE as problem:
             root.problem = StoreError(f"what was known of it can no longer be read: {problem}")
     if root.rules is not None and root.problem is not None:
         told.state, told.reason = "carried forward", root.problem.message

@@ -22,7 +22,7 @@ from climeri_platform.catalog.known import Known, as_known
 from climeri_platform.catalog.listing import LISTING, gather
 from climeri_platform.catalog.parsing import Parser, aside
 from climeri_platform.catalog.pieces import rows_at
-from climeri_platform.catalog.tables import REJECTED, aligned, files_schema
+from climeri_platform.catalog.tables import REJECTED, UNREADABLE, aligned, files_schema
 from climeri_platform.catalog.twins import latest_that_disagree, version_places, without_twins
 from climeri_platform.catalog.walk import Skipped, Walking, walk
 
@@ -248,7 +248,7 @@ def _index(
 ) -> tuple[Known, pl.LazyFrame | None]:
     try:
         return Known(table, root_id, folders=folders), table
-    except (OSError, pl.exceptions.PolarsError):
+    except UNREADABLE:
         return Known(None, root_id, folders=folders), None
 
 

@@ -28,7 +28,7 @@ from climeri_platform.catalog.narrowing import (
 )
 from climeri_platform.catalog.newest import overlaid
 from climeri_platform.catalog.vocabulary import in_order
-from climeri_platform.core.errors import UnknownFamily, UsageError, nearest
+from climeri_platform.core.errors import UnknownFamily, UnknownValue, UsageError, nearest
 
 if TYPE_CHECKING:
     import os
@@ -226,7 +226,18 @@ class CatalogView:
         return self.select("dataset")["dataset"].unique(maintain_order=True).to_list()
 
     def at(self, key: str) -> CatalogView:
-        """Return the view of one dataset, by its key; empty if the view does not hold it."""
+        """Return the view of one dataset, by its key; empty if the view does not hold it.
+
+        Raises
+        ------
+        UnknownValue
+            If it is no text.
+        """
+        if not isinstance(key, str):
+            raise UnknownValue(
+                f"[{key!r}]: a dataset is taken by its key, which is a text",
+                hint="`keys` lists them; `search` takes facets.",
+            )
         parts, names = key.split("."), self.family.dataset
         where = pl.col("dataset") == key
         if len(parts) == len(names) and not set(names) & set(self.family.optional):

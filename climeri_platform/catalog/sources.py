@@ -11,10 +11,10 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from climeri_platform.catalog.renewal import LOSS_LIMIT
+from climeri_platform.core.declared import read_declared
 from climeri_platform.core.errors import UsageError
 from climeri_platform.core.resources import data_path
 
@@ -188,14 +188,12 @@ def load_sources(site: Site, folder: str | os.PathLike[str] | None = None) -> li
 
 
 def _read(file: Path) -> _SourceFile:
+    mend = "Mend it; docs/reference/sources.md says what a source may have."
     try:
-        return _SourceFile.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except ValidationError as problem:
-        first = problem.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UsageError(f"the sources {file}: {where}: {first['msg']}") from problem
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as problem:
-        raise UsageError(f"the sources {file} cannot be read: {problem}") from problem
+        return read_declared(file, _SourceFile, what="file of sources", error=UsageError, hint=mend)
+    except OSError as problem:
+        said = problem.strerror or problem
+        raise UsageError(f"the sources {file} cannot be read: {said}") from problem
 
 
 def _placed(source: Source, file: Path, site: Site) -> Source:

@@ -17,6 +17,7 @@ __all__ = [
     "FROM_HEADERS",
     "REJECTED",
     "ROW_COLUMNS",
+    "UNREADABLE",
     "aligned",
     "datasets_of",
     "facet_order",
@@ -32,6 +33,8 @@ __all__ = [
 _Frame = TypeVar("_Frame", pl.DataFrame, pl.LazyFrame)
 _RETRACTED = 10**18  # more than any version's number
 
+UNREADABLE = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
+"""What reading a damaged table raises. Where a file is cut short polars panics, and that is no `Exception`."""
 REJECTED: dict[str, Any] = {
     "root": pl.String,
     "path": pl.String,

@@ -231,7 +231,8 @@ def _changes(changes: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _duplicated(told: dict[str, Any]) -> Iterator[str]:
-    from climeri_platform.catalog.page import cut, many
+    from climeri_platform.catalog.page import cut
+    from climeri_platform.core.sizes import many
 
     if count := told["duplicated_count"]:
         number = cut(many(count, "dataset"), told["duplicated"], count)

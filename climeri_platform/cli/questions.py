@@ -9,6 +9,7 @@ import click
 
 from climeri_platform.cli.tables import card_marks, print_everywhere, size_of, span_text
 from climeri_platform.core.errors import NothingFound, UsageError
+from climeri_platform.core.sizes import many
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,7 +206,7 @@ def search(
             f"{row['dataset']:{width}}  {version:10} {span_text(row):13} "
             f"{row['files']:4} files {size_of(row['size']):>9}{card_marks(row)}"
         )
-    click.echo(f"{len(view)} datasets, snapshot {view.snapshot.name}", err=True)
+    click.echo(f"{many(len(view), 'dataset')}, snapshot {view.snapshot.name}", err=True)
 
 
 @click.command("facets")

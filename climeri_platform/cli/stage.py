@@ -62,5 +62,10 @@ def _print_json(staged: Staging, written: list[str]) -> None:
         }
         for each in staged.scripts
     ]
-    said = {"scripts": scripts, "left": list(staged.left), "written": written}
+    said = {
+        "scripts": scripts,
+        "left": list(staged.left),
+        "spared": staged.spared,
+        "written": written,
+    }
     click.echo(json.dumps(said, indent=2))

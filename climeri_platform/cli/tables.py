@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from climeri_platform.core.sizes import many, size_text
+
 if TYPE_CHECKING:
     from climeri_platform.selection import Catalogs
 
@@ -21,8 +23,6 @@ def size_of(count: float | None) -> str:
     >>> size_of(1234567)
     '1.2 MB'
     """
-    from climeri_platform.core.sizes import size_text
-
     return "-" if count is None else size_text(count)
 
 
@@ -71,7 +71,7 @@ def print_everywhere(found: Catalogs, *, as_json: bool) -> None:
             f"{row['files']:4} files {size_of(row['size']):>9}{card_marks(row)}{also}"
         )
     held = ", ".join(f"{name} {count}" for name, count in found.counts.items() if count)
-    click.echo(f"{len(found)} datasets: {held}", err=True)
+    click.echo(f"{many(len(found), 'dataset')}: {held}", err=True)
 
 
 def _with_paths(found: Catalogs, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -135,11 +135,22 @@ def setting(name: str, argument: str | os.PathLike[str] | None = None) -> str:
     str
         The value; empty where nothing sets it.
 
+    Raises
+    ------
+    UsageError
+        If the argument is neither a text nor a path, or a settings file cannot be read.
+
     Examples
     --------
     >>> setting("store", "/data/store")
     '/data/store'
     """
     if argument is not None:
-        return os.fspath(argument)
+        try:
+            text = os.fspath(argument)
+        except TypeError as problem:
+            raise UsageError(f"{name}={argument!r}: it is a text, or a path") from problem
+        if not isinstance(text, str):  # bytes
+            raise UsageError(f"{name}={argument!r}: it is a text, or a path")
+        return text
     return read_settings()[name].value

@@ -28,6 +28,8 @@ from climeri_platform.core.errors import (
     nearest,
 )
 from climeri_platform.core.extras import needs
+from climeri_platform.core.sizes import many
+from climeri_platform.selection.results import facets_html
 from climeri_platform.selection.selection import Selection
 
 if TYPE_CHECKING:
@@ -44,7 +46,6 @@ __all__ = ["Catalogs", "MissingCatalogWarning", "Trouble"]
 
 _Answer = TypeVar("_Answer")
 _OUTDONE = "another store has newer versions of what it has"
-_SHOWN = 8  # values of a facet in the HTML view
 
 
 class MissingCatalogWarning(UserWarning):
@@ -76,7 +77,9 @@ class Catalogs:
 
     `search` narrows all of them alike, ``catalogs["CMIP6"]`` is the ordinary `Selection` of one.
     Its length is the number of datasets; one that two stores hold counts once, and of two versions
-    in two stores only the newest is there unless ``version`` is asked for.
+    in two stores only the newest is there unless ``version`` is asked for. One that two families
+    hold, such as CMIP5 and PMIP3, counts in both, as `datasets` lists it and `facets` counts it:
+    which are the same is known from all their facets, by `open`, which opens them once.
 
     Attributes
     ----------
@@ -182,6 +185,11 @@ class Catalogs:
 
     def __getitem__(self, name: str) -> Selection:
         named = self._named()
+        if not isinstance(name, str):
+            raise UnknownFamily(
+                f"[{name!r}]: a catalog is taken by its name, a text",
+                hint=f"There is: {', '.join(named)}.",
+            )
         lower = {each.lower(): part for each, part in named.items()}
         lower |= {f"{part.store}:{part.family}".lower(): part for part in self.parts}
         if name.lower() not in lower:
@@ -331,6 +339,9 @@ class Catalogs:
     def stage(self) -> Staging:
         """Return the commands that recall what is on tape, as `Selection.stage` does.
 
+        What another store has on disk is not recalled: the same version of a dataset of the same
+        family, with files of the same names. `Staging.spared` counts it.
+
         Raises
         ------
         NothingFound
@@ -340,28 +351,21 @@ class Catalogs:
 
         if not len(self):
             raise NothingFound(self.why_empty())
-        return stage(part.view for part in self._ask(without_replicas) if not part.emptied)
+        wanted = [part.view for part in self._ask(without_replicas) if not part.emptied]
+        return stage(wanted, [part.view for part in self.parts if not part.emptied])
 
     def __repr__(self) -> str:
         of = f" of {', '.join(self.asked)}" if self.asked else ""
-        lines = [f"<{len(self.parts)} catalogs: {len(self)} datasets{of}>"]
+        lines = [f"<{many(len(self.parts), 'catalog')}: {many(len(self), 'dataset')}{of}>"]
         for name, part in self._named().items():
-            held = "nothing" if part.emptied else f"{len(part.view)} datasets"
+            held = "nothing" if part.emptied else many(len(part.view), "dataset")
             why = part.emptied or part.unread
             why = f" ({why})" if why else ""
             lines.append(f"  {name}: {held}{why}, {part.store} {part.view.snapshot.store}")
         return "\n".join([*lines, *(f"  does not answer: {each}" for each in self.troubles)])
 
     def _repr_html_(self) -> str:
-        rows = ""
-        for facet, values in self.facets().items():
-            names = list(values)
-            more = f" … {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-            rows += (
-                f"<tr><td style='text-align:left'><b>{escape(facet)}</b></td>"
-                f"<td>{len(names)}</td><td style='text-align:left'>"
-                f"{escape(', '.join(names[:_SHOWN]) + more)}</td></tr>"
-            )
         head, *lines = repr(self).splitlines()
         small = "<br>".join(map(escape, lines))
-        return f"<p><b>{escape(head[1:-1])}</b><br><small>{small}</small></p><table>{rows}</table>"
+        title = f"<p><b>{escape(head[1:-1])}</b><br><small>{small}</small></p>"
+        return title + facets_html(self.facets())

@@ -75,23 +75,34 @@ def open_catalogs(
     return found
 
 
-def find_catalog(name: str) -> CatalogView:
+def find_catalog(
+    name: str, store: str | os.PathLike[str] | None = None, snapshot: str | None = None
+) -> CatalogView:
     """Open the catalog ``name`` of the first store that has it: shared, own, then the others.
 
     Parameters
     ----------
     name
         Such as ``CMIP6``; ``own:CMIP6`` is that of one store.
+    store, snapshot
+        Of this store alone, and as an older snapshot has it.
 
     Raises
     ------
     UnknownFamily
-        If no store has it.
+        If no store has it, or the name is no text.
     StoreError
         If a store that comes before does not answer.
     UsageError
         If no store is named, and none of one's own was made.
     """
+    if not isinstance(name, str):
+        raise UnknownFamily(
+            f"open_catalog({name!r}): a catalog goes by its name, a text such as 'CMIP6'",
+            hint="open_catalog() opens all that there are; `catalogs` names them.",
+        )
+    if store is not None or snapshot is not None:
+        return CatalogView.open(name, store, snapshot)
     label, _, family = name.rpartition(":")
     stores = named_stores()
     wanted = [each for each in stores if not label or each.label == label]

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 from climeri_platform.core.errors import NothingFound
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import polars as pl
     from matplotlib.axes import Axes
 
     from climeri_platform.selection.selection import Selection
 
-__all__ = ["Coverage", "Pairs"]
+__all__ = ["Coverage", "Pairs", "facets_html"]
+
+_SHOWN = 8  # values of a facet in the HTML view
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -162,3 +166,17 @@ def _html(table: pl.DataFrame) -> str:
     )
     more = f"<p>… {table.height - 200} more</p>" if table.height > 200 else ""
     return f"<table><tr>{head}</tr>{body}</table>{more}"
+
+
+def facets_html(facets: Mapping[str, Mapping[str, int]]) -> str:
+    """Return a table of facets: how many values each has, and the first of them."""
+    rows = ""
+    for facet, values in facets.items():
+        names = list(values)
+        more = f" … {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        shown = escape(", ".join(names[:_SHOWN]) + more)
+        rows += (
+            f"<tr><td style='text-align:left'><b>{escape(facet)}</b></td>"
+            f"<td>{len(names)}</td><td style='text-align:left'>{shown}</td></tr>"
+        )
+    return f"<table>{rows}</table>"

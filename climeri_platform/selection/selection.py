@@ -6,14 +6,15 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from climeri_platform.catalog import CatalogView
 from climeri_platform.catalog.replicas import only_here, paths_here
 from climeri_platform.core.errors import NothingFound, UnknownValue, UsageError, nearest
 from climeri_platform.core.extras import needs
+from climeri_platform.core.sizes import many
 from climeri_platform.selection.changes import Changes
 from climeri_platform.selection.frozen import compare, freeze
 from climeri_platform.selection.opening import check_variables, open_view
 from climeri_platform.selection.questions import Questions
+from climeri_platform.selection.results import facets_html
 
 if TYPE_CHECKING:
     import os
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FrozenSelection", "Selection", "open_catalog", "open_selection"]
 
-_SHOWN = 8  # values of a facet in the HTML view
 _FEW = 20_000  # keys among which a wrong one is looked for
 
 
@@ -72,7 +72,7 @@ def open_catalog(
     Raises
     ------
     UnknownFamily
-        If no store has such a catalog; the nearest is named.
+        If no store has such a catalog, the nearest is named; or if the name is no text.
     StoreError
         If the store or the snapshot is missing, damaged, or written by a newer version.
 
@@ -86,9 +86,7 @@ def open_catalog(
 
     if name is None:
         return open_catalogs(store, snapshot)
-    if store is None and snapshot is None:
-        return Selection(find_catalog(name))
-    return Selection(CatalogView.open(name, store, snapshot))
+    return Selection(find_catalog(name, store, snapshot))
 
 
 def open_selection(
@@ -418,23 +416,14 @@ class Selection(Questions):
         words = [f"{name}={self.view.said(name)}" for name in self.view.asked]
         words += [each.said for each in self.view.also]
         of = f" of {', '.join(words)}" if words else ""
-        told = f"{self.view.family.family}: {len(self)} datasets{of}, snapshot {self.snapshot}"
-        return "\n".join([f"<{told}>", *self.not_known()])
+        told = f"{self.view.family.family}: {many(len(self), 'dataset')}{of}"
+        return "\n".join([f"<{told}, snapshot {self.snapshot}>", *self.not_known()])
 
     def _repr_html_(self) -> str:
-        rows = ""
-        for facet, values in self.facets().items():
-            names = list(values)
-            more = f" … {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-            shown = escape(", ".join(names[:_SHOWN]) + more)
-            rows += (
-                f"<tr><td style='text-align:left'><b>{escape(facet)}</b></td>"
-                f"<td>{len(names)}</td><td style='text-align:left'>{shown}</td></tr>"
-            )
-        title = escape(f"{self.view.family.title}: {len(self)} datasets")
+        title = escape(f"{self.view.family.title}: {many(len(self), 'dataset')}")
         notes = "".join(f"<p>{escape(each)}</p>" for each in self.not_known(listed=True))
         small = f"<small>snapshot {escape(self.snapshot)}</small>"
-        return f"<p><b>{title}</b><br>{small}</p><table>{rows}</table>{notes}"
+        return f"<p><b>{title}</b><br>{small}</p>{facets_html(self.facets())}{notes}"
 
 
 @dataclass(frozen=True, repr=False, eq=False)

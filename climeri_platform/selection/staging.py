@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from climeri_platform.catalog.pairing import of_keys
 from climeri_platform.catalog.replicas import choose, replicas_here
-from climeri_platform.core.errors import UsageError
-from climeri_platform.core.sizes import size_text
+from climeri_platform.core.errors import StoreError, UsageError
+from climeri_platform.core.sizes import many, size_text
 from climeri_platform.core.writing import write_named
 from climeri_platform.selection.offline import bytes_offline
-from climeri_platform.sites import OnTapeFile, Recall, Site, load_site, read_sites, shell_text
+from climeri_platform.sites import (
+    OnTapeFile,
+    Recall,
+    Site,
+    is_address,
+    load_site,
+    read_sites,
+    shell_text,
+)
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     import polars as pl
 
@@ -66,10 +75,13 @@ class Staging:
         One for each centre.
     left
         What is on tape or elsewhere, and no profile says how to recall it.
+    spared
+        How many files are not recalled, as another store has all of their dataset on disk.
     """
 
     scripts: tuple[RecallScript, ...] = ()
     left: tuple[str, ...] = ()
+    spared: int = 0
 
     @property
     def files(self) -> int:
@@ -110,12 +122,26 @@ class Staging:
 
     def __str__(self) -> str:
         said = [str(each) for each in self.scripts] or ["nothing that can be recalled is on tape"]
+        if self.spared:
+            files = many(self.spared, "file is", "files are")
+            said.append(f"{files} not recalled: another store has all of the dataset on disk")
         return "\n".join([*said, *(f"left: {each}" for each in self.left)])
 
     __repr__ = __str__
 
 
-def stage(views: Iterable[CatalogView]) -> Staging:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is on tape of one version of a dataset, and the names of all its files."""
+
+    dataset: str
+    version: str | None
+    names: frozenset[str]
+    files: tuple[tuple[Site, str, OnTapeFile], ...] = ()
+    left: str = ""
+
+
+def stage(views: Iterable[CatalogView], every: Sequence[CatalogView] = ()) -> Staging:
     """Return the scripts that recall what is on tape of some views.
 
     Parameters
@@ -123,6 +149,9 @@ def stage(views: Iterable[CatalogView]) -> Staging:
     views
         What is to be read. Of each dataset the replica that would be opened is recalled; of one
         that is not here, the replica of a centre of which the profile says how.
+    every
+        The catalogs of all stores. A version of a dataset of which another store has every file on
+        disk, by name, is not recalled: `open` takes it from there.
 
     Raises
     ------
@@ -133,9 +162,17 @@ def stage(views: Iterable[CatalogView]) -> Staging:
     others = [each for each in read_sites()[0] if each != here]
     wanted: dict[tuple[str, str], dict[str, OnTapeFile]] = defaultdict(dict)
     left: list[str] = []
+    spared = 0
     for view in views:
-        for site, root, file in _on_tape(view, here, others, left):
-            wanted[site.site, root].setdefault(file.path, file)
+        found = list(_on_tape(view, here, others))
+        there = _on_disk(view, found, every, here)
+        for each in found:
+            if (each.dataset, each.version) in there:
+                spared += len(each.files)
+                continue
+            left += [each.left] if each.left else []
+            for site, root, file in each.files:
+                wanted[site.site, root].setdefault(file.path, file)
     sites = {each.site: each for each in (here, *others)}
     names = dict.fromkeys(name for name, _ in wanted)
     return Staging(
@@ -147,12 +184,50 @@ def stage(views: Iterable[CatalogView]) -> Staging:
             for name in names
         ),
         tuple(dict.fromkeys(left)),
+        spared,
     )
 
 
-def _on_tape(
-    view: CatalogView, here: Site, others: list[Site], left: list[str]
-) -> Iterator[tuple[Site, str, OnTapeFile]]:
+def _on_disk(
+    view: CatalogView, wanted: Sequence[_Wanted], every: Iterable[CatalogView], here: Site
+) -> set[tuple[str, str | None]]:
+    """Return which of what is wanted another store has whole, in one root, on a disk that is here."""
+    names = {(each.dataset, each.version): each.names for each in wanted}
+    found: set[tuple[str, str | None]] = set()
+    for other in every:
+        same_family = other.family.family == view.family.family
+        if not names or not same_family or other.snapshot.store == view.snapshot.store:
+            continue
+        try:
+            theirs = of_keys(other, [dataset for dataset, _ in names], "that are on tape")
+            files = theirs.files("dataset", "version", "root", "path")
+        except StoreError:  # it is told where it is asked for its own
+            continue
+        mounts = {root: each.mount for root, each in replicas_here(other.snapshot, here).items()}
+        groups = files.group_by("dataset", "version", "root", maintain_order=True)
+        for (dataset, version, root), rows in groups:
+            key: tuple[str, str | None] = dataset, version  # type: ignore[assignment] # polars says object
+            paths = {path.rpartition("/")[2]: path for path in rows["path"]}
+            mount = mounts[str(root)]
+            if key in found or key not in names or mount is None or is_address(mount):
+                continue
+            if names[key] <= {*paths} and _readable(
+                f"{mount}/{paths[each]}" for each in names[key]
+            ):
+                found.add(key)
+    return found
+
+
+def _readable(paths: Iterable[str]) -> bool:
+    """Return whether all files are there, and none is on tape only, whatever its root is said to be."""
+    return all(
+        os.path.exists(path) and size is None  # noqa: PTH110 - very many
+        for path in paths
+        for size in bytes_offline([(path, None)])
+    )
+
+
+def _on_tape(view: CatalogView, here: Site, others: list[Site]) -> Iterator[_Wanted]:
     columns = ["dataset", "version", "root", "path", "start", "end", "size"]
     columns += [name for name in ("online",) if name in view.file_rows.collect_schema()]
     files = view.files(*columns)
@@ -168,21 +243,27 @@ def _on_tape(
         roots[dataset, version].append(root)
     for dataset, version, root in choose(files, replicas).iter_rows():
         rows = groups[dataset, version, root]
+        names = frozenset(path.rpartition("/")[2] for path in rows["path"])
+        one = _Wanted(dataset, version, names)
         if replicas[root].mount is not None:
-            for file in _released(rows, replicas[root]):
-                if _recall_of(here, root) is None:
-                    left.append(f"{root}: the profile of {here.site} does not say how to recall it")
-                    break
-                yield here, root, file
+            released = _released(rows, replicas[root])
+            if released and _recall_of(here, root) is None:
+                said = f"{root}: the profile of {here.site} does not say how to recall it"
+                yield replace(one, left=said)
+            elif released:
+                yield replace(one, files=tuple((here, root, file) for file in released))
             continue
         for site, other in _elsewhere(roots[dataset, version], here, others):
             prefix = shell_text(site.mounts[other].path.rstrip("/"))
-            for path, size, *online in _columns(groups[dataset, version, other]):
-                if online != [True]:
-                    yield site, other, OnTapeFile(prefix, path, size)
+            its = [
+                (site, other, OnTapeFile(prefix, path, size))
+                for path, size, *online in _columns(groups[dataset, version, other])
+                if online != [True]
+            ]
+            yield replace(one, files=tuple(its))
             break
         else:
-            left.append(f"{dataset}: not here, and no profile says how to recall it")
+            yield replace(one, left=f"{dataset}: not here, and no profile says how to recall it")
 
 
 def _columns(rows: pl.DataFrame) -> Iterator[tuple[str, int | None, bool | None]]:

@@ -8,9 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from climeri_platform.core.declared import read_declared
 from climeri_platform.core.errors import UnknownSite, UsageError, nearest
 from climeri_platform.core.resources import data_path
 from climeri_platform.core.settings import setting
@@ -247,7 +247,8 @@ def read_sites() -> tuple[list[Site], dict[str, str]]:
 
 @lru_cache(maxsize=64)
 def _parse(path: Path, mtime: int) -> Site:  # noqa: ARG001 - a profile that was edited is read anew
-    return Site.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    mend = f"Mend it; valid ones are in {data_path('sites')}."
+    return read_declared(path, Site, what="site profile", error=UnknownSite, hint=mend)
 
 
 def _read(path: Path, name: str | None = None) -> Site:
@@ -255,8 +256,9 @@ def _read(path: Path, name: str | None = None) -> Site:
         site = _parse(path, path.stat().st_mtime_ns)
     except FileNotFoundError as problem:
         raise UnknownSite(f"there is no site profile {path}") from problem
-    except (ValidationError, yaml.YAMLError, OSError, UnicodeDecodeError) as problem:
-        raise UnknownSite(f"the site profile {path} is not valid: {problem}") from problem
+    except OSError as problem:
+        said = problem.strerror or problem
+        raise UnknownSite(f"the site profile {path} cannot be read: {said}") from problem
     if name not in (None, site.site):
         raise UnknownSite(f"the site profile {path} is not valid: it calls itself {site.site!r}")
     return site

@@ -3,6 +3,8 @@
 One more for each version of intake-esm in which the tests open the export.
 
 The locks carry hashes and name no registry, so that any mirror may serve them.
+
+polars is that of intake-esm, which wants it below 1.33 (2025.12.12); users without that extra have polars 2.
 """
 
 from __future__ import annotations

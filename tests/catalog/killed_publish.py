@@ -1,7 +1,7 @@
 """A program: build a catalog again and again, killed at one step after the other.
 
-It prints one line of JSON for each run: the step, and what was left. All runs are forks of this
-process, which has imported everything and has no thread that a fork would miss.
+It prints one line of JSON for each run: the step, and what was left. Each run is a process of its
+own: polars has threads from its import on, which a fork would miss.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
-import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
 
-from climeri_platform.catalog import CatalogView, assembly, build_catalog, open_snapshot, pieces
+from climeri_platform.catalog import CatalogView, assembly, build_catalog, pieces
 from climeri_platform.catalog.history import check_store
 
 AUDITED = {"open", "os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir"}
@@ -67,75 +68,70 @@ class Steps:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def forked(work):
-    """Return what a fork printed, and how it ended."""
-    out, into = os.pipe()
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            os.close(out)
-            os.write(into, json.dumps(work()).encode())
-            code = 0
-        except BaseException:  # noqa: BLE001 - a fork must not go on as its parent
-            traceback.print_exc()
-        os._exit(code)
-    os.close(into)
-    with os.fdopen(out, "rb") as file:
-        text = file.read()
-    return json.loads(text or b"null"), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def build(root, store):
+    return build_catalog("CMIP6", root, store=store, root_id="r").snapshot
 
 
-def main(root, template, store):
-    assembly._PART = pieces._WHOLE = 1  # so that tables are written in several pieces too
+def die(root, store, at, torn):
+    """Build until a step, and print the steps if none of them was the last."""
+    steps = Steps(store, int(at), torn=torn == "torn")
+    build(root, store)
+    steps.over = True
+    sys.stdout.write(json.dumps(steps.names))
 
-    def build():
-        return build_catalog("CMIP6", root, store=store, root_id="r").snapshot
 
-    def count():
-        steps = Steps(store)
-        build()
-        steps.over = True
-        return steps.names
+def spawned(root, store, at, *, torn=False):
+    """Return the steps of a build in a process of its own, and how it ended."""
+    words = [__file__, "die", root, store, str(at), "torn" if torn else "whole"]
+    done = subprocess.run([sys.executable, *words], check=False, stdout=subprocess.PIPE)
+    return json.loads(done.stdout or b"[]"), done.returncode
 
-    def die(at, *, torn):
-        Steps(store, at, torn=torn)
-        build()
 
-    def look():
-        def state():
-            view = CatalogView.open("CMIP6", store)
-            obs = CatalogView.open("obs4MIPs", store).files().height
-            return [len(view), view.files().height, obs, len(view.facets()["experiment_id"])]
+def look(root, store):
+    """Return what a reader finds, before the next build and after it."""
 
-        found, damage = state(), check_store(Path(store))
-        build()
-        hidden = [str(each.relative_to(store)) for each in Path(store).rglob(".*")]
-        after = [open_snapshot(store).store.name, state(), check_store(Path(store)), hidden]
-        return {"found": found, "damage": damage, "after": after[1:]}
+    def state():
+        view = CatalogView.open("CMIP6", store)
+        obs = CatalogView.open("obs4MIPs", store).files().height
+        return [len(view), view.files().height, obs, len(view.facets()["experiment_id"])]
 
-    def fresh():
-        shutil.rmtree(store, ignore_errors=True)
-        shutil.copytree(template, store)
+    found, damage = state(), check_store(store)
+    build(root, store)
+    hidden = [str(each.relative_to(store)) for each in store.rglob(".*")]
+    return {"found": found, "damage": damage, "after": [state(), check_store(store), hidden]}
 
-    fresh()
-    names, code = forked(count)
+
+def main(root, template, folder):
+    def fresh(name):
+        return Path(shutil.copytree(template, Path(folder) / str(name)))
+
+    names, code = spawned(root, fresh("count"), 0)
     assert code == 0
-    threads = {each.read_text().strip() for each in Path("/proc/self/task").glob("*/comm")}
-    assert threads <= {Path("/proc/self/comm").read_text().strip(), "jemalloc_bg_thd"}  # fork-safe
     ways = [(at, False) for at in range(1, len(names) + 2)]
     ways += [(at, True) for at, name in enumerate(names, 1) if name.startswith(("open", "parquet"))]
-    for at, torn in ways:
-        name = names[at - 1] if at <= len(names) else "the end"
-        if name.startswith("fsync") and at % 8:
-            continue  # most of them differ in nothing but what a power cut would take
-        fresh()
-        _, code = forked(lambda at=at, torn=torn: die(at, torn=torn))
-        left, looked = forked(look)
-        line = {"step": name, "torn": torn, "code": code, "looked": looked, "left": left}
-        sys.stdout.write(json.dumps(line) + "\n")
-        sys.stdout.flush()
+    # most syncs differ in nothing but what a power cut would take
+    ways = [
+        (at, torn)
+        for at, torn in ways
+        if at > len(names) or at % 8 == 0 or not names[at - 1].startswith("fsync")
+    ]
+
+    def killed(way):
+        at, torn = way
+        store = fresh(f"{at}-torn" if torn else at)
+        return store, spawned(root, store, at, torn=torn)[1]
+
+    with ThreadPoolExecutor(2) as pool:
+        for (at, torn), (store, code) in zip(ways, pool.map(killed, ways), strict=True):
+            name = names[at - 1] if at <= len(names) else "the end"
+            line = {"step": name, "torn": torn, "code": code, "left": look(root, store)}
+            sys.stdout.write(json.dumps(line) + "\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    assembly._PART = pieces._WHOLE = 1  # so that tables are written in several pieces too
+    if sys.argv[1] == "die":
+        die(*sys.argv[2:])
+    else:
+        main(*sys.argv[1:])

@@ -212,8 +212,20 @@ def test_a_folder_of_cards_goes_by_the_name_of_the_simulation(runs, tmp_path):
     view = CatalogView.open("libIGCM", tmp_path / "store")
     assert view.search(configuration="LES").values("job_name") == ["T4"]
     assert view.search(configuration="1D").values("job_name") == ["T0"]
-    with pytest.raises(UsageError, match="folder of cards"):
+    with pytest.raises(UsageError, match=r"folder of cards .*none is not there"):
         build_catalog("libIGCM", runs, store=tmp_path / "store", cards=tmp_path / "none")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_cards_for_a_family_that_has_none_are_refused_before_the_walk(plant, tas, tmp_path, there):
+    cards = tmp_path / "cards"
+    if there:
+        cards.mkdir()
+    with pytest.raises(UsageError, match="CMIP6 has no simulation cards") as refused:
+        build_catalog("CMIP6", plant([tas()]), store=tmp_path / "store", cards=cards)
+    assert str(cards) in refused.value.message
+    assert "CNRM, libIGCM" in refused.value.hint
+    assert not (tmp_path / "store").exists()
 
 
 def test_a_card_by_name_is_refused_where_several_runs_have_that_name(plant, tmp_path):

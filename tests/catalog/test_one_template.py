@@ -104,7 +104,12 @@ def test_the_command_line_takes_the_path(mine, plant, tmp_path, capsys):
         (MINE.replace("<variable>_", ""), "no template holds variable"),
         (MINE.replace("[A-Z]+", "[A-Z"), "no regular expression"),
         (MINE.replace("directories: [<run>/<frequency>]\n", ""), "directories"),
-        (MINE + "unheard: of\n", "unheard"),
+        (
+            MINE + "unheard: of\n",
+            r"unheard: there is no such key \(its value is 'of'\); there is: ",
+        ),
+        (MINE + "derived: {realm: {facet: 3}}\n", "derived.realm.facet: it wants a text or a list"),
+        (MINE + "frequency: {facet: a, mpa: {}}\n", "frequency.mpa: .*; did you mean map?"),
         ("family: [", "not valid"),
         ("", "not valid"),
     ],
@@ -115,6 +120,8 @@ def test_a_file_that_is_wrong_says_where(tmp_path, text, said):
     with pytest.raises(UnknownFamily, match=said) as refused:
         load_family(path)
     assert str(path) in refused.value.message
+    assert "pydantic" not in str(refused.value)
+    assert refused.value.hint
 
 
 def test_a_file_that_is_not_there_names_what_is_installed(tmp_path):

@@ -325,6 +325,24 @@ def test_a_broken_family_costs_its_source(night, tmp_path):
     assert by_root(report)["a"].state == "walked"
 
 
+def test_cards_that_would_hold_for_nothing_cost_their_source(night, tmp_path):
+    night.run()
+    (tmp_path / "cards").mkdir()
+    runs = tmp_path / "runs/T/PROD/e/J1/ATM/Output/MO"
+    runs.mkdir(parents=True)
+    (runs / "J1_20000101_20001231_1M_histmth.nc").write_bytes(b"x")
+    wanted = [("d", "a", "CMIP6", "cards"), ("e", "runs", "libIGCM", "none")]
+    sources = [
+        {"root": root, "path": str(tmp_path / path), "family": family, "cards": str(tmp_path / its)}
+        for root, path, family, its in wanted
+    ]
+    (night.folder / "more.yaml").write_text(yaml.safe_dump({"sources": sources}))
+    report = by_root(night.run())
+    assert "the family CMIP6 has no simulation cards" in report["d"].reason
+    assert f"{tmp_path / 'none'} is not there" in report["e"].reason
+    assert report["a"].state == "walked"
+
+
 def test_retracted_versions_give_way(night, tmp_path):
     old = model(tmp_path / "a", "A-0", "v20190101")
     taken = tmp_path / "taken.txt"
@@ -348,15 +366,21 @@ def test_retracted_versions_give_way(night, tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("sources: [{root: a, path: /x}]", "family: Field required"),
+        ("sources: [{root: a, path: /x}]", "sources.0.family: it is missing"),
         ("sources: [{root: a, path: /x, family: CMIP6, tape: true, headers: true}]", "recall"),
-        ("sources: [{root: 'a b', path: /x, family: CMIP6}]", "root: String should match"),
+        (
+            "sources: [{root: 'a b', path: /x, family: CMIP6}]",
+            "sources.0.root: it wants a text of the form",
+        ),
         ("sources: [{root: a, family: CMIP6}]", "has no path"),
         ("sources: [{root: a, path: $NOT_SET_HERE/x, family: CMIP6}]", "NOT_SET_HERE"),
         ("sources: [{root: a, path: /x, family: CMIP6, window: late}]", "'late' is no window"),
         ("sources: [{root: a, path: /x, family: C}, {root: a, path: /y, family: D}]", "/x and /y"),
-        ("sources: [{root: a, path: /x, family: C, walkers: 0}]", "greater than or equal to 1"),
-        ("[", "cannot be read"),
+        (
+            "sources: [{root: a, path: /x, family: C, walkers: 0}]",
+            "walkers: it wants at least 1, and is 0",
+        ),
+        ("[", "no YAML, line 1: "),
     ],
 )
 def test_sources_that_are_none(night, text, said):

@@ -12,7 +12,9 @@ import polars as pl
 import pytest
 
 from climeri_platform.catalog import CatalogView, build_catalog, open_snapshot, store_path
-from climeri_platform.catalog.layout import FORMAT, snapshot_names
+from climeri_platform.catalog.coverage import coverage_table
+from climeri_platform.catalog.layout import FORMAT, Snapshot, snapshot_names
+from climeri_platform.catalog.members import one_member_per_model
 from climeri_platform.core.errors import (
     StoreDamaged,
     StoreError,
@@ -133,6 +135,49 @@ def test_a_table_that_is_parquet_and_wrong(store, table, how):
     with pytest.raises(StoreDamaged) as told:
         CatalogView.open("CMIP6", store).snapshot.read("CMIP6", table, pl.col("root") == "archive")
     assert str(path) in told.value.message
+
+
+ASKED = {
+    "facets": lambda store: CatalogView.open("CMIP6", store).search(covers="1990").facets(),
+    "keys": lambda store: CatalogView.open("CMIP6", store).keys,
+    "length": lambda store: len(CatalogView.open("CMIP6", store)),
+    "files": lambda store: CatalogView.open("CMIP6", store).files(),
+    "describe": lambda store: CatalogView.open("CMIP6", store).describe(),
+    "one member": lambda store: one_member_per_model(CatalogView.open("CMIP6", store)).keys,
+    "coverage": lambda store: coverage_table(CatalogView.open("CMIP6", store)),
+    "covers": lambda store: CatalogView.open("CMIP6", store).search(covers="1990/2000").keys,
+}
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_tables_that_are_cut_short_while_they_are_read(store, monkeypatch, asked):
+    real = Snapshot.scan
+    whole = {each: each.read_bytes() for each in open_snapshot(store).folder.rglob("*.parquet")}
+
+    def scan(snapshot, family, table):
+        path = snapshot.path_of(family, table)
+        path.write_bytes(whole[path])
+        rows = real(snapshot, family, table)
+        os.truncate(path, 100)
+        return rows
+
+    (open_snapshot(store).folder / "CMIP6/facets.parquet").unlink()
+    assert ASKED[asked](store) is not None
+    monkeypatch.setattr(Snapshot, "scan", scan)
+    with pytest.raises(StoreDamaged, match=r"(files|datasets)\.parquet is damaged") as told:
+        ASKED[asked](store)
+    assert "climeri catalog build CMIP6 ROOT" in told.value.hint
+
+
+def test_a_table_that_is_cut_short_after_its_schema_was_read(store):
+    snapshot = open_snapshot(store)
+    rows = snapshot.scan("CMIP6", "files")
+    path = snapshot.path_of("CMIP6", "files")
+    os.truncate(path, 100)
+    with pytest.raises(StoreDamaged) as told:
+        snapshot.collect(rows, "CMIP6", "files")
+    assert str(path) in told.value.message
+    assert "is damaged" in told.value.message
 
 
 @pytest.mark.parametrize("table", ["files", "datasets", "rejected"])

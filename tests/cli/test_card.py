@@ -65,3 +65,18 @@ def test_cards_reach_the_search(run, tmp_path):
     for words in ((), ("libIGCM",)):
         code, out, _ = run("catalog", "search", *words, "--store", store)
         assert (code, out.count("  uncarded")) == (0, 1)
+
+
+@pytest.mark.parametrize("words", [("build", "CMIP6"), ("add",)])
+def test_cards_of_a_family_that_has_none_are_not_passed_over(run, tmp_path, words):
+    name = "tas_Amon_IPSL-CM6A-LR_historical_r1i1p1f1_gr_185001-201412.nc"
+    below = "CMIP/IPSL/IPSL-CM6A-LR/historical/r1i1p1f1/Amon/tas/gr/v20180803"
+    folder = tmp_path / "CMIP6" / below
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(b"x")
+    build = ("catalog", *words, tmp_path / "CMIP6", "--store", tmp_path / "store")
+    code, _, err = run(*build, "--cards", "nope")
+    assert code == 2
+    assert "the family CMIP6 has no simulation cards" in err
+    assert "nope" in err
+    assert run(*build)[0] == 0

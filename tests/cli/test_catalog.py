@@ -75,7 +75,7 @@ def test_search(run, store, root):
     (line,) = out.splitlines()
     assert line.startswith("CMIP.IPSL.IPSL-CM6A-LR.historical.r1i1p1f1.Amon.tas.gr")
     assert "185001-201412" in line
-    assert err.startswith("1 datasets, snapshot ")
+    assert err.startswith("1 dataset, snapshot ")
     code, out, err = run(
         "search", "CMIP6", "experiment=historical,ssp585", "--store", store, "--json"
     )

@@ -189,7 +189,7 @@ def test_a_failure_keeps_the_last_numbers_and_says_so(refresh, run, site):
     assert value(site, "refresh_last_success_timestamp_seconds") == success
     assert value(site, "refresh_last_run_timestamp_seconds") >= success - 1
     _, out, _ = run("report")
-    assert "failed, exit code 2: the sources" in out
+    assert "failed, exit code 2: the file of sources" in out
     assert f"readers have {last}" in out
     assert "Failed, exit code 2" in (site / "store/reports/latest.html").read_text()
 
@@ -249,7 +249,7 @@ def test_a_failure_is_not_hidden_by_another(run, site, caplog):
         "refresh", "--sources", site / "sources", "--metrics", site / "nowhere/climeri.prom"
     )
     assert code == 2
-    assert "the sources" in err
+    assert "sources: it wants a list, and is 3" in err
     assert any("the metrics cannot be written" in each for each in caplog.messages)
 
 

@@ -93,3 +93,10 @@ def test_without_xdg_the_home_is_used(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert settings.user_file() == tmp_path / ".config" / "climeri" / "climeri.yaml"
+
+
+@pytest.mark.parametrize("given", [3, False, b"/data", ["/data"]])
+def test_an_argument_that_is_neither_text_nor_path_is_told(given):
+    with pytest.raises(UsageError) as told:
+        setting("store", given)
+    assert told.value.message == f"store={given!r}: it is a text, or a path"

@@ -217,10 +217,45 @@ def test_one_store_and_one_snapshot(stores):
         open_catalog(snapshot=name)
 
 
+@pytest.mark.parametrize("name", [3, b"CMIP6", ["CMIP6", "CMIP5"], slice(0, 1)])
+def test_what_is_no_name_is_refused_in_our_words(everything, stores, name):
+    for store in (None, stores[0]):
+        with pytest.raises(UnknownFamily, match="a catalog goes by its name") as told:
+            open_catalog(name, store=store)
+        assert f"open_catalog({name!r})" in told.value.message
+    with pytest.raises(UnknownFamily, match="a catalog is taken by its name") as told:
+        everything[name]
+    assert f"[{name!r}]" in told.value.message
+    assert everything.catalogs[0] in told.value.hint
+    with pytest.raises(UnknownValue, match="a dataset is taken by its key") as told:
+        open_catalog("Oasis", store=stores[1])[name]
+    assert f"[{name!r}]" in told.value.message
+
+
+@pytest.mark.parametrize("name", [None, "CMIP6"])
+def test_what_is_no_folder_of_a_store_is_refused_in_our_words(name):
+    with pytest.raises(UsageError, match="store=3: it is a text, or a path"):
+        open_catalog(name, store=3)
+
+
 def test_the_html_is_whole(everything):
     html = everything._repr_html_()
     assert html.count("<table>") == html.count("</table>") == 1
     assert "Oasis" in html
+    assert f" catalogs: {len(everything)} datasets" in html
+
+
+def test_one_of_something_is_not_several(tmp_path):
+    place = tmp_path / "CMIP/IPSL/IPSL-CM6A-LR/historical/r1i1p1f1/fx/areacella/gr/v20180803"
+    place.mkdir(parents=True)
+    (place / "areacella_fx_IPSL-CM6A-LR_historical_r1i1p1f1_gr.nc").write_bytes(b"x")
+    store = tmp_path / "store"
+    build_catalog("CMIP6", tmp_path / "CMIP", store=store)
+    for one in (open_catalog(store=store), open_catalog("CMIP6", store=store)):
+        for shown in (repr(one), one._repr_html_()):
+            assert "1 dataset" in shown
+            assert "1 datasets" not in shown
+            assert "1 catalogs" not in shown
 
 
 def ruin(kind, store):

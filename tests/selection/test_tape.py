@@ -237,6 +237,75 @@ def test_as_many_files_of_other_years_do_not_stand_in_either(centre, monkeypatch
     assert dataset["tas"].values.tolist() == [2001] * 12 + [2002] * 12
 
 
+@pytest.mark.parametrize("first", ["CLIMERI_STORE", "CLIMERI_STORES"])
+def test_what_another_store_has_on_disk_is_not_recalled(centre, monkeypatch, capsys, first):
+    kept = centre.top / "disk/CMIP6"
+    gone = centre.write(2000, 2001)
+    shutil.copytree(centre.store, kept)
+    gone += centre.write(2000, name="pr")
+    centre.release(*gone)
+    centre.catalogue()
+    build_catalog("CMIP6", kept, store=centre.top / "group", root_id="disk")
+    second = {"CLIMERI_STORE", "CLIMERI_STORES"} - {first}
+    monkeypatch.setenv(first, str(centre.top / "catalogs"))
+    monkeypatch.setenv(second.pop(), str(centre.top / "group"))
+    found = open_catalog()
+    staged = found.stage()
+    (script,) = staged.scripts
+    assert script.files == 1
+    assert str(gone[2]) in script.text
+    # where the disk comes first, nobody even looks at the tapes
+    assert staged.spared == (2 if first == "CLIMERI_STORE" else 0)
+    assert ("2 files are not recalled: another store has" in str(staged)) == bool(staged.spared)
+    assert front.run(["stage", "variable=tas,pr", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["spared"] == staged.spared
+    # and that is what is read
+    opened = found.search(variable="tas").open()
+    (dataset,) = opened.values()
+    assert dataset["tas"].values.tolist() == [2000] * 12 + [2001] * 12
+    assert opened.report.offline == (0, 0)
+    # one catalog by itself knows of no other
+    assert open_catalog("CMIP6", store=centre.top / "catalogs").stage().files == 3
+
+
+def test_what_is_away_in_one_store_and_on_disk_in_another_is_not_recalled(centre, monkeypatch):
+    away, kept = centre.top / "away/CMIP6", centre.top / "disk/CMIP6"
+    for place in (away, kept):
+        monthly(place / PLACE.format("tas", 2000), 2000)
+    build_catalog("CMIP6", away, store=centre.top / "catalogs", root_id="CMIP6-archive")
+    build_catalog("CMIP6", kept, store=centre.top / "group", root_id="disk")
+    shutil.rmtree(centre.top / "away")
+    assert open_catalog().stage().files == 1
+    monkeypatch.setenv("CLIMERI_STORES", str(centre.top / "group"))
+    staged = open_catalog().stage()
+    assert (staged.files, staged.spared, staged.left) == (0, 1, ())
+
+
+@pytest.mark.parametrize("lacks", ["a file", "a name", "blocks", "version", "mount"])
+def test_what_another_store_has_not_whole_is_recalled(centre, monkeypatch, lacks):
+    kept = centre.top / "disk/CMIP6"
+    gone = centre.write(2000, 2001)
+    shutil.copytree(centre.store, kept)
+    centre.release(*gone)
+    centre.catalogue()
+    copy = kept / gone[1].relative_to(centre.store)
+    if lacks == "a name":
+        copy.rename(copy.with_name(copy.name.replace("200101-200112", "200201-200212")))
+    if lacks == "version":
+        copy.parent.rename(copy.parent.with_name("v2"))
+    build_catalog("CMIP6", kept, store=centre.top / "group", root_id="disk")
+    if lacks == "a file":  # since the night
+        copy.unlink()
+    if lacks == "blocks":  # on tape, though no profile says so
+        centre.release(copy)
+    if lacks == "mount":
+        kept.rename(centre.top / "away")
+    monkeypatch.setenv("CLIMERI_STORES", str(centre.top / "group"))
+    staged = open_catalog().search(version="all").stage()
+    assert (staged.files, staged.spared) == (2, 0)
+    assert "not recalled" not in str(staged)
+
+
 def test_catalogs_that_are_all_offline_are_refused_with_the_counts(centre):
     gone = [*centre.write(2000, 2001), *centre.write(2000, name="pr")]
     centre.release(*gone)
