@@ -61,8 +61,8 @@ def harmonise(
     Parameters
     ----------
     dataset
-        Of one model, decoded; it is not changed. Its data are not read: one-dimensional axes, and
-        a few rows and columns of two-dimensional coordinates, are.
+        Of one model, decoded; it is not changed. Its fields are not read: axes are, and
+        two-dimensional latitudes and longitudes, of large grids a few rows and columns.
     about
         What is known of it: the common facets (``model``, ``variable``, ``domain``, ``realm``).
         Any of them may be absent.
