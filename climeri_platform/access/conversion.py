@@ -28,7 +28,7 @@ _ONE_AT_A_TIME = Lock()  # the C library's parser keeps state; it would print wh
 
 @dataclass(frozen=True)
 class Table:
-    """The canonical units of variables, and how files spell units.
+    """The canonical units and directions of variables, and how files spell units.
 
     Attributes
     ----------
@@ -42,6 +42,10 @@ class Table:
         Sense (temperature, pressure) to spelling to units.
     senses
         Canonical units to sense.
+    positive
+        Fluxes to the direction in which they count, ``up`` or ``down``.
+    directions
+        Words of standard names to such a direction.
     """
 
     canonical: dict[str, str]
@@ -49,6 +53,8 @@ class Table:
     words: dict[str, str]
     spelling: dict[str, dict[str, str]]
     senses: dict[str, str]
+    positive: dict[str, str]
+    directions: dict[str, str]
 
 
 @cache
@@ -61,6 +67,8 @@ def table() -> Table:
         words=held["words"],
         spelling=held["spelling"],
         senses=held["senses"],
+        positive={name: way for way, names in held["positive"].items() for name in names.split()},
+        directions=held["directions"],
     )
 
 

@@ -29,13 +29,18 @@ OF_VALUES = ("valid_min", "valid_max", "valid_range", "actual_range")
 """The attributes that are true of a file's own values, and of no others."""
 # fill values that large are no value of any field, in whatever units
 _NO_VALUE = 1e10
-# netcdf.h: NC_FILL_FLOAT, NC_FILL_DOUBLE, NC_FILL_SHORT, NC_FILL_INT; bytes have none by convention
+# netcdf.h: NC_FILL_FLOAT, NC_FILL_DOUBLE, NC_FILL_SHORT, and so on; bytes have none by convention
 _DEFAULT_FILL = {
     "f4": 9.969209968386869e36,
     "f8": 9.969209968386869e36,
     "i2": -32767,
     "i4": -2147483647,
+    "i8": -9223372036854775806,
+    "u2": 65535,
+    "u4": 4294967295,
+    "u8": 18446744073709551614,
 }
+_OTHER_SIGN = {("i", "true"): "u", ("u", "false"): "i"}  # kind, and ``_Unsigned``
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ def _signed(
     raw: np.ndarray[Any, Any], fills: list[Any], unsigned: Any
 ) -> tuple[np.ndarray[Any, Any], list[Any]]:
     """Return integers with the sign that ``_Unsigned`` gives them (NetCDF best practices)."""
-    kind = {("i", "true"): "u", ("u", "false"): "i"}.get((raw.dtype.kind, str(unsigned).lower()))
+    kind = _OTHER_SIGN.get((raw.dtype.kind, str(unsigned).lower()))
     if kind is None:
         return raw, fills
     dtype = np.dtype(f"{kind}{raw.dtype.itemsize}")
@@ -178,6 +183,8 @@ def fitted(attrs: Mapping[str, Any], stored: np.dtype[Any], *, marginal: bool) -
             with np.errstate(over="ignore"):
                 found[word] = value.astype(stored)[()]
     packed = "scale_factor" in found or "add_offset" in found
+    # with the other sign the default is a number like others: 32769 of a short
+    packed &= (stored.kind, str(found.get("_Unsigned")).lower()) not in _OTHER_SIGN
     kind = stored.kind + str(stored.itemsize)
     if marginal or not (stored.kind == "f" or packed) or kind not in _DEFAULT_FILL:
         return found

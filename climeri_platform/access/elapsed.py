@@ -102,7 +102,7 @@ def align_elapsed(datasets: Mapping[str, xr.Dataset], *, pad: bool = False) -> E
         return Elapsed(dict(datasets), "", {}, [])
     time = one_time_name(times, datasets)
     unit = unit_of_steps(datasets, time)
-    _check_steps(datasets, time, unit)
+    believed = _check_steps(datasets, time, unit)
     calendars = calendars_of(datasets, time)
     _check_calendars(calendars, unit)
     for label, each in datasets.items():
@@ -112,6 +112,8 @@ def align_elapsed(datasets: Mapping[str, xr.Dataset], *, pad: bool = False) -> E
     length = max(sizes.values()) if pad else min(sizes.values())
     leader = next(label for label, size in sizes.items() if size >= length)
     notes = [_told(starts, calendars, leader, datasets[leader], time)]
+    if believed:
+        notes.append(believed)
     if cut := _lengths(sizes, length, pad=pad):
         notes.append(cut)
     moved = {
@@ -130,10 +132,19 @@ def align_elapsed(datasets: Mapping[str, xr.Dataset], *, pad: bool = False) -> E
     return Elapsed(placed, time, original, notes)
 
 
-def _check_steps(datasets: Mapping[str, xr.Dataset], time: str, unit: str) -> None:
+def _check_steps(datasets: Mapping[str, xr.Dataset], time: str, unit: str) -> str:
+    """Refuse steps of other lengths, and return what is to be known of those that have none."""
+    single = {label: each for label, each in datasets.items() if each.sizes[time] == 1}
+    blind = [label for label, each in single.items() if ends_of(each, time) is None]
+    if blind and len(single) < len(datasets):
+        note = (
+            f"one step without bounds is taken for as long as those of others: {say_names(blind)}"
+        )
+    else:
+        note = ""
     if unit:
-        _check_single(datasets, time, unit)
-        return
+        _check_single(single, time, unit)
+        return note
     steps = {
         label: float(steps_between(each[time].values[:2])[0])
         for label, each in datasets.items()
@@ -147,13 +158,14 @@ def _check_steps(datasets: Mapping[str, xr.Dataset], time: str, unit: str) -> No
             f"steps of time differ (hours): {said}",
             hint="Choose one frequency, or average one of them first.",
         )
+    return note
 
 
-def _check_single(datasets: Mapping[str, xr.Dataset], time: str, unit: str) -> None:
+def _check_single(single: Mapping[str, xr.Dataset], time: str, unit: str) -> None:
     """Refuse one step whose bounds are not as long as the steps of the others: no other tells it."""
     shortest, longest = _DAYS[unit]
-    for label, each in datasets.items():
-        ends = ends_of(each, time) if each.sizes[time] == 1 else None
+    for label, each in single.items():
+        ends = ends_of(each, time)
         if ends is None:
             continue
         days = float(steps_between(ends[0])[0]) / _DAY

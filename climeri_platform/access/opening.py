@@ -363,7 +363,7 @@ class _Opening:
             said = step.said if named else f"{step.variable}: {step.said}"
             faulty = step.kind == "names" and step.fix in FAULTS
             status: Status = "repaired" if faulty else _STATUS_OF[step.kind]
-            self.report.add(key, status, path=path, cause=said)
+            self.report.add(key, status, path=path, cause=said, remedy=step.remedy)
 
     def _tell_offline(self, wanted: DatasetFiles) -> None:
         if wanted.offline:

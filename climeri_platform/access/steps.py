@@ -40,6 +40,8 @@ class Step:
         New values are old values times factor, plus offset; None where that is not what happened.
     native_name, native_units, units
         As the file has them, and as they are now; empty where they did not change.
+    remedy
+        What can be done about it, where that is not plain from what was said.
     """
 
     fix: str
@@ -51,6 +53,7 @@ class Step:
     native_name: str = ""
     native_units: str = ""
     units: str = ""
+    remedy: str = ""
 
     @property
     def changes_anything(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from multiprocessing import current_process
 from typing import TYPE_CHECKING, Any
 
 from climeri_platform.compute.limits import machine_limits
@@ -9,6 +10,8 @@ from climeri_platform.core.errors import ComputeError, UsageError
 from climeri_platform.core.extras import needs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from distributed import Client
 
 __all__ = ["cluster", "worker_memory"]
@@ -16,6 +19,10 @@ __all__ = ["cluster", "worker_memory"]
 _SHARE = 0.8  # of the memory: the notebook, the scheduler and the system need the rest
 _LEAST = 512 << 20  # a worker with less dies while it imports and reads its first chunk
 _DIES = 128 << 20  # less than the packages alone take
+_GUARD = (
+    "In a script, what follows cluster() stands below `if __name__ == '__main__':`, because the "
+    "workers import it."
+)
 _running: list[tuple[dict[str, Any], Client]] = []
 
 
@@ -61,7 +68,7 @@ def cluster(
     3
     """
     with needs("compute", "a Dask cluster"):
-        from distributed import Client
+        import distributed  # noqa: F401 - that it is there is said before anything is planned
 
     wishes = _plan(workers, threads_per_worker, memory)
     for known, client in list(_running):
@@ -69,24 +76,54 @@ def cluster(
             _running.remove((known, client))
         elif known == wishes:
             return client
+    said = f"the local Dask cluster ({wishes['n_workers']} workers) did not start"
+    if _is_importing_a_script():
+        raise ComputeError(f"{said}: a worker was importing the script that calls it", hint=_GUARD)
     try:
-        client = Client(
-            **wishes,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            # without it, anybody on a shared node may run code in these workers
-            protocol="tls://",
-            security=True,
-            set_as_default=True,
-        )
+        client = _started(wishes)
     except (OSError, RuntimeError, TimeoutError) as problem:
-        raise ComputeError(
-            f"the local Dask cluster ({wishes['n_workers']} workers) did not start: {problem}",
-            hint="In a script, call it below `if __name__ == '__main__':`; is /tmp writable?",
-        ) from problem
+        raise ComputeError(f"{said}: {problem}", hint=f"{_GUARD} Is /tmp writable?") from problem
     _running.append((wishes, client))
     return client
+
+
+def _is_importing_a_script() -> bool:
+    """Whether this process is one of multiprocessing's that is still importing its script."""
+    # what multiprocessing itself looks at before it refuses to start another one from there
+    return bool(vars(current_process()).get("_inheriting", False))
+
+
+def _started(wishes: Mapping[str, Any]) -> Client:
+    """Return a client, and its workers; if either does not start, neither is left.
+
+    Client() that starts a cluster by itself becomes Dask's default before there is one, and stays
+    it, with an open scheduler, if there will be none. LocalCluster closes what it opened.
+    """
+    import distributed
+
+    class Client(distributed.Client):  # type: ignore[misc] # distributed ships no types
+        """A client that ends its workers, as distributed's does where it started them itself."""
+
+        def close(self, *args: Any, **options: Any) -> Any:
+            try:
+                return super().close(*args, **options)
+            finally:
+                workers.close()
+
+    workers = distributed.LocalCluster(
+        **wishes,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        # without it, anybody on a shared node may run code in these workers
+        protocol="tls://",
+        security=True,
+    )
+    try:
+        return Client(workers, set_as_default=True)
+    except BaseException:
+        workers.close()
+        raise
 
 
 def worker_memory() -> int | None:

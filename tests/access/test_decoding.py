@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
@@ -71,14 +72,34 @@ def test_several_values_are_missing():
     np.testing.assert_array_equal(decoding_of(attrs, raw.dtype)(raw), [1.0, np.nan, np.nan])
 
 
-@pytest.mark.parametrize(("dtype", "fill"), [("f4", 9.969209968386869e36), ("i2", -32767)])
-def test_what_was_never_written_is_missing(dtype, fill):
-    dtype = np.dtype(dtype)
-    attrs = {"scale_factor": 0.5} if dtype.kind == "i" else {}
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i2", "i4", "i8", "u2", "u4", "u8"])
+def test_what_was_never_written_is_missing(dtype):
+    fill, dtype = netCDF4.default_fillvals[dtype], np.dtype(dtype)
+    attrs = {} if dtype.kind == "f" else {"scale_factor": 0.5}
     made = fitted(attrs, dtype, marginal=False)
     values = decoding_of(made, dtype)(np.array([2, fill], dtype))
     np.testing.assert_array_equal(np.isnan(values), [False, True])
     assert fitted(attrs, dtype, marginal=True) == attrs
+
+
+@pytest.mark.parametrize(
+    ("dtype", "unsigned", "number"), [("i2", "true", 2**15 + 1), ("u2", "false", -1)]
+)
+def test_a_default_with_the_other_sign_is_a_number_like_others(tmp_path, dtype, unsigned, number):
+    raw = np.array([2, netCDF4.default_fillvals[dtype], 3], dtype)
+    attrs = {"scale_factor": 0.5, "_Unsigned": unsigned}
+    values = decoding_of(fitted(attrs, raw.dtype, marginal=False), raw.dtype)(raw.copy())
+    np.testing.assert_array_equal(values, [1, number / 2, 1.5])
+    if unsigned == "true":  # netCDF4 knows no other word
+        with netCDF4.Dataset(tmp_path / "x.nc", "w") as file:
+            file.createDimension("x", 3)
+            made = file.createVariable("x", dtype, "x")
+            made.set_auto_maskandscale(False)
+            made.setncatts(attrs)
+            made[:] = raw
+            made.set_auto_maskandscale(True)
+            assert not np.ma.is_masked(made[:])
+            np.testing.assert_array_equal(made[:], values)
 
 
 def test_an_unsigned_missing_value_is_missing():

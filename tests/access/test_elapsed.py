@@ -249,8 +249,25 @@ def test_one_step_beside_a_series_says_by_its_bounds_how_long_it_is():
     month["time_bnds"] = ("time", "bnds"), np.array([[begin, begin.replace(month=2)]])
     with pytest.raises(DatasetInconsistent, match="B has one step, of 31 days"):
         beside({"A": yearly(1, 30), "B": month})
-    dataset, _ = beside({"A": yearly(1, 30), "B": yearly(1850, 1)})
+    dataset, notes = beside({"A": yearly(1, 30), "B": yearly(1850, 1)})
     assert dataset.sizes["time"] == 1
+    assert not [each for each in notes if "without bounds" in each]
+
+
+@pytest.mark.parametrize("six_hours", [False, True])
+def test_one_step_without_bounds_is_believed_and_told(field, six_hours):
+    datasets = {"A": field(start=1), "B": field(start=1850).isel(time=slice(1))}
+    if six_hours:
+        stamps = [cftime.DatetimeNoLeap(1, 1, 1, hour) for hour in (0, 6, 12, 18)]
+        series = datasets["A"].isel(time=slice(4)).assign_coords(time=stamps)
+        late = series.isel(time=slice(1)).assign_coords(time=[cftime.DatetimeNoLeap(1850, 1, 1)])
+        datasets = {"A": series, "B": late}
+    dataset, notes = beside(datasets)
+    assert dataset.sizes["time"] == 1
+    told = "one step without bounds is taken for as long as those of others: B"
+    assert told in notes
+    alone = {label: each.isel(time=slice(1)) for label, each in datasets.items()}
+    assert told not in beside(alone)[1]  # nothing is longer
 
 
 def test_dates_that_are_none_and_words_that_are_none(field):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import dask
 import dask.array as da
+import distributed
 import numpy as np
 import psutil
 import pytest
@@ -72,16 +74,74 @@ def test_wrong_wishes_are_refused(monkeypatch, wishes, said):
     assert said in refused.value.message
 
 
-def test_a_cluster_that_cannot_start_is_told(monkeypatch):
-    import distributed
+def listeners():
+    found = psutil.Process().net_connections()
+    return {each.laddr for each in found if each.status == psutil.CONN_LISTEN}
 
-    def fail(**_):
-        raise RuntimeError("no workers")
 
-    monkeypatch.setattr(distributed, "Client", fail)
-    with pytest.raises(ComputeError, match="no workers") as told:
-        cluster(workers=1)
-    assert "__main__" in told.value.hint
+def default():
+    try:
+        return distributed.default_client()
+    except ValueError:
+        return None
+
+
+@pytest.mark.parametrize("one_runs", [False, True])
+def test_a_cluster_that_cannot_start_is_told_and_nothing_of_it_is_left(one_runs):
+    running = cluster(workers=1, threads_per_worker=1) if one_runs else None
+    before = default(), dask.config.get("scheduler", None), listeners(), threading.active_count()
+    try:
+        with (
+            dask.config.set({"distributed.worker.preload": ["no_such_module_at_all"]}),
+            pytest.raises(ComputeError, match="1 workers") as told,
+        ):
+            cluster(workers=1, threads_per_worker=2)
+        assert "if __name__ == '__main__'" in told.value.hint
+        assert (default(), dask.config.get("scheduler", None), listeners()) == before[:3]
+        assert threading.active_count() <= before[3]
+        assert float(da.ones(3, chunks=1).sum().compute()) == 3
+    finally:
+        if running is not None:
+            running.close()
+
+
+UNGUARDED = """
+import dask.array as da
+import distributed
+from climeri_platform import cluster
+from climeri_platform.core.errors import ComputeError
+
+try:
+    client = cluster(workers=1)
+except ComputeError as problem:
+    print("told:", problem.message, problem.hint)
+    print("clients:", len(distributed.Client._instances))
+print(float(da.ones(3, chunks=1).sum().compute()))
+"""
+
+
+def test_a_script_without_a_guard_computes_on_after_it_was_told(tmp_path):
+    """The worker imports the script and asks for a cluster itself: it must not wait for ever."""
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    done = subprocess.run(
+        [sys.executable, script], check=False, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    told, none, in_worker, in_script = done.stdout.splitlines()
+    assert "a worker was importing the script" in told
+    assert "if __name__ == '__main__'" in told
+    assert (none, in_worker, in_script) == ("clients: 0", "3.0", "3.0")
+
+
+def test_a_script_without_a_guard_ends_with_the_remedy(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("from climeri_platform import cluster\ncluster(workers=1)\n")
+    done = subprocess.run(
+        [sys.executable, script], check=False, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 1
+    assert "if __name__ == '__main__'" in done.stderr.splitlines()[-1]
 
 
 def processes():

@@ -94,6 +94,8 @@ def layout_of(found: Object, kind: Kind, rank: int) -> Layout:
         (address,) = Struct("<Q").unpack_from(data, at + 3)
         sizes = Struct(f"<{count}I").unpack_from(data, at + 11)
     else:
+        if data[at + 2] & 1:
+            raise Unusual("chunks that are not filtered where they reach beyond the array")
         count, width = data[at + 3], data[at + 4]
         address = NOWHERE
         begin = at + 5

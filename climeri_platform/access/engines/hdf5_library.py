@@ -23,9 +23,11 @@ from climeri_platform.access.engines.conventions import (
     shown,
     visible,
 )
+from climeri_platform.access.engines.filters import SHUFFLE
 from climeri_platform.access.engines.header import Header, HeldArray, StoredVariable
 from climeri_platform.access.engines.library import ask
 from climeri_platform.access.engines.stored import FlatArray, read_part
+from climeri_platform.core.errors import FileUnreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
 
 __all__ = ["AskPlaces", "LibraryArray", "kept_places", "read_header"]
 
+_ONE_FILE = (
+    "What other files hold may change, or be gone, without a word: write all into one file, with "
+    "xarray's to_netcdf() for example."
+)
 _KNOWN = 2**20  # chunks whose places are kept in memory
 
 
@@ -120,7 +126,7 @@ def _header(source: Source, file: Any, _: Want) -> Header:
     from h5py import h5g
 
     root = h5g.open(file, b"/")
-    found = {name: _Found(source, name, each) for name, each in _datasets(root)}
+    found = {name: _Found(source, name, each) for name, each in _datasets(source, root)}
     datasets = {name: each.told for name, each in found.items()}
     dims = named(datasets)
     sizes, unlimited = lengths(datasets, dims)
@@ -128,14 +134,24 @@ def _header(source: Source, file: Any, _: Want) -> Header:
     return Header(sizes, unlimited, visible(_attributes(root)), variables)
 
 
-def _datasets(root: Any) -> list[tuple[str, Any]]:
-    from h5py import h5, h5d, h5o, h5p
+def _datasets(source: Source, root: Any) -> list[tuple[str, Any]]:
+    from h5py import h5, h5d, h5i, h5o, h5p
 
     names: list[bytes] = []
     in_order = root.get_create_plist().get_link_creation_order() & h5p.CRT_ORDER_TRACKED
     root.links.iterate(names.append, idx_type=h5.INDEX_CRT_ORDER if in_order else h5.INDEX_NAME)
     opened = ((name.decode(), h5o.open(root, name)) for name in names)
-    return [(name, each) for name, each in opened if isinstance(each, h5d.DatasetID)]
+    found = [(name, each) for name, each in opened if isinstance(each, h5d.DatasetID)]
+    here = h5i.get_file_id(root).name
+    for name, each in found:
+        # the library follows both without a word, and fills what is not there with nothing
+        if h5i.get_file_id(each).name != here:
+            raise FileUnreadable(f"{source.path}: {name} is a link to another file", hint=_ONE_FILE)
+        if each.get_create_plist().get_layout() == h5d.VIRTUAL:
+            raise FileUnreadable(
+                f"{source.path}: {name} is put together of other files", hint=_ONE_FILE
+            )
+    return found
 
 
 class _Found:
@@ -187,6 +203,9 @@ class _Found:
             kind.get_class() == h5t.STRING and not kind.is_variable_str()
         )
         known = all(code in KNOWN_FILTERS for code, *_ in filters)
+        # numbers of odd bits, or bytes, are what their type in memory is only after the library
+        known &= not numbers or _is_as_in_memory(kind, self.dataset.dtype)
+        known &= not plan.get_external_count()
         if kind.get_class() == h5t.STRING and not numbers:
             return HeldArray(self._labels())
         if not numbers or not known:
@@ -209,6 +228,13 @@ class _Found:
             find = AskPlaces(self.name)
         names = tuple(KNOWN_FILTERS[code] for code, *_ in filters)
         fill = self._fill(plan, stored, shape)
+        if names == (SHUFFLE,) and any(
+            size % chunk for size, chunk in zip(self.shape, chunks, strict=True)
+        ):
+            # HDF5 may leave chunks at the edges unfiltered, and h5py cannot ask: to inflate them would
+            # fail, but bytes that were not shuffled make other numbers without a word
+            dtype = stored.newbyteorder("=")
+            return LibraryArray(self.stamp, self.name, shape, dtype, fill, self.shape)
         return ChunkedArray(self.stamp, shape, stored, chunks, names, find, fill, self.shape)
 
     def _labels(self) -> np.ndarray[Any, Any]:
@@ -327,6 +353,13 @@ def _chunks(name: str, file: Any, _: Want) -> list[Any]:
     found: list[Any] = []
     h5o.open(file, name.encode()).chunk_iter(found.append)
     return found
+
+
+def _is_as_in_memory(kind: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether numbers lie in the file bit by bit as numpy has them."""
+    from h5py import h5t
+
+    return kind.get_class() == h5t.STRING or bool(kind.equal(h5t.py_create(dtype)))
 
 
 def _address(dataset: Any) -> int:

@@ -40,6 +40,20 @@ _TAGS = (
 _GAP, _LARGEST, _AT_ONCE = 2**16, 2**23, 2**26  # bytes between ranges, of a range, and of all
 _TRIES, _PAUSE = 3, 0.2  # seconds before the second try, and twice that before the third
 _GIVE_PARTS: set[str] = set()  # servers that are known to give parts of a file
+_OF_EXTRA = ("http", "https", "s3", "s3a", "dap2", "dap4")
+_WITH_EXTRA = "climeri-platform[remote] brings what https://, s3:// and OPeNDAP need"
+_IN_GOOGLE = ("gcsfs", "What is public is also at https://storage.googleapis.com/BUCKET/FILE.")
+_IN_AZURE = (
+    "adlfs",
+    "What is public is also at https://ACCOUNT.blob.core.windows.net/CONTAINER/FILE.",
+)
+_BY_SSH = ("paramiko", "Or copy the file, and open the copy.")
+# by protocol: the package that fsspec needs, and what can be done without it
+_NOT_OF_EXTRA = {
+    **dict.fromkeys(("gs", "gcs"), _IN_GOOGLE),
+    **dict.fromkeys(("abfs", "abfss", "az"), _IN_AZURE),
+    **dict.fromkeys(("sftp", "ssh"), _BY_SSH),
+}
 _AGAIN = "Try again; tell the centre if it lasts."
 
 
@@ -65,10 +79,7 @@ def unreadable(address: str, problem: BaseException) -> FileUnreadable | Missing
     if isinstance(problem, FileUnreadable | MissingExtra):
         return problem
     if isinstance(problem, ImportError):
-        return MissingExtra(
-            f"{name}: {shown(str(problem))}",
-            hint="Install the packages of addresses: pip install 'climeri-platform[remote]'.",
-        )
+        return MissingExtra(f"{name}: {shown(str(problem))}", hint=_to_install(name))
     if isinstance(problem, FileNotFoundError) or _status(problem) in (404, 410):
         return FileUnreadable(f"{name}: No such file", hint="Is the address right, and complete?")
     status = _status(problem)
@@ -78,9 +89,21 @@ def unreadable(address: str, problem: BaseException) -> FileUnreadable | Missing
             hint="Ask for access; what fsspec signs in with is set in ~/.config/fsspec, or as its protocol has it.",
         )
     said = " ".join(shown(str(problem).replace(address, name)).split())[:300]
+    if said.startswith("Protocol not known"):
+        return FileUnreadable(f"{name}: {said}", hint=f"Is the address right? {_WITH_EXTRA}.")
     return FileUnreadable(
         f"{name}: {type(problem).__name__}: {said}".removesuffix(": "), hint=_AGAIN
     )
+
+
+def _to_install(name: str) -> str:
+    """Return what brings the packages for an address, and what reads it without."""
+    protocol = name.rpartition("::")[2].partition("://")[0].lower()
+    if protocol in _OF_EXTRA:
+        return "Install the packages of addresses: pip install 'climeri-platform[remote]'."
+    package, instead = _NOT_OF_EXTRA.get(protocol, ("", ""))
+    hint = f"pip install {package}." if package else "Install what fsspec asks for."
+    return " ".join(filter(None, (hint, f"{_WITH_EXTRA}.", instead)))
 
 
 def _status(problem: BaseException) -> int:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from climeri_platform.access.harmonise.bounds import name_bounds
+from climeri_platform.access.harmonise.directions import check_directions
 from climeri_platform.access.harmonise.faults import FAULTS
 from climeri_platform.access.harmonise.fields import places_in_memory
 from climeri_platform.access.harmonise.halos import mask_halos, one_turn
@@ -34,6 +35,7 @@ FIXES: dict[str, Fix] = {
     "bounds": name_bounds,
     **FAULTS,
     "units": canonical_units,
+    "directions": check_directions,
     "one-turn": one_turn,
     "halos": mask_halos,
     "latitudes": increasing_latitudes,
@@ -59,8 +61,8 @@ def harmonise(
     Parameters
     ----------
     dataset
-        Of one model, decoded; it is not changed. Its data are not read: one-dimensional axes, and
-        a few rows and columns of two-dimensional coordinates, are.
+        Of one model, decoded; it is not changed. Its fields are not read: axes are, and
+        two-dimensional latitudes and longitudes, of large grids a few rows and columns.
     about
         What is known of it: the common facets (``model``, ``variable``, ``domain``, ``realm``).
         Any of them may be absent.

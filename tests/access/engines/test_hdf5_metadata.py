@@ -54,6 +54,12 @@ def assert_same_header(ours, theirs):
 
 
 def assert_same_array(one, other, where):
+    if getattr(one, "filters", ()) == ("shuffle",) and type(other) is hdf5_library.LibraryArray:
+        # h5py cannot ask whether chunks at the edges are shuffled too; a header says it
+        assert any(size % chunk for size, chunk in zip(one.extent, one.chunks, strict=True)), where
+        every = (slice(None),) * len(one.shape)
+        assert_same(one.read(every), other.read(every), where)
+        return
     assert type(one) is type(other), where
     for field in one.__slots__:
         ours, theirs = getattr(one, field), getattr(other, field)

@@ -320,8 +320,38 @@ def test_without_the_packages(monkeypatch):
         with pytest.raises(MissingExtra) as told:
             read_header(address)
         assert "climeri-platform[remote]" in told.value.hint
-    with pytest.raises(FileUnreadable, match="nonsense"):
+    with pytest.raises(FileUnreadable, match="Protocol not known: nonsense") as refused:
         read_header("nonsense://127.0.0.1:1/tas.nc")
+    assert "https://" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("address", "package", "instead"),
+    [
+        ("gs://bucket/tas.nc", "gcsfs", "https://storage.googleapis.com/BUCKET/FILE"),
+        ("gcs://bucket/tas.zarr", "gcsfs", "https://storage.googleapis.com/BUCKET/FILE"),
+        ("simplecache::gs://bucket/tas.nc", "gcsfs", "https://storage.googleapis.com/BUCKET/FILE"),
+        ("az://container/tas.nc", "adlfs", "https://ACCOUNT.blob.core.windows.net/CONTAINER/FILE"),
+        ("sftp://me:secret@127.0.0.1:1/tas.nc", "paramiko", "copy the file"),
+    ],
+)
+def test_packages_that_no_extra_brings(monkeypatch, address, package, instead):
+    for name in ("gcsfs", "adlfs", "paramiko", "fsspec.implementations.sftp"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingExtra) as told:
+        read_header(address)
+    said = f"{told.value.message} {told.value.hint}"
+    assert f"pip install {package}." in said
+    assert instead in said
+    assert "pip install 'climeri" not in said
+    assert "secret" not in said
+
+
+def test_a_package_that_nobody_here_knows(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ocifs", None)
+    with pytest.raises(MissingExtra, match="ocifs") as told:
+        read_header("oci://bucket/tas.nc")
+    assert told.value.hint.startswith("Install what fsspec asks for.")
 
 
 def test_a_file_address_is_a_path(tmp_path):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import pickle
 import threading
 import tracemalloc
 import zlib
+from pathlib import Path
 
 import h5py
 import netCDF4
 import numpy as np
 import pytest
+from h5py import h5d, h5f, h5p, h5s, h5t
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -318,3 +321,140 @@ def test_every_real_file_is_read_as_the_library_reads_it(real_data):
                     np.testing.assert_array_equal(found, each[...].astype(found.dtype))
         read += 1
     assert read > 450
+
+
+# --------------------------------------------------------------------------- what HDF5 can do besides
+
+SHAPE = (37, 50)
+FIELD = np.random.default_rng(1).normal(size=SHAPE)
+WHOLE = np.arange(37 * 50).reshape(SHAPE) % 1999 - 999
+
+
+def make_field(file, kind, values, memory, *, chunks=None, plan=None):
+    plan = h5p.create(h5p.DATASET_CREATE) if plan is None else plan
+    if chunks:
+        plan.set_chunk(chunks)
+    space = h5s.create_simple(SHAPE)
+    h5d.create(file.id, b"x", kind, space, plan).write(h5s.ALL, h5s.ALL, values, mtype=memory)
+
+
+def few_bits(file, chunks):
+    kind = h5t.STD_I16LE.copy()
+    kind.set_precision(11)
+    kind.set_offset(3)
+    make_field(file, kind, WHOLE.astype("i2"), h5t.NATIVE_INT16, chunks=chunks)
+
+
+def few_bits_at_the_end(file, chunks):
+    kind = h5t.STD_I32BE.copy()
+    kind.set_precision(20)
+    kind.set_offset(5)
+    make_field(file, kind, WHOLE.astype("i4"), h5t.NATIVE_INT32, chunks=chunks)
+
+
+def short_floats(file, chunks):
+    kind = h5t.IEEE_F32LE.copy()
+    kind.set_fields(15, 7, 8, 0, 7)
+    kind.set_size(2)
+    kind.set_ebias(127)  # bfloat16, which numpy lacks
+    make_field(file, kind, FIELD.astype("f4"), h5t.NATIVE_FLOAT, chunks=chunks)
+
+
+def elsewhere(file, chunks):
+    numbers = Path(file.filename).with_name("numbers")
+    file.create_dataset("x", SHAPE, "f8", external=[(str(numbers), 16, h5f.UNLIMITED)])
+    file["x"][...] = FIELD
+
+
+def with_dimensions(path, make, chunks=None, **options):
+    with h5py.File(path, "w", **options) as file:
+        for name, size in zip("ab", SHAPE, strict=True):
+            file.create_dataset(name, data=np.arange(size)).make_scale(name)
+        make(file, chunks)
+        file["more"] = np.ones(10**4 // 8)  # so that the file does not end in it
+        file["more"].make_scale("more")
+        for axis, name in enumerate("ab"):
+            file["x"].dims[axis].attach_scale(file[name])
+
+
+@pytest.mark.parametrize("chunks", [None, (10, 20)])
+@pytest.mark.parametrize("make", [few_bits, few_bits_at_the_end, short_floats, elsewhere])
+def test_numbers_that_only_the_library_makes_of_bytes(tmp_path, make, chunks):
+    path = tmp_path / "x.nc"
+    with_dimensions(path, make, chunks)
+    array = read_header(path).variables["x"].array
+    with netCDF4.Dataset(path) as file:
+        file.set_auto_mask(False)
+        expected = file["x"][:]
+    assert array.dtype == expected.dtype.newbyteorder("=")
+    for key in ((slice(None), slice(None)), (slice(35, 2, -4), slice(3, 45, 9)), (36, 49)):
+        assert np.array_equal(array.read(key), expected[key])
+
+
+def library_of_h5py():
+    (path,) = Path(h5py.__file__).parents[1].glob("h5py.libs/libhdf5-*")
+    return ctypes.CDLL(str(path))
+
+
+@pytest.mark.parametrize("version", ["v110", "latest"])
+@pytest.mark.parametrize("filters", [["shuffle"], ["shuffle", "deflate"], []])
+def test_chunks_at_the_edges_that_were_left_unfiltered(tmp_path, version, filters):
+    """H5Pset_chunk_opts, which h5py does not have."""
+    if not [*Path(h5py.__file__).parents[1].glob("h5py.libs/libhdf5-*")]:
+        pytest.skip("h5py has a library of the system")
+
+    def make(file, chunks):
+        plan = h5p.create(h5p.DATASET_CREATE)
+        plan.set_chunk(chunks)
+        if "shuffle" in filters:
+            plan.set_shuffle()
+        if "deflate" in filters:
+            plan.set_deflate(4)
+        left = library_of_h5py().H5Pset_chunk_opts(ctypes.c_int64(plan.id), ctypes.c_uint(2))
+        assert left >= 0
+        make_field(file, h5t.IEEE_F64LE, FIELD, h5t.NATIVE_DOUBLE, plan=plan)
+
+    path = tmp_path / "x.nc"
+    with_dimensions(path, make, (10, 20), libver=(version, version))
+    array = read_header(path).variables["x"].array
+    every = (slice(None), slice(None))
+    if "deflate" in filters:
+        with pytest.raises(FileUnreadable, match="damaged"):  # refused, and never other numbers
+            array.read(every)
+    else:
+        assert np.array_equal(array.read(every), FIELD)
+
+
+def virtual(file):
+    layout = h5py.VirtualLayout((50,), "f8")
+    layout[...] = h5py.VirtualSource("beside.nc", "x", (50,))
+    file.create_virtual_dataset("x", layout, fillvalue=-5).make_scale("x")
+
+
+def link(file):
+    file["x"] = h5py.ExternalLink("beside.nc", "/x")
+
+
+def link_through_another(file):
+    file["there"] = h5py.ExternalLink("beside.nc", "/")
+    file["x"] = h5py.SoftLink("/there/x")
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (virtual, "put together of other files"),
+        (link, "a link to another file"),
+        (link_through_another, "a link to another file"),
+    ],
+)
+def test_numbers_of_other_files_are_refused(tmp_path, make, why):
+    """The library fills what is not there with nothing, and says nothing."""
+    with h5py.File(tmp_path / "beside.nc", "w") as file:
+        file["x"] = FIELD[0]
+        file["x"].make_scale("x")
+    with h5py.File(tmp_path / "x.nc", "w") as file:
+        make(file)
+    with pytest.raises(FileUnreadable, match=f"x.nc: x is {why}") as told:
+        read_header(tmp_path / "x.nc")
+    assert "one file" in told.value.hint
