@@ -20,7 +20,7 @@ from dask.utils import parse_bytes
 
 from climeri_platform.compute.limits import cgroup_memory
 from climeri_platform.core.errors import TooLarge, UsageError
-from climeri_platform.core.sizes import size_text
+from climeri_platform.core.sizes import many, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -76,8 +76,8 @@ class LoadCost:
     def __str__(self) -> str:
         more = "" if self.bytes <= self.limit else f"; more than {size_text(self.limit)} is refused"
         return (
-            f"{self.datasets} datasets, {size_text(self.bytes)} in memory if loaded whole, in "
-            f"{self.chunks} chunks of at most {size_text(self.largest)}{more}"
+            f"{many(self.datasets, 'dataset')}, {size_text(self.bytes)} in memory if loaded whole, in "
+            f"{many(self.chunks, 'chunk')} of at most {size_text(self.largest)}{more}"
         )
 
 

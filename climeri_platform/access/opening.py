@@ -173,11 +173,11 @@ def _nothing(wanted: Sequence[DatasetFiles], report: OpenReport) -> DataError:
             hint=refusal.hint,
         )
     first = report.having("skipped")[0]
-    return DataError(
-        f"none of the {len(wanted)} datasets could be opened; the first: {first.path or first.dataset}: "
-        f"{first.cause}",
-        hint=first.remedy,
-    )
+    cause = f"{first.path or first.dataset}: {first.cause}"
+    said = f"none of the {len(wanted)} datasets could be opened; the first: {cause}"
+    if len(wanted) == 1:
+        said = f"the dataset could not be opened: {cause}"
+    return DataError(said, hint=first.remedy)
 
 
 def _lacks(report: OpenReport) -> bool:

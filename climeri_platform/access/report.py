@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from climeri_platform.core.sizes import size_text
+from climeri_platform.core.sizes import many, size_text
 from climeri_platform.core.writing import write_named
 
 if TYPE_CHECKING:
@@ -103,16 +103,16 @@ class OpenReport:
     def summary(self) -> str:
         """Return one sentence."""
         counts = {each: len(self.having(each)) for each in STATUSES}
-        parts = [f"{_counted(counts['opened'], 'dataset')} opened"]
+        parts = [f"{many(counts['opened'], 'dataset')} opened"]
         if counts["repaired"]:
-            parts.append(_counted(counts["repaired"], "repair"))
+            parts.append(many(counts["repaired"], "repair"))
         if counts["renamed"]:
-            parts.append(_counted(counts["renamed"], "name") + " changed")
-        parts.append(_counted(counts["noted"], "note"))
+            parts.append(many(counts["renamed"], "name") + " changed")
+        parts.append(many(counts["noted"], "note"))
         files, size = self.offline
         if files:
             text = f" ({size_text(size)})" if size else ""
-            parts.append(f"{_counted(files, 'file')} offline{text}")
+            parts.append(f"{many(files, 'file')} offline{text}")
         return ", ".join([*parts, f"{counts['skipped']} skipped"])
 
     @property
@@ -175,7 +175,3 @@ class OpenReport:
         from climeri_platform.access.report_page import view
 
         return view(self)
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

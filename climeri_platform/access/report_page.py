@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from climeri_platform.access.report import STATUSES
+from climeri_platform.core.sizes import many
 
 if TYPE_CHECKING:
     from climeri_platform.access.report import Entry, OpenReport
@@ -53,7 +54,7 @@ def view(report: OpenReport) -> str:
     if plain := [key for key in groups if key not in told]:
         rows = "".join(f"<li>{escape(key)}</li>" for key in plain)
         parts.append(
-            f"<details><summary>{len(plain)} datasets opened, and nothing to be told</summary>"
+            f"<details><summary>{many(len(plain), 'dataset')} opened, and nothing to be told</summary>"
             f"<ul>{rows}</ul></details>"
         )
     return f"<div class='climeri-report'>{''.join(parts)}</div>"

@@ -18,6 +18,7 @@ from climeri_platform.core.errors import (
     UnknownValue,
     nearest,
 )
+from climeri_platform.core.sizes import many
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -212,7 +213,9 @@ def _why_empty(view: CatalogView) -> str:
     for number, each in enumerate(view.also):
         left = len(view.without(number))
         if left:
-            culprits.append(f"without {each.said} there are {left} datasets")
+            culprits.append(
+                f"without {each.said} there {'is' if left == 1 else 'are'} {many(left, 'dataset')}"
+            )
     if culprits:
         return f"no dataset of {name} has all of this: {'; '.join(culprits)}"
     words = [f"{facet}={view.said(facet)}" for facet in view.asked]

@@ -13,6 +13,7 @@ from climeri_platform.cli.questions import COMMANDS, JSON, STORE, parse_facets
 from climeri_platform.cli.reports import CONTENTS, print_report
 from climeri_platform.cli.tables import size_of
 from climeri_platform.core.errors import StoreError, StoreMissing
+from climeri_platform.core.sizes import many
 
 if TYPE_CHECKING:
     from climeri_platform.catalog import Snapshot
@@ -157,4 +158,4 @@ def rejected(name: str, store: str | None, as_json: bool) -> None:
         return
     for row in rows.iter_rows(named=True):
         click.echo(f"{row['root']}: {row['path']}: {row['reason']}")
-    click.echo(f"{rows.height} files rejected", err=True)
+    click.echo(f"{many(rows.height, 'file')} rejected", err=True)

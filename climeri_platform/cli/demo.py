@@ -11,6 +11,7 @@ from climeri_platform.cli.hub import FOLDER, make_settings, show, tell, waiting_
 from climeri_platform.cli.progress import counting
 from climeri_platform.core.errors import HubFailed
 from climeri_platform.core.settings import setting
+from climeri_platform.core.sizes import many
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +47,7 @@ def _archive(folder: Path, size: str, *, replace: bool) -> ArchiveSummary:
 def _told(summary: ArchiveSummary) -> str:
     state = "is there already" if summary.reused else "written"
     return (
-        f"{summary.directory}: {state}, {summary.files} files, "
+        f"{summary.directory}: {state}, {many(summary.files, 'file')}, "
         f"{summary.bytes / 1e6:.1f} MB, in {summary.seconds:.1f} s"
     )
 

@@ -16,7 +16,7 @@ import click
 from climeri_platform.cli.questions import JSON, STORE
 from climeri_platform.core.errors import ClimeriError, RootsStale, StoreBusy
 from climeri_platform.core.settings import setting
-from climeri_platform.core.sizes import size_text
+from climeri_platform.core.sizes import many, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -201,9 +201,10 @@ def _root(root: dict[str, Any]) -> Iterator[str]:
     if root["state"] in UNCOUNTED:
         yield f"  {UNCOUNTED[root['state']]}"
         return
+    files, datasets = many(root["catalogued"], "file"), many(root["datasets"], "dataset")
     yield (
-        f"  {root['catalogued']:,} files, {size_text(root['size'])}, "
-        f"{root['datasets']:,} datasets; {root['new']:,} new, {root['changed']:,} changed, "
+        f"  {files}, {size_text(root['size'])}, {datasets}; "
+        f"{root['new']:,} new, {root['changed']:,} changed, "
         f"{root['gone']:,} gone, {root['carried']:,} kept unseen; {duration_text(root['seconds'])}"
     )
     if root["pending"]:
@@ -232,7 +233,6 @@ def _changes(changes: list[dict[str, Any]]) -> Iterator[str]:
 
 def _duplicated(told: dict[str, Any]) -> Iterator[str]:
     from climeri_platform.catalog.page import cut
-    from climeri_platform.core.sizes import many
 
     if count := told["duplicated_count"]:
         number = cut(many(count, "dataset"), told["duplicated"], count)

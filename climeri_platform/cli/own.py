@@ -10,6 +10,7 @@ import click
 from climeri_platform.cli.progress import counting
 from climeri_platform.cli.questions import JSON
 from climeri_platform.cli.reports import CONTENTS, print_report
+from climeri_platform.core.sizes import many
 
 __all__ = ["COMMANDS"]
 
@@ -89,7 +90,8 @@ def import_(path: str, roots: tuple[str, ...], store: str | None, as_json: bool)
         return
     for each in runs:
         left = f"  (not taken: {', '.join(each.left)})" if each.left else ""
-        click.echo(f"{each.name}: {each.problem or f'{each.files} files, {each.folder}'}{left}")
+        said = each.problem or f"{many(each.files, 'file')}, {each.folder}"
+        click.echo(f"{each.name}: {said}{left}")
     for report in reports:
         print_report(report)
 

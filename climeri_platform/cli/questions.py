@@ -312,7 +312,7 @@ def freeze(name: str, facets: tuple[str, ...], *, to: str, as_json: bool, **how:
     if as_json:
         _print_json({"frozen": str(path), "datasets": price.datasets, "snapshot": found.snapshot})
         return
-    click.echo(f"{path}: {price.datasets} datasets, {price.files} files")
+    click.echo(f"{path}: {many(price.datasets, 'dataset')}, {many(price.files, 'file')}")
 
 
 @click.command("thaw")
@@ -328,10 +328,10 @@ def thaw(path: str, store: str | None, as_json: bool) -> None:
     if as_json:
         _print_json({"datasets": found.keys, "changes": found.changes.as_dict()})
     else:
-        click.echo(f"{len(found)} datasets: {found.changes}")
+        click.echo(f"{many(len(found), 'dataset')}: {found.changes}")
     if found.changes.fatal:
         raise SelectionChanged(
-            f"{len(found.changes.gone)} files are gone and {len(found.changes.changed)} changed"
+            f"{many(len(found.changes.gone), 'file')} gone and {len(found.changes.changed)} changed"
         )
 
 

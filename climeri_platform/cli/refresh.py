@@ -11,6 +11,7 @@ import click
 from climeri_platform.cli.night import watched
 from climeri_platform.cli.progress import counting
 from climeri_platform.core.errors import RootsStale
+from climeri_platform.core.sizes import many
 
 if TYPE_CHECKING:
     from climeri_platform.catalog.night import NightReport, RootNight
@@ -98,11 +99,13 @@ def print_night(report: NightReport) -> None:
     moved = sum(each["numbers"]["moved"] for each in report.changes)
     versions = sum(each["numbers"]["re_versioned"] for each in report.changes)
     if moved or versions:
-        click.echo(f"{moved} files moved, {versions} datasets with another newest version")
+        click.echo(
+            f"{many(moved, 'file')} moved, {many(versions, 'dataset')} with another newest version"
+        )
     if report.not_compared:
         click.echo(f"what changed is not known: {report.not_compared}")
     if report.duplicated_count:
-        click.echo(f"{report.duplicated_count} datasets stand at several roots")
+        click.echo(f"at several roots: {many(report.duplicated_count, 'dataset')}")
     click.echo(
         f"snapshot {report.snapshot} in {report.store}, {report.seconds:.1f} s; "
         f"report: {report.store}/reports/{report.snapshot}.json"
@@ -115,7 +118,7 @@ def _root(night: RootNight) -> str:
     if night.state in UNCOUNTED:
         return UNCOUNTED[night.state]
     counts = (
-        f"{night.catalogued} files ({night.new} new, {night.changed} changed, {night.gone} gone), "
+        f"{many(night.catalogued, 'file')} ({night.new} new, {night.changed} changed, {night.gone} gone), "
         f"{night.rejected} rejected"
     )
     if night.state == "carried forward" and night.stale is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from climeri_platform.cli.tables import size_of
+from climeri_platform.core.sizes import many
 
 if TYPE_CHECKING:
     from climeri_platform.catalog import BuildReport
@@ -24,7 +25,7 @@ def print_report(report: BuildReport) -> None:
     """Print what a build did."""
     click.echo(
         f"{report.family}: {report.found} data files found under {report.root}, "
-        f"{report.catalogued} catalogued ({report.datasets} datasets, {size_of(report.size)}), "
+        f"{report.catalogued} catalogued ({many(report.datasets, 'dataset')}, {size_of(report.size)}), "
         f"{report.rejected} rejected, in {report.seconds:.1f} s"
     )
     for code, count in report.reasons.items():

@@ -7,6 +7,7 @@ import json
 import click
 
 from climeri_platform.core.errors import UnknownSite
+from climeri_platform.core.sizes import many
 from climeri_platform.sites import Site, load_site, read_sites
 
 __all__ = ["command"]
@@ -43,7 +44,7 @@ def list_(as_json: bool) -> None:
     for each in sites:
         also = f" (also {', '.join(each.aliases)})" if each.aliases else ""
         mark = "*" if each == here else " "
-        click.echo(f"{mark} {each.site:14} {each.title}{also}, {len(each.mounts)} roots")
+        click.echo(f"{mark} {each.site:14} {each.title}{also}, {many(len(each.mounts), 'root')}")
     for problem in wrong.values():
         click.echo(problem, err=True)
 

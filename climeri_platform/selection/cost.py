@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from climeri_platform.core.sizes import size_text
+from climeri_platform.core.sizes import many, size_text
 
 if TYPE_CHECKING:
     from climeri_platform.catalog import CatalogView
@@ -54,15 +54,15 @@ class Cost:
 
     def __str__(self) -> str:
         disk, memory = size_text(self.bytes), size_text(self.memory)
-        counts = f"{self.datasets} datasets, {self.files} files"
+        counts = f"{many(self.datasets, 'dataset')}, {many(self.files, 'file')}"
         if self.unknown:
             return (
                 f"{counts}, at least {disk} on disk; at least about {memory} in memory if loaded "
-                f"whole, in {self.chunks} chunks or more; {self.unknown} files of unknown size"
+                f"whole, in {many(self.chunks, 'chunk')} or more; {many(self.unknown, 'file')} of unknown size"
             )
         return (
             f"{counts}, {disk} on disk; about {memory} in memory if loaded whole, "
-            f"in about {self.chunks} chunks"
+            f"in about {many(self.chunks, 'chunk')}"
         )
 
 

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from climeri_platform.core.errors import NothingFound
+from climeri_platform.core.sizes import many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +56,9 @@ class Pairs:
         return len(self.keys)
 
     def __repr__(self) -> str:
-        return f"<{len(self)} pairs, {len(self.unmatched)} datasets without a partner>"
+        return (
+            f"<{many(len(self), 'pair')}, {many(len(self.unmatched), 'dataset')} without a partner>"
+        )
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self)[1:-1])}</p>{_html(self.table)}"

@@ -62,7 +62,7 @@ class RecallScript:
 
     def __str__(self) -> str:
         size = size_text(self.bytes)
-        return f"{self.site}: {self.files} files, {size}, in {self.batches} batches"
+        return f"{self.site}: {many(self.files, 'file')}, {size}, in {many(self.batches, 'batch', 'batches')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,14 +303,14 @@ def _script(site: Site, wanted: list[tuple[str, list[OnTapeFile]]]) -> RecallScr
     notes = dict.fromkeys(recall.note for recall, _ in batches if recall.note)
     lines = [
         "#!/bin/sh",
-        _comment(f"{site.title}: {len(files)} files, {size_text(size)}, back from tape."),
+        _comment(f"{site.title}: {many(len(files), 'file')}, {size_text(size)}, back from tape."),
         "# Run it there, and again if it was broken off: it may ask twice for a file.",
         *map(_comment, notes),
         "set -u",
         "failed=0",
     ]
     for number, (recall, batch) in enumerate(batches, 1):
-        told = f"batch {number} of {len(batches)}: {len(batch)} files"
+        told = f"batch {number} of {len(batches)}: {many(len(batch), 'file')}"
         lines.append(f"echo {quote(told)} >&2")
         lines += [f"{line} || failed=1" for line in recall.lines(batch)]
     lines += ['test "$failed" = 0 || echo "some were refused" >&2', 'exit "$failed"']

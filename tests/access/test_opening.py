@@ -99,7 +99,9 @@ def test_one_bad_dataset_costs_that_dataset(write):
 
 def test_nothing_at_all_is_an_error(tmp_path):
     gone = DatasetFiles("k", (str(tmp_path / "gone.nc"),))
-    with pytest.raises(DataError, match=r"none of the 1 datasets.*gone\.nc: No such file"):
+    with pytest.raises(
+        DataError, match=r"the dataset could not be opened: .*gone\.nc: No such file"
+    ):
         open_datasets([gone])
     with pytest.raises(DataError, match="it has no files"):
         open_datasets([DatasetFiles("k", ())])

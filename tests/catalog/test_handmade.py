@@ -216,7 +216,7 @@ def test_the_command_line_tells_run_by_run(planted, tmp_path, capsys):
     words += ["--store", str(tmp_path / "own")]
     assert front.run(words) == 0
     out = capsys.readouterr().out
-    assert "HOL-01: 1 files, " in out
+    assert "HOL-01: 1 file, " in out
     assert "(not taken: CalendarShift.OCE, DatePattern, Line, Shading)" in out
     assert "no-tag: it has no TagName" in out
     assert front.run([*words, "--json"]) == 0

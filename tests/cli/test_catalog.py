@@ -94,7 +94,7 @@ def test_facets_and_rejected(run, store):
     assert json.loads(out)["frequency"] == {"mon": 2}
     code, out, err = run("rejected", "CMIP6", "--store", store)
     assert "stray.nc: " in out
-    assert err == "1 files rejected\n"
+    assert err == "1 file rejected\n"
     code, out, err = run("rejected", "CMIP6", "--store", store, "--json")
     assert json.loads(out)[0]["code"] == "directory"
     assert err == ""

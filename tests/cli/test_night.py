@@ -81,7 +81,7 @@ def test_a_night_and_its_report(refresh, run, site):
     assert (code, err) == (0, "")
     assert "published 2" in out
     assert "before it nothing" in out
-    assert "  1 files, 1.5 kB, 1 datasets; 1 new, 0 changed, 0 gone, 0 kept unseen" in out
+    assert "  1 file, 1.5 kB, 1 dataset; 1 new, 0 changed, 0 gone, 0 kept unseen" in out
     assert r"rejected, directory: 1, such as CMIP6/<b>stray\x1b[31m.nc" in out
     assert "1 dataset at several roots; one copy of each file less: 1.5 kB" in out
     assert "\x1b" not in out
@@ -157,7 +157,7 @@ def test_roots_that_others_have_now_are_told(refresh, run, site):
     written(site, root={"state": "no longer declared", "stale": "2025-12-24"}, problems=[problem])
     out = run("report")[1]
     assert f"as it was: {problem}" in out
-    assert ": no longer declared since 2025-12-24\n  1 files, " in out
+    assert ": no longer declared since 2025-12-24\n  1 file, " in out
 
 
 def test_a_lost_root_is_published_told_and_counted(refresh, run, site):

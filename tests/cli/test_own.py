@@ -130,7 +130,7 @@ def test_nothing_anywhere_is_told(run, both, tmp_path, monkeypatch):
     for words in (("--period", "1700/1701"), ("period=1700/1701",)):
         code, out, err = run("catalog", "search", "experiment=ssp585", *words)
         assert (code, out) == (3, "")
-        assert "without period=1700/1701 there are 1 datasets" in err
+        assert "without period=1700/1701 there is 1 dataset" in err
     monkeypatch.delenv("CLIMERI_STORE")
     monkeypatch.setenv("CLIMERI_OWN_STORE", str(tmp_path / "none"))
     code, out, err = run("catalog", "search")

@@ -83,7 +83,7 @@ def test_search(run, words, count):
         (["period=yesterday"], 2, "no period"),
         (["covers=~x"], 2, "no period"),
         (["--snapshot", "20200101T000000Z"], 5, "keeps no snapshot"),
-        (["experiment=ssp585", "--period", "1900"], 3, "without period=1900 there are 1 datasets"),
+        (["experiment=ssp585", "--period", "1900"], 3, "without period=1900 there is 1 dataset"),
         (["experiment=ssp126,historical", "variable=tas,tasmax", "--require-all-on", "model"], 3, "source_id"),
     ],
 )  # fmt: skip
@@ -143,7 +143,7 @@ def test_lineage(run):
     ]
     code, out, err = run(*asked)
     assert out.split() == [key.format("ssp585"), key.format("historical")]
-    assert "1 pairs, 0 datasets without" in err
+    assert "1 pair, 0 datasets without" in err
     code, out, err = run("lineage", "CMIP6", "--of", "control", "--experiment", "ssp126", "--json")
     assert code == 0
     pairs = {row["dataset"]: row["partner"] for row in json.loads(out)}
@@ -197,7 +197,7 @@ def test_freeze_and_thaw(run, root, tmp_path):
     code, out, err = run("thaw", paper, "--json")
     assert code == 6
     assert len(json.loads(out)["changes"]["gone"]) == 1
-    assert "1 files are gone" in err
+    assert "1 file gone and " in err
 
 
 def test_words_may_be_expressions():

@@ -122,5 +122,5 @@ def test_a_server_that_is_away_is_told(server, monkeypatch, tmp_path):
     away = tmp_path / "away.yaml"
     away.write_text(PROFILE.format(address="http://127.0.0.1:9"))
     monkeypatch.setenv("CLIMERI_SITE", str(away))
-    with pytest.raises(DataError, match="none of the 1 datasets could be opened"):
+    with pytest.raises(DataError, match="the dataset could not be opened"):
         open_catalog("CMIP6").open()

@@ -274,7 +274,7 @@ def test_a_store_that_is_a_directory_cannot_be_checked(tmp_path, root):
     cost = now.cost()
     assert (cost.bytes, cost.unknown, cost.chunks) == (0, 1, 1)
     assert "at least 0 B on disk" in str(cost)
-    assert "1 files of unknown size" in str(cost)
+    assert "1 file of unknown size" in str(cost)
 
 
 def test_what_was_taken_back_since_is_told(tmp_path, root):

@@ -596,8 +596,8 @@ def test_the_command_line(centre, capsys):
         return code, said.out, said.err
 
     code, text, told = run("CMIP6", "variable=tas")
-    assert (code, told.splitlines()[0][:20]) == (0, "test-centre: 1 files")
-    assert text.startswith("#!/bin/sh\n# A centre that exists in tests only: 1 files")
+    assert (code, told.splitlines()[0][:20]) == (0, "test-centre: 1 file,")
+    assert text.startswith("#!/bin/sh\n# A centre that exists in tests only: 1 file,")
     assert run("variable=tas")[1] == text
     code, out, _ = run("CMIP6", "--to", str(centre.top / "out"))
     assert (code, out) == (0, f"{centre.top}/out/recall-test-centre.sh\n")
