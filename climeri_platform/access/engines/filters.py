@@ -159,7 +159,7 @@ def _tiny(stored: Sequence[Any], size: int) -> list[Any] | None:
         found = [inflate(each, window, size) for each in stored]
     except zlib.error:
         return None
-    return found if all(len(each) == size for each in found) else None
+    return found if {*map(len, found)} <= {size} else None
 
 
 def _inflated(data: Any, size: int) -> bytes:
