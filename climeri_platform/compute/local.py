@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from climeri_platform.compute.limits import machine_limits
 from climeri_platform.core.errors import ComputeError, UsageError
 from climeri_platform.core.extras import needs
+from climeri_platform.core.sizes import many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +77,7 @@ def cluster(
             _running.remove((known, client))
         elif known == wishes:
             return client
-    said = f"the local Dask cluster ({wishes['n_workers']} workers) did not start"
+    said = f"the local Dask cluster ({many(wishes['n_workers'], 'worker')}) did not start"
     if _is_importing_a_script():
         raise ComputeError(f"{said}: a worker was importing the script that calls it", hint=_GUARD)
     try:

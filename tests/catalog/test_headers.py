@@ -636,7 +636,7 @@ def test_on_a_dask_client(with_a_fifo, tmp_path):
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
         found = read_headers(frame(with_a_fifo), client=client, timeout=1.5)
@@ -654,7 +654,9 @@ def test_a_dask_client_that_fails_is_told(tmp_path):
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(n_workers=1, processes=False, dashboard_address=None, resources={}) as cluster,
+        LocalCluster(
+            n_workers=1, processes=False, dashboard_address="127.0.0.1:0", resources={}
+        ) as cluster,
         Client(cluster) as client,
         pytest.MonkeyPatch.context() as patch,
     ):
