@@ -93,7 +93,7 @@ def test_a_cluster_that_cannot_start_is_told_and_nothing_of_it_is_left(one_runs)
     try:
         with (
             dask.config.set({"distributed.worker.preload": ["no_such_module_at_all"]}),
-            pytest.raises(ComputeError, match="1 workers") as told,
+            pytest.raises(ComputeError, match=r"1 worker\)") as told,
         ):
             cluster(workers=1, threads_per_worker=2)
         assert "if __name__ == '__main__'" in told.value.hint
